@@ -1,0 +1,96 @@
+"""An asyncio client for GitHub Packages: typed, complete listings, pages fetched side by side.
+
+async with GitHubPackages(token) as gh:
+    async for package in gh.org("acme").packages("container"):
+        print(package.name, package.visibility, package.version_count)
+"""
+
+from .auth import TokenSource
+from .client import GitHubPackages
+from .codec import from_dict, to_dict
+from .errors import (
+    APIError,
+    BadRequest,
+    ConfigurationError,
+    ConnectionFailed,
+    DeletionRefused,
+    Forbidden,
+    GitHubPackagesError,
+    InsufficientScope,
+    InvalidResponse,
+    NotFound,
+    PaginationCapReached,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    SSORequired,
+    Unauthorized,
+    UnprocessableEntity,
+)
+from .gate import Wait
+from .limits import RateLimit
+from .listing import Listing, Page
+from .models import (
+    PACKAGE_TYPES,
+    CodeOfConduct,
+    ContainerMetadata,
+    DockerMetadata,
+    License,
+    Owner,
+    Package,
+    PackageType,
+    PackageVersion,
+    PackageVersionMetadata,
+    Permissions,
+    Repository,
+    State,
+    Visibility,
+)
+from .namespaces import Namespace, PackageRef, VersionRef
+from .session import Stats
+
+__all__ = [
+    "PACKAGE_TYPES",
+    "APIError",
+    "BadRequest",
+    "CodeOfConduct",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "ContainerMetadata",
+    "DeletionRefused",
+    "DockerMetadata",
+    "Forbidden",
+    "GitHubPackages",
+    "GitHubPackagesError",
+    "InsufficientScope",
+    "InvalidResponse",
+    "License",
+    "Listing",
+    "Namespace",
+    "NotFound",
+    "Owner",
+    "Package",
+    "PackageRef",
+    "PackageType",
+    "PackageVersion",
+    "PackageVersionMetadata",
+    "Page",
+    "PaginationCapReached",
+    "Permissions",
+    "RateLimit",
+    "RateLimited",
+    "Repository",
+    "RequestTimeout",
+    "SSORequired",
+    "ServerError",
+    "State",
+    "Stats",
+    "TokenSource",
+    "Unauthorized",
+    "UnprocessableEntity",
+    "VersionRef",
+    "Visibility",
+    "Wait",
+    "from_dict",
+    "to_dict",
+]

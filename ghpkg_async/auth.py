@@ -1,0 +1,128 @@
+"""Where the token comes from, and which host it is for."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from yarl import URL
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["TokenSource", "check_header_value", "parse_base_url", "token_for"]
+
+DOTCOM_VARIABLES: Final = ("GH_TOKEN", "GITHUB_TOKEN")
+ENTERPRISE_VARIABLES: Final = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+
+_NOT_IN_A_TOKEN: Final = re.compile(r"[^\x21-\x7e]")
+_NOT_IN_A_HEADER: Final = re.compile(r"[^\x20-\x7e]")
+
+
+class TokenSource(Protocol):
+    """An object that hands out the token to use now: a rotated or freshly minted one."""
+
+    async def token(self) -> str:
+        """The token for the request about to be sent."""
+        ...
+
+
+Token: TypeAlias = str | TokenSource | None
+
+
+def parse_base_url(base_url: str) -> URL:
+    """The API's root as a URL without a trailing slash.
+
+    Raises:
+        ConfigurationError: it is not an absolute http or https URL, or it carries credentials, a
+            query or a fragment.
+    """
+    try:
+        url = URL(base_url)
+        host = url.host
+    except (TypeError, ValueError):
+        shown = "what was given" if "@" in str(base_url) else repr(base_url)
+        raise ConfigurationError(f"base_url: {shown} is not a URL") from None
+    if url.user is not None or url.password is not None:
+        raise ConfigurationError("base_url: must not hold credentials; pass them as token")
+    if url.scheme not in ("http", "https") or not host:
+        raise ConfigurationError(
+            f"base_url: {base_url!r} must start with https:// and name a host, like "
+            "'https://api.github.com' or 'https://HOST/api/v3'"
+        )
+    if url.query_string or url.fragment or "?" in base_url or "#" in base_url:
+        raise ConfigurationError(f"base_url: {base_url!r} must end with its path")
+    return url.with_path(url.raw_path.rstrip("/"), encoded=True)
+
+
+def token_for(token: Token, base_url: URL, environ: Mapping[str, str]) -> str | TokenSource:
+    """What authenticates requests to ``base_url``: ``""`` for none at all.
+
+    Args:
+        token: as `GitHubPackages` takes it.
+        base_url: the API's root.
+        environ: the process's environment, read as GitHub's own command line reads it.
+
+    Raises:
+        ConfigurationError: the token cannot be sent in a header, or would cross a network in
+            plain text.
+    """
+    name = "token"
+    if token is None:
+        name, token = _from_environment(base_url, environ)
+    if token == "":
+        return ""
+    if isinstance(token, str):
+        check_token(token, name)
+    elif not callable(getattr(token, "token", None)):
+        raise ConfigurationError(
+            f"token: a {type(token).__name__} is neither a string nor an object with "
+            "`async def token() -> str`"
+        )
+    if base_url.scheme == "http" and not is_loopback(base_url):
+        raise ConfigurationError(
+            f"base_url: {str(base_url)!r} would send the {name} over plain http; use https, or "
+            'token="" to stay anonymous'
+        )
+    return token
+
+
+def check_token(token: object, name: str = "token") -> str:
+    """The token itself, once it is known to fit in a header. The error never shows it."""
+    if not isinstance(token, str):
+        raise ConfigurationError(f"{name}: a token is a string, not a {type(token).__name__}")
+    if not token or _NOT_IN_A_TOKEN.search(token):
+        raise ConfigurationError(
+            f"{name}: not a token: it is empty or holds spaces, control or non-ASCII characters"
+        )
+    return token
+
+
+def check_header_value(value: str, name: str) -> str:
+    """The value itself, once it is known to fit in a header."""
+    if not isinstance(value, str) or not value.strip() or _NOT_IN_A_HEADER.search(value):
+        raise ConfigurationError(f"{name}: {value!r} cannot be sent as a header value")
+    return value
+
+
+def is_loopback(url: URL) -> bool:
+    """Whether the URL's host is this machine, so that plain text crosses no network."""
+    host = url.host or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_environment(base_url: URL, environ: Mapping[str, str]) -> tuple[str, str]:
+    host = base_url.host or ""
+    dotcom = host == "api.github.com" or host.endswith(".ghe.com")
+    for variable in DOTCOM_VARIABLES if dotcom else ENTERPRISE_VARIABLES:
+        if value := environ.get(variable):
+            return variable, value
+    return "token", ""

@@ -1,0 +1,176 @@
+"""`GitHubPackages`: opens the session and hands out namespaces."""
+
+from __future__ import annotations
+
+import math
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .auth import check_header_value, parse_base_url, token_for
+from .errors import ConfigurationError
+from .gate import Gate
+from .limits import Limits
+from .namespaces import Context, Namespace, segment
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    import aiohttp
+
+    from .auth import Token
+    from .gate import Wait
+    from .limits import RateLimit
+    from .session import Stats
+
+__all__ = ["GitHubPackages"]
+
+
+class GitHubPackages:
+    """A client for GitHub's Packages REST API.
+
+    Use it in ``async with``; or just call it, as in a notebook, and ``await gh.close()`` at the
+    end. One client holds one token, one connection pool and one view of GitHub's limits, for as
+    many tasks as share it. It belongs to the event loop of its first call.
+
+    Args:
+        token: a string, or an object with ``async def token() -> str`` for tokens that rotate.
+            ``None``: the environment, as GitHub's command line reads it (``GH_TOKEN``, then
+            ``GITHUB_TOKEN``, for api.github.com and ``*.ghe.com``; ``GH_ENTERPRISE_TOKEN``, then
+            ``GITHUB_ENTERPRISE_TOKEN``, for any other host). ``""``: anonymous.
+        base_url: the API's root; for GitHub Enterprise Server ``https://HOST/api/v3``.
+        api_version: value of ``X-GitHub-Api-Version``; ``None`` sends no such header, for servers
+            older than API versioning.
+        accept: value of ``Accept``; servers older than API versioning document
+            ``application/vnd.github.v3+json``.
+        session: an `aiohttp.ClientSession` whose connections to use. It is not changed, and not
+            closed; of its settings, only how it connects counts (connector, proxy, traces).
+        concurrency: requests in flight at once, over the whole client.
+        timeout: seconds for one attempt.
+        max_retries: further attempts after a transient failure.
+        max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
+            raised at once.
+        points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5); ``None``: no pacing.
+        user_agent: value of ``User-Agent``; GitHub asks for your application's name.
+        on_wait: called with a `Wait` when a rate limit begins to hold the client's requests.
+
+    Raises:
+        ConfigurationError: an argument cannot work; nothing was sent.
+
+    https://docs.github.com/en/rest/packages/packages
+    """
+
+    def __init__(
+        self,
+        token: Token = None,
+        *,
+        base_url: str = "https://api.github.com",
+        api_version: str | None = "2022-11-28",
+        accept: str = "application/vnd.github+json",
+        session: aiohttp.ClientSession | None = None,
+        concurrency: int = 16,
+        timeout: float = 30.0,
+        max_retries: int = 4,
+        max_rate_limit_wait: float = 900.0,
+        points_per_minute: int | None = 900,
+        user_agent: str | None = None,
+        on_wait: Callable[[Wait], object] | None = None,
+    ) -> None:
+        root = parse_base_url(base_url)
+        headers = {
+            "Accept": check_header_value(accept, "accept"),
+            "User-Agent": check_header_value(user_agent, "user_agent")
+            if user_agent is not None
+            else f"ghpkg-async/{version('ghpkg-async')}",
+        }
+        if api_version is not None:
+            headers["X-GitHub-Api-Version"] = check_header_value(api_version, "api_version")
+        _check_whole("concurrency", concurrency, at_least=1)
+        _check_whole("max_retries", max_retries, at_least=0)
+        _check_seconds("timeout", timeout, zero=False)
+        _check_seconds("max_rate_limit_wait", max_rate_limit_wait, zero=True)
+        if points_per_minute is not None:
+            _check_whole("points_per_minute", points_per_minute, at_least=1)
+        gate = Gate(
+            Limits(points_per_minute, concurrency),
+            concurrency,
+            max_wait=max_rate_limit_wait,
+            on_wait=on_wait,
+        )
+        self._session = Session(
+            root,
+            token=token_for(token, root, os.environ),
+            headers=headers,
+            gate=gate,
+            timeout=timeout,
+            max_retries=max_retries,
+            injected=session,
+        )
+        self._context = Context(self._session, concurrency)
+
+    def __repr__(self) -> str:
+        return f"<GitHubPackages of {self._session.base_url}>"
+
+    async def __aenter__(self) -> Self:
+        self._session.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the client: calls under way end with an error, later ones raise one."""
+        await self._session.close()
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the server last said of the hourly budget; ``None`` before it said anything."""
+        return self._session.gate.limits.rate_limit
+
+    @property
+    def stats(self) -> Stats:
+        """What this client did so far."""
+        return self._session.stats
+
+    def org(self, org: str) -> Namespace:
+        """An organization's packages.
+
+        Args:
+            org: its name; not case sensitive.
+        """
+        return Namespace(self._context, f"/orgs/{segment(org, 'org')}", org)
+
+    def me(self) -> Namespace:
+        """The packages of the token's user."""
+        return Namespace(self._context, "/user", "me")
+
+    def user(self, username: str) -> Namespace:
+        """A user's packages.
+
+        Args:
+            username: the user's login; not case sensitive.
+        """
+        return Namespace(
+            self._context, f"/users/{segment(username, 'username')}", f"user:{username}"
+        )
+
+
+def _check_whole(argument: str, value: Any, *, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ConfigurationError(
+            f"{argument}: {value!r} is not a whole number of at least {at_least}"
+        )
+
+
+def _check_seconds(argument: str, value: Any, *, zero: bool) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise ConfigurationError(f"{argument}: {value!r} is not a number of seconds")

@@ -1,0 +1,192 @@
+"""Bytes to models, and models to and from JSON-ready dicts.
+
+Bytes go straight into the models with msgspec; dicts and files go through cattrs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
+import msgspec
+
+from .errors import ConfigurationError, InvalidResponse
+from .models import Owner, Package, PackageVersion, Repository, model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cattrs import Converter
+
+__all__ = [
+    "PackageListDecoder",
+    "decode_package",
+    "decode_version",
+    "decode_versions",
+    "from_dict",
+    "to_dict",
+]
+
+T = TypeVar("T")
+
+_REPEATED_PARTS_KEPT = 256
+_ABSENT = msgspec.Raw(b"null")
+
+
+@model
+class _PackageOnWire(Package):
+    """A package as it arrives: the two parts that repeat along a listing are still bytes."""
+
+    owner: msgspec.Raw = _ABSENT  # type: ignore[assignment]
+    repository: msgspec.Raw = _ABSENT  # type: ignore[assignment]
+
+
+_packages = msgspec.json.Decoder(list[Package])
+_packages_on_wire = msgspec.json.Decoder(list[_PackageOnWire])
+_package = msgspec.json.Decoder(Package)
+_versions = msgspec.json.Decoder(list[PackageVersion])
+_version = msgspec.json.Decoder(PackageVersion)
+_owner = msgspec.json.Decoder(Owner | None)
+_repository = msgspec.json.Decoder(Repository | None)
+
+
+def decode_package(body: bytes) -> Package:
+    """One package; raises `InvalidResponse` with the place in the document that is wrong."""
+    return _decode(_package, body)
+
+
+def decode_version(body: bytes) -> PackageVersion:
+    """One version; raises `InvalidResponse` with the place in the document that is wrong."""
+    return _decode(_version, body)
+
+
+def decode_versions(body: bytes) -> list[PackageVersion]:
+    """A page of versions; raises `InvalidResponse` with the place that is wrong."""
+    return _decode(_versions, body)
+
+
+class _Parts(dict[bytes, T]):
+    """The decoded values of the byte strings that a listing repeats."""
+
+    def __init__(self, decoder: msgspec.json.Decoder[T]) -> None:
+        self._decoder = decoder
+
+    def __missing__(self, raw: bytes) -> T:
+        if len(self) == _REPEATED_PARTS_KEPT:
+            self.clear()
+        value = self[raw] = self._decoder.decode(raw)
+        return value
+
+
+class PackageListDecoder:
+    """Decodes the pages of one listing; what its packages share is decoded once, and shared."""
+
+    def __init__(self) -> None:
+        self._owners = _Parts(_owner)
+        self._repositories = _Parts(_repository)
+
+    def __call__(self, body: bytes) -> list[Package]:
+        """A page of packages; raises `InvalidResponse` with the place that is wrong."""
+        arrived = _decode(_packages_on_wire, body)
+        owners, repositories, put = self._owners, self._repositories, object.__setattr__
+        try:
+            for package in arrived:
+                put(package, "owner", owners[bytes(package.owner)])
+                put(package, "repository", repositories[bytes(package.repository)])
+                put(package, "__class__", Package)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _decode(_packages, body)  # Raises too, and names the place in the whole page.
+        return cast("list[Package]", arrived)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidResponse(f"the body is not what the API promises: {reason}") from None
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """The JSON-ready dict of a model: documented names, times as ``2020-05-19T22:19:11Z``.
+
+    Optional fields that are ``None`` are left out, as GitHub leaves them out.
+
+    Args:
+        value: an instance of any class of `ghpkg_async.models`.
+    """
+    _check_model(type(value), "value")
+    return cast("dict[str, Any]", _converter().unstructure(value))
+
+
+def from_dict(kind: type[T], mapping: Mapping[str, Any]) -> T:
+    """The model that `to_dict` made the mapping of. Unknown keys are ignored.
+
+    Args:
+        kind: a class of `ghpkg_async.models`, like ``Package``.
+        mapping: a JSON-ready mapping with the documented names.
+
+    Raises:
+        ConfigurationError: the mapping lacks a required field or holds a wrong value; the message
+            names each.
+    """
+    _check_model(kind, "kind")
+    from cattrs import BaseValidationError, transform_error
+
+    try:
+        return _converter().structure(mapping, kind)
+    except BaseValidationError as error:
+        problems = "; ".join(transform_error(error))
+        raise ConfigurationError(f"mapping: not a {kind.__name__}: {problems}") from None
+    except (TypeError, ValueError, AttributeError):
+        raise ConfigurationError(
+            f"mapping: not a {kind.__name__}: {type(mapping).__name__} is not a mapping"
+        ) from None
+
+
+def _check_model(kind: type[Any], argument: str) -> None:
+    if not (isinstance(kind, type) and attrs.has(kind)):
+        raise ConfigurationError(f"{argument}: {kind!r} is not a model of ghpkg_async")
+
+
+@cache
+def _converter() -> Converter:
+    # Imported on first use: listings never need it, and it costs more than all the rest here.
+    from cattrs import Converter
+    from cattrs.gen import make_dict_unstructure_fn, override
+
+    converter = Converter()
+
+    def without_absent(kind: type[Any]) -> Any:
+        absent = {
+            field.name: override(omit_if_default=True)
+            for field in attrs.fields(kind)
+            if field.default is None
+        }
+        return make_dict_unstructure_fn(kind, converter, **absent)  # type: ignore[arg-type]
+
+    def exact(value: Any, kind: type[Any]) -> Any:
+        if type(value) is not kind:
+            raise ValueError(f"expected {kind.__name__}, got {value!r}")
+        return value
+
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, exact)
+    converter.register_structure_hook(datetime, lambda value, _: _read_time(value))
+    converter.register_unstructure_hook(datetime, _write_time)
+    converter.register_unstructure_hook_factory(attrs.has, without_absent)
+    converter.register_unstructure_hook(tuple, list)
+    return converter
+
+
+def _write_time(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _read_time(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"expected a time with a time zone, got {value!r}")
+    return moment

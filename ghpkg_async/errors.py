@@ -1,0 +1,320 @@
+"""Everything this library raises, and which answer of GitHub's becomes which error.
+
+Error answers: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "APIError",
+    "BadRequest",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "DeletionRefused",
+    "Forbidden",
+    "GitHubPackagesError",
+    "InsufficientScope",
+    "InvalidResponse",
+    "NotFound",
+    "PaginationCapReached",
+    "RateLimited",
+    "RequestTimeout",
+    "SSORequired",
+    "ServerError",
+    "Unauthorized",
+    "UnprocessableEntity",
+    "error_for",
+]
+
+DeletionRefusal: TypeAlias = Literal["last_version", "last_tagged_version", "download_limit"]
+LimitKind: TypeAlias = Literal["primary", "secondary"]
+
+SECONDARY_WAIT: Final = timedelta(minutes=1)
+"""How long to stay away from a secondary limit that names no time, as GitHub's guide asks."""
+
+
+class GitHubPackagesError(Exception):
+    """Whatever goes wrong in this library is one of these."""
+
+
+class ConfigurationError(GitHubPackagesError, ValueError):
+    """An argument that cannot work, refused before anything was sent."""
+
+
+class ConnectionFailed(GitHubPackagesError):
+    """No answer came; ``__cause__`` is aiohttp's error."""
+
+
+class RequestTimeout(ConnectionFailed, TimeoutError):
+    """No answer came in time."""
+
+
+class InvalidResponse(GitHubPackagesError):
+    """An answer that is not what the API promises."""
+
+
+class PaginationCapReached(GitHubPackagesError):
+    """More packages exist than ``page * per_page <= 10000`` can reach.
+
+    What can be reached was yielded before. Version listings have no cap.
+    """
+
+
+class APIError(GitHubPackagesError):
+    """GitHub answered, and the answer is no.
+
+    Attributes:
+        status: the HTTP status.
+        message: what GitHub says of it, or the HTTP status where the body says nothing.
+        documentation_url: where GitHub says more, if it named a page.
+        request_id: GitHub's ``X-GitHub-Request-Id``, for its support, if the answer had one.
+        method: the request's method.
+        url: the request's URL.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        method: str,
+        url: str,
+        documentation_url: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.method = method
+        self.url = url
+        self.documentation_url = documentation_url
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        origin = f" (request {self.request_id})" if self.request_id else ""
+        return f"{self.method} {self.url}: {self.status} {self.message}{origin}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.message), self.__dict__
+
+
+def _revive(kind: type[APIError], message: str) -> APIError:
+    return kind.__new__(kind, message)
+
+
+class BadRequest(APIError):
+    """400: the request as it stands makes no sense to GitHub."""
+
+
+class DeletionRefused(BadRequest):
+    """400: GitHub keeps this package or version.
+
+    Attributes:
+        reason: ``"last_version"`` or ``"last_tagged_version"`` (delete the package instead), or
+            ``"download_limit"`` (public and downloaded more than 5,000 times: ask GitHub support).
+    """
+
+    def __init__(self, message: str, *, reason: DeletionRefusal, **answer: Any) -> None:
+        super().__init__(message, **answer)
+        self.reason: DeletionRefusal = reason
+
+
+class Unauthorized(APIError):
+    """401: no token, or one GitHub does not accept."""
+
+
+class Forbidden(APIError):
+    """403: the token may not do this."""
+
+
+class InsufficientScope(Forbidden):
+    """403: the token lacks a scope.
+
+    Attributes:
+        granted: the scopes the token has, as far as GitHub said.
+        required: the scopes it needs, as far as GitHub said.
+    """
+
+    def __init__(
+        self, message: str, *, granted: tuple[str, ...], required: tuple[str, ...], **answer: Any
+    ) -> None:
+        super().__init__(message, **answer)
+        self.granted = granted
+        self.required = required
+
+
+class SSORequired(Forbidden):
+    """403: the organization wants the token authorized for its single sign-on.
+
+    Attributes:
+        authorization_url: where the token's owner does that, if GitHub named the place.
+    """
+
+    def __init__(self, message: str, *, authorization_url: str | None, **answer: Any) -> None:
+        super().__init__(message, **answer)
+        self.authorization_url = authorization_url
+
+
+class NotFound(APIError):
+    """404: not there, or not visible to this token."""
+
+
+class UnprocessableEntity(APIError):
+    """422: GitHub understood the request and rejects its values."""
+
+
+class RateLimited(APIError):
+    """403 or 429: too many requests.
+
+    Attributes:
+        kind: ``"primary"`` (the hourly budget) or ``"secondary"`` (too much at once).
+        retry_at: when GitHub will answer again, by GitHub's clock.
+    """
+
+    def __init__(self, message: str, *, kind: LimitKind, retry_at: datetime, **answer: Any) -> None:
+        super().__init__(message, **answer)
+        self.kind: LimitKind = kind
+        self.retry_at = retry_at
+
+
+class ServerError(APIError):
+    """5xx: GitHub failed."""
+
+
+class _ErrorBody(msgspec.Struct):
+    message: str | None = None
+    documentation_url: str | None = None
+
+
+_REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
+    ("last tagged version", "last_tagged_version"),
+    ("last version", "last_version"),
+    ("downloads cannot be deleted", "download_limit"),
+)
+_NEEDED_SCOPES: Final = re.compile(r"at least (.+?) scopes?\b")
+_SCOPE: Final = re.compile(r"\w+:\w+|\brepo\b")
+_BY_STATUS: Final[Mapping[int, type[APIError]]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    422: UnprocessableEntity,
+}
+
+
+def error_for(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    method: str,
+    url: str,
+    now: datetime,
+) -> APIError:
+    """The error an answer of 400 and above stands for.
+
+    Args:
+        status: the HTTP status.
+        headers: the answer's headers, case-insensitive.
+        body: the answer's body, decoded from its transfer; HTML, empty and broken ones will do.
+        method: the request's method.
+        url: the request's URL, without secrets.
+        now: when the answer came, aware; GitHub's own ``Date`` is preferred to it.
+    """
+    said = _read_body(body)
+    message = said.message or f"HTTP {status}"
+    answer: dict[str, Any] = {
+        "status": status,
+        "method": method,
+        "url": url,
+        "documentation_url": said.documentation_url,
+        "request_id": headers.get("X-GitHub-Request-Id"),
+    }
+    if status >= 500:
+        return ServerError(message, **answer)
+    if status in (403, 429) and (kind := _limit_kind(status, headers, message)):
+        retry_at = _retry_at(kind, headers, server_time(headers, now))
+        return RateLimited(message, kind=kind, retry_at=retry_at, **answer)
+    if status == 403:
+        return _forbidden(message, headers, answer)
+    if status == 400 and method == "DELETE":
+        for wording, reason in _REFUSALS:
+            if wording in message:
+                return DeletionRefused(message, reason=reason, **answer)
+    return _BY_STATUS.get(status, APIError)(message, **answer)
+
+
+def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
+    """When the server says it answered, or ``now`` where it does not say."""
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return now
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_body(body: bytes) -> _ErrorBody:
+    try:
+        return msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _ErrorBody()
+
+
+def _limit_kind(status: int, headers: Mapping[str, str], message: str) -> LimitKind | None:
+    wording = message.lower()
+    if "secondary rate limit" in wording or "abuse detection" in wording:
+        return "secondary"
+    if headers.get("X-RateLimit-Remaining") == "0":
+        return "primary"
+    if status == 429 or "Retry-After" in headers:
+        return "secondary"
+    return None
+
+
+def _retry_at(kind: LimitKind, headers: Mapping[str, str], now: datetime) -> datetime:
+    after = _whole(headers.get("Retry-After"))
+    if after is not None:
+        return now + timedelta(seconds=after)
+    reset = _whole(headers.get("X-RateLimit-Reset")) if kind == "primary" else None
+    if reset is not None:
+        return datetime.fromtimestamp(reset, UTC)
+    return now + SECONDARY_WAIT
+
+
+def _whole(text: str | None) -> int | None:
+    """A header's number of seconds; anything that cannot be one counts as not said."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
+        return None
+    return int(text)
+
+
+def _forbidden(message: str, headers: Mapping[str, str], answer: dict[str, Any]) -> Forbidden:
+    sso = headers.get("X-GitHub-SSO", "")
+    if sso.startswith("required"):
+        url = re.search(r"url=(\S+)", sso)
+        return SSORequired(message, authorization_url=url[1] if url else None, **answer)
+    granted = _scopes(headers.get("X-OAuth-Scopes"))
+    if needed := _NEEDED_SCOPES.search(message):
+        required = tuple(_SCOPE.findall(needed[1]))
+        return InsufficientScope(message, granted=granted, required=required, **answer)
+    accepted = _scopes(headers.get("X-Accepted-OAuth-Scopes"))
+    # `write:packages` brings `read:packages`; accepted scopes are alternatives; tokens that
+    # are not classic ones have no scopes, and GitHub sends no header for them.
+    effective = {*granted, *(scope.replace("write:", "read:") for scope in granted)}
+    if "X-OAuth-Scopes" in headers and accepted and effective.isdisjoint(accepted):
+        return InsufficientScope(message, granted=granted, required=accepted, **answer)
+    return Forbidden(message, **answer)
+
+
+def _scopes(header: str | None) -> tuple[str, ...]:
+    return tuple(scope for part in (header or "").split(",") if (scope := part.strip()))

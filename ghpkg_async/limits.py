@@ -1,0 +1,216 @@
+"""What the server said about its limits, and what they leave room for: pure, and told the time.
+
+The limits: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .errors import LimitKind, RateLimited
+
+__all__ = ["Limits", "Pause", "RateLimit"]
+
+READ_POINTS: Final = 1
+WRITE_POINTS: Final = 5
+WRITE_SPACING: Final = 1.0
+COMEBACK_SPREAD: Final = 1.0
+"""Seconds over which as many requests as may be in flight come back after a pause."""
+MINUTE: Final = 60.0
+
+
+@attrs.frozen
+class RateLimit:
+    """What the server last said of the hourly budget.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit
+
+    Attributes:
+        limit: requests an hour.
+        remaining: requests left until the reset.
+        used: requests used since the last one.
+        reset: when the budget is whole again, by the server's clock.
+        resource: which budget it is; ``"core"`` for packages.
+    """
+
+    limit: int
+    remaining: int
+    used: int
+    reset: datetime
+    resource: str
+
+
+@attrs.frozen
+class Pause:
+    """A time in which a limit lets nothing through.
+
+    Attributes:
+        kind: which limit.
+        ends: when it is over, by the clock the limits are told.
+        until: the same by the server's clock.
+        status: the status of the answer that brought it.
+        message: what that answer said.
+    """
+
+    kind: LimitKind
+    ends: float
+    until: datetime
+    status: int
+    message: str
+
+
+def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
+    """The budget that an answer's headers tell, or ``None`` where they do not tell it whole."""
+    try:
+        return RateLimit(
+            limit=int(headers["X-RateLimit-Limit"]),
+            remaining=int(headers["X-RateLimit-Remaining"]),
+            used=int(headers.get("X-RateLimit-Used", 0)),
+            reset=datetime.fromtimestamp(int(headers["X-RateLimit-Reset"]), UTC),
+            resource=headers.get("X-RateLimit-Resource", "core"),
+        )
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
+
+
+class Limits:
+    """Every limit of one client: pauses, the hourly budget, pacing, and the way back.
+
+    Args:
+        points_per_minute: what any minute may cost (GET 1, writes 5), or ``None`` for no pacing.
+        concurrency: how many requests may be in flight: as many come back spread out.
+        jitter: a source of random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        points_per_minute: int | None,
+        concurrency: int,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.pause: Pause | None = None
+        self.rate_limit: RateLimit | None = None
+        self._reset_at = -math.inf
+        self._budget = points_per_minute
+        self._spent: deque[tuple[float, int]] = deque()
+        self._points = 0
+        self._next_write = -math.inf
+        self._concurrency = concurrency
+        self._jitter = jitter
+        self._coming_back = 0
+        self._next_comeback = -math.inf
+        self._in_flight = 0
+        self._secondary_in_a_row = 0
+
+    def delay(self, now: float, *, write: bool) -> float:
+        """Seconds until a request may go: 0 for now, infinity for not before an answer came."""
+        if self.pause is not None and self.pause.ends > now:
+            return self.pause.ends - now
+        delay = self._until_budget(now)
+        if self._coming_back:
+            delay = max(delay, self._next_comeback - now)
+        if self._budget is not None:
+            delay = max(delay, self._until_points(now, self._cost(write)))
+            if write:
+                delay = max(delay, self._next_write - now)
+        return delay
+
+    def sent(self, now: float, *, write: bool) -> None:
+        """A request goes."""
+        self._in_flight += 1
+        if self._budget is not None:
+            points = self._cost(write)
+            self._spent.append((now, points))
+            self._points += points
+            if write:
+                self._next_write = now + WRITE_SPACING
+        if self._coming_back:
+            self._coming_back -= 1
+            step = COMEBACK_SPREAD / self._concurrency
+            self._next_comeback = now + step * (0.5 + self._jitter())
+
+    def returned(self) -> None:
+        """A request came back, with an answer or without one."""
+        self._in_flight -= 1
+
+    def answered(self, now: float, server_now: datetime, headers: Mapping[str, str]) -> None:
+        """An answer came that no limit refused."""
+        if self.pause is None:
+            self._secondary_in_a_row = 0
+        self._read_budget(now, server_now, headers)
+        told = self.rate_limit
+        if told is not None and told.remaining <= 0 and self._reset_at > now:
+            message = f"the hourly budget of {told.limit} requests is used up"
+            self._hold(Pause("primary", self._reset_at, told.reset, 403, message))
+
+    def refused(
+        self, now: float, server_now: datetime, headers: Mapping[str, str], error: RateLimited
+    ) -> None:
+        """A limit refused a request: nobody may ask until it says so."""
+        self._read_budget(now, server_now, headers)
+        seconds = max(0.0, (error.retry_at - server_now).total_seconds())
+        if error.kind == "secondary":
+            if "Retry-After" not in headers:
+                seconds *= 2.0 ** min(self._secondary_in_a_row, 8)
+            if self.pause is None:  # Else this answer was under way when the first one came.
+                self._secondary_in_a_row += 1
+        until = server_now + timedelta(seconds=seconds)
+        self._hold(Pause(error.kind, now + seconds, until, error.status, error.message))
+
+    def resume(self, now: float) -> bool:
+        """Whether a pause is over; those who waited then come back spread out."""
+        if self.pause is None or self.pause.ends > now:
+            return False
+        self.pause = None
+        self._coming_back = self._concurrency
+        self._next_comeback = now + self._jitter() * COMEBACK_SPREAD / self._concurrency
+        return True
+
+    def _hold(self, pause: Pause) -> None:
+        if self.pause is None or pause.ends > self.pause.ends:
+            self.pause = pause
+
+    def _cost(self, write: bool) -> int:
+        return min(WRITE_POINTS if write else READ_POINTS, self._budget or WRITE_POINTS)
+
+    def _until_points(self, now: float, points: int) -> float:
+        """Until so much of the last minute's spending is a minute old that ``points`` fit."""
+        while self._spent and self._spent[0][0] <= now - MINUTE:
+            self._points -= self._spent.popleft()[1]
+        excess = self._points + points - (self._budget or 0)
+        if excess <= 0:
+            return 0.0
+        for when, spent in self._spent:
+            excess -= spent
+            if excess <= 0:
+                return when + MINUTE - now
+        return MINUTE
+
+    def _until_budget(self, now: float) -> float:
+        """Until the hourly budget holds one request more than are in flight."""
+        told = self.rate_limit
+        if told is None or self._reset_at <= now or told.remaining > self._in_flight:
+            return 0.0
+        return math.inf if self._in_flight else self._reset_at - now
+
+    def _read_budget(self, now: float, server_now: datetime, headers: Mapping[str, str]) -> None:
+        told, known = read_rate_limit(headers), self.rate_limit
+        if told is None:
+            return
+        same_hour = known is not None and (told.resource, told.reset) == (
+            known.resource,
+            known.reset,
+        )
+        if same_hour and known is not None and told.used < known.used:
+            return  # An older answer that came late.
+        self.rate_limit = told
+        self._reset_at = now + (told.reset - server_now).total_seconds()

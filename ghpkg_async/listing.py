@@ -1,0 +1,204 @@
+"""What the caller awaits and iterates: pages fetched side by side, handed over in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import attrs
+from yarl import URL
+
+from .errors import InvalidResponse, PaginationCapReached
+from .pagination import Course, SeenIds, read_links
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+
+    from .session import Answer, Session
+
+__all__ = ["Listing", "Page"]
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Identified)
+T_co = TypeVar("T_co", covariant=True)
+
+
+@attrs.frozen
+class Page(Generic[T_co]):
+    """One page of a listing.
+
+    Attributes:
+        number: its place in the listing, from the listing's ``page`` on.
+        items: what it holds, in the server's order, without what an earlier page held.
+    """
+
+    number: int
+    items: list[T_co]
+
+
+@attrs.frozen
+class Query(Generic[T]):
+    """What a listing asks, and how its answers read.
+
+    Attributes:
+        course: makes a new way through the pages.
+        decoder: makes the decoder of one walk along them.
+        beyond_cap: the queries that together reach what lies beyond the cap.
+    """
+
+    course: Callable[[], Course]
+    decoder: Callable[[], Callable[[bytes], list[T]]]
+    beyond_cap: Sequence[Query[T]] = ()
+
+
+@attrs.frozen
+class _Fetched:
+    answer: Answer
+    finished_before: int
+    begun_after: int
+
+
+class Listing(Generic[T]):
+    """A listing: iterate it, await it, or take its pages. Each time, it asks again.
+
+    It is complete, or it raises: after what could be reached was yielded.
+
+    ``async for item in listing`` yields the items in the server's order, each once, while the
+    pages behind are fetched side by side; ``await listing`` is the whole list;
+    ``async for page in listing.pages()`` yields `Page` objects. Leaving the loop ends what is
+    under way.
+
+    Raises, when iterated: `APIError` and its kin, `ConnectionFailed`, `InvalidResponse`,
+    `PaginationCapReached`.
+    """
+
+    def __init__(self, session: Session, query: Query[T], *, ahead: int) -> None:
+        self._session = session
+        self._query = query
+        self._ahead = ahead
+
+    def __repr__(self) -> str:
+        return f"<Listing of {self._query.course().url(1)}>"
+
+    async def __aiter__(self) -> AsyncGenerator[T, None]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for item in page.items:
+                    yield item
+
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return self._whole().__await__()
+
+    async def _whole(self) -> list[T]:
+        async with aclosing(self.pages()) as pages:
+            return [item async for page in pages for item in page.items]
+
+    async def pages(self) -> AsyncGenerator[Page[T], None]:
+        """The pages in order, fetched up to the client's ``concurrency`` ahead."""
+        course, seen = self._query.course(), SeenIds()
+        number = course.number or 1
+        async with aclosing(self._walk(course, self._query.decoder(), seen)) as walk:
+            async for items in walk:
+                yield Page(number, items)
+                number += 1
+        if not course.more_beyond_cap:
+            return
+        reached, covered, capped = len(seen), SeenIds(), not self._query.beyond_cap
+        for query in self._query.beyond_cap:
+            part = query.course()
+            async with aclosing(self._walk(part, query.decoder(), seen, covered)) as walk:
+                async for items in walk:
+                    if items:
+                        yield Page(number, items)
+                        number += 1
+            capped = capped or part.more_beyond_cap
+        # Shown to be complete: no part was cut short, together they hold all that was reached
+        # without them and as many more as the server told of.
+        if (
+            capped
+            or len(covered) != len(seen)
+            or len(seen) == reached
+            or len(seen) < course.at_least
+        ):
+            raise PaginationCapReached(
+                f"more packages exist than page * per_page <= 10000 can reach; {len(seen)} were "
+                "yielded. Ask for less at once: by visibility, with per_page=100"
+            )
+
+    async def _walk(
+        self,
+        course: Course,
+        decode: Callable[[bytes], list[T]],
+        seen: SeenIds,
+        covered: SeenIds | None = None,
+    ) -> AsyncGenerator[list[T], None]:
+        """The new items of each page along the course."""
+        origin = self._session.base_url.origin()
+        under_way: dict[int, asyncio.Task[_Fetched]] = {}
+        try:
+            while (number := course.number) is not None:
+                self._fetch_ahead(course, under_way)
+                if number in under_way:
+                    fetched = await under_way.pop(number)
+                else:
+                    # A page asked for while deletes are under way may be moved by them.
+                    await course.changes.settled()
+                    fetched = await self._fetch(course, number)
+                if not course.continues(fetched.finished_before, fetched.begun_after):
+                    await _end(under_way)
+                    continue
+                links = read_links(fetched.answer.headers, origin)
+                items = fetched.answer.read(decode)
+                ids = [item.id for item in items]
+                try:
+                    new = seen.add(ids)
+                except OverflowError:
+                    raise InvalidResponse(f"page {number}: an id does not fit in 64 bits") from None
+                if covered is not None:
+                    covered.add(ids)
+                course.took(links, len(ids), len(new))
+                self._fetch_ahead(course, under_way)
+                yield items if len(new) == len(ids) else _first_of_each(items, new)
+        finally:
+            await _end(under_way)
+
+    def _fetch_ahead(self, course: Course, under_way: dict[int, asyncio.Task[_Fetched]]) -> None:
+        numbers = course.ahead(self._ahead)
+        if len(numbers) > 1 or under_way:
+            for number in numbers:
+                if number not in under_way:
+                    under_way[number] = asyncio.create_task(self._fetch(course, number))
+
+    async def _fetch(self, course: Course, number: int) -> _Fetched:
+        changes = course.changes
+        finished_before = changes.finished
+        url = URL(course.url(number), encoded=True)
+        further = number != course.first
+        answer = await self._session.get(url, lane=course, further=further)
+        return _Fetched(answer, finished_before, changes.begun)
+
+
+def _first_of_each(items: list[T], new: set[int]) -> list[T]:
+    """The items with a new id, each once."""
+    first: list[T] = []
+    for item in items:
+        if item.id in new:
+            new.discard(item.id)
+            first.append(item)
+    return first
+
+
+async def _end(under_way: dict[int, asyncio.Task[_Fetched]]) -> None:
+    """Ends the fetches nobody will take any more, and waits until they have ended."""
+    tasks = list(under_way.values())
+    under_way.clear()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.gather(*tasks, return_exceptions=True)

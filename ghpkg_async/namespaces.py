@@ -1,0 +1,326 @@
+"""The 27 endpoints: nine operations on an organization's, your own and another user's packages.
+
+The API's pages: https://docs.github.com/en/rest/packages/packages
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeVar, get_args
+from urllib.parse import quote
+
+from .auth import check_token
+from .changes import ChangeLog
+from .codec import PackageListDecoder, decode_package, decode_version, decode_versions
+from .errors import ConfigurationError
+from .listing import Listing, Query
+from .models import Package, PackageVersion, State, Visibility
+from .pagination import Course, check_page_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .models import PackageType
+    from .session import Session
+
+__all__ = ["Namespace", "PackageRef", "VersionRef"]
+
+T = TypeVar("T")
+Item = TypeVar("Item", Package, PackageVersion)
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def segment(value: str, argument: str) -> str:
+    """One path segment on the wire, whatever the name holds.
+
+    Raises:
+        ConfigurationError: no segment can carry the name: it is empty, ``.`` or ``..`` (which
+            would lead elsewhere), or it holds control characters.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{argument}: {value!r} is not a string")
+    if value in ("", ".", "..") or _CONTROL.search(value):
+        raise ConfigurationError(
+            f"{argument}: {value!r} cannot be a name: it is empty, a path of dots, or holds "
+            "control characters"
+        )
+    return quote(value, safe="")
+
+
+class Namespace:
+    """Whose packages they are. Made by `GitHubPackages.org`, ``.me`` and ``.user``."""
+
+    def __init__(self, context: Context, root: str, name: str) -> None:
+        self._context = context
+        self._root = root
+        self.name = name
+        """How the namespace is written: ``acme``, ``user:octocat`` or ``me``."""
+
+    def __repr__(self) -> str:
+        return f"<Namespace {self.name}>"
+
+    def packages(
+        self,
+        package_type: PackageType | str,
+        *,
+        visibility: Visibility | None = None,
+        per_page: int = 100,
+        page: int = 1,
+    ) -> Listing[Package]:
+        """Lists the packages of a type that the token may read.
+
+        Beyond the 10,000 that GitHub lists, it goes on by visibility where none was asked for.
+
+        Args:
+            package_type: like ``"container"``; `ghpkg_async.PACKAGE_TYPES` has them all.
+            visibility: only ``"public"``, ``"private"`` or ``"internal"`` packages.
+            per_page: packages a request, 1 to 100.
+            page: the page to start at, from 1; ``page * per_page`` is at most 10,000.
+
+        Raises:
+            ConfigurationError: an argument is out of its range.
+
+        When iterated, it may raise `PaginationCapReached` and what every request may raise.
+
+        https://docs.github.com/en/rest/packages/packages#list-packages-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#list-packages-for-the-authenticated-users-namespace
+        https://docs.github.com/en/rest/packages/packages#list-packages-for-a-user
+        """
+        check_page_arguments(per_page, page, capped=True)
+        _check_one_of(visibility, get_args(Visibility), "visibility")
+        kind = segment(package_type, "package_type")
+        changes = self._context.changes.watch(f"{self._root}/packages/{kind}")
+
+        def query(visibility: str | None, beyond_cap: tuple[Query[Package], ...]) -> Query[Package]:
+            chosen = f"&visibility={visibility}" if visibility else ""
+            url = self._context.session.url(
+                f"{self._root}/packages",
+                f"package_type={kind}{chosen}&per_page={per_page}&page={page}",
+            )
+            return Query(
+                lambda: Course(
+                    str(url), per_page=per_page, first=page, capped=True, changes=changes
+                ),
+                PackageListDecoder,
+                beyond_cap,
+            )
+
+        parts: tuple[Query[Package], ...] = ()
+        if visibility is None and page == 1:
+            parts = tuple(query(each, ()) for each in get_args(Visibility))
+        return self._context.listing(query(visibility, parts))
+
+    def docker_conflicts(self) -> Listing[Package]:
+        """Lists the packages that collided in the migration to the Container registry.
+
+        When iterated, it may raise what every request may raise.
+
+        https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-organization
+        https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-user
+        """
+        url = str(self._context.session.url(f"{self._root}/docker/conflicts"))
+        return self._context.listing(Query(lambda: Course(url, per_page=0), PackageListDecoder))
+
+    def package(
+        self, package_type: PackageType | str | Package, name: str | None = None
+    ) -> PackageRef:
+        """Names a package; sends nothing.
+
+        Args:
+            package_type: like ``"container"``; or a `Package`, which is named whole.
+            name: the package's name, as it is: slashes and all.
+
+        Raises:
+            ConfigurationError: the name cannot be sent as one path segment.
+        """
+        version_count = None
+        if isinstance(package_type, Package):
+            if name is not None:
+                raise ConfigurationError("name: a Package brings its own; leave it out")
+            package = package_type
+            package_type, name = package.package_type, package.name
+            version_count = package.version_count
+        if name is None:
+            raise ConfigurationError("name: missing; package() takes a type and a name")
+        return PackageRef(self._context, self._root, package_type, name, version_count)
+
+
+class PackageRef:
+    """One package by name. Made by `Namespace.package`."""
+
+    def __init__(
+        self,
+        context: Context,
+        root: str,
+        package_type: str,
+        name: str,
+        version_count: int | None = None,
+    ) -> None:
+        kind = segment(package_type, "package_type")
+        self.package_type = package_type
+        self.name = name
+        self._context = context
+        self._collection = f"{root}/packages/{kind}"
+        self._path = f"{self._collection}/{segment(name, 'name')}"
+        self._version_count = version_count
+
+    def __repr__(self) -> str:
+        return f"<PackageRef {self._path}>"
+
+    async def get(self) -> Package:
+        """The package.
+
+        https://docs.github.com/en/rest/packages/packages#get-a-package-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#get-a-package-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#get-a-package-for-a-user
+        """
+        return await self._context.get(self._path, decode_package)
+
+    async def delete(self) -> None:
+        """Deletes the package with all its versions. Safe to retry: gone is gone.
+
+        Raises `DeletionRefused` for a public package with a version of over 5,000 downloads.
+
+        https://docs.github.com/en/rest/packages/packages#delete-a-package-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#delete-a-package-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#delete-a-package-for-a-user
+        """
+        await self._context.delete(self._path, of=self._collection)
+
+    async def restore(self, token: str | None = None) -> None:
+        """Restores the package, within 30 days of its deletion and if its name is still free.
+
+        Args:
+            token: the package token, where one is needed.
+
+        https://docs.github.com/en/rest/packages/packages#restore-a-package-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#restore-a-package-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#restore-a-package-for-a-user
+        """
+        query = f"token={quote(check_token(token), safe='')}" if token is not None else ""
+        session = self._context.session
+        await session.restore(session.url(f"{self._path}/restore", query), session.url(self._path))
+
+    def versions(
+        self, *, state: State = "active", per_page: int = 100, page: int = 1
+    ) -> Listing[PackageVersion]:
+        """Lists the package's versions, newest first. There is no cap.
+
+        Deleting them inside the loop is fine: each is reached exactly once.
+
+        Args:
+            state: ``"active"``, or ``"deleted"`` for those that can be restored.
+            per_page: versions a request, 1 to 100.
+            page: the page to start at, from 1.
+
+        Raises:
+            ConfigurationError: an argument is out of its range.
+
+        https://docs.github.com/en/rest/packages/packages#list-package-versions-for-a-package-owned-by-an-organization
+        https://docs.github.com/en/rest/packages/packages#list-package-versions-for-a-package-owned-by-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#list-package-versions-for-a-package-owned-by-a-user
+        """
+        check_page_arguments(per_page, page, capped=False)
+        _check_one_of(state, get_args(State), "state")
+        path = f"{self._path}/versions"
+        chosen = "" if state == "active" else f"state={state}&"
+        url = str(self._context.session.url(path, f"{chosen}per_page={per_page}&page={page}"))
+        changes = self._context.changes.watch(path)
+        expected = self._version_count if state == "active" and page == 1 else None
+        return self._context.listing(
+            Query(
+                lambda: Course(
+                    url, per_page=per_page, first=page, expected=expected, changes=changes
+                ),
+                lambda: decode_versions,
+            )
+        )
+
+    def version(self, version_id: int) -> VersionRef:
+        """Names a version; sends nothing.
+
+        Args:
+            version_id: the version's ``id``, not its name.
+
+        Raises:
+            ConfigurationError: it is not a positive integer.
+        """
+        return VersionRef(self._context, self._path, version_id)
+
+
+class VersionRef:
+    """One version by id. Made by `PackageRef.version`."""
+
+    def __init__(self, context: Context, package: str, version_id: int) -> None:
+        if isinstance(version_id, bool) or not isinstance(version_id, int) or version_id < 1:
+            raise ConfigurationError(
+                f"version_id: {version_id!r} is not a positive integer; pass a version's id, "
+                "not its name"
+            )
+        self.id = version_id
+        self._context = context
+        self._collection = f"{package}/versions"
+        self._path = f"{self._collection}/{version_id}"
+
+    def __repr__(self) -> str:
+        return f"<VersionRef {self._path}>"
+
+    async def get(self) -> PackageVersion:
+        """The version.
+
+        https://docs.github.com/en/rest/packages/packages#get-a-package-version-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#get-a-package-version-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#get-a-package-version-for-a-user
+        """
+        return await self._context.get(self._path, decode_version)
+
+    async def delete(self) -> None:
+        """Deletes the version. Safe to retry: gone is gone.
+
+        Raises `DeletionRefused` for the last (tagged) version, and for a public one of over
+        5,000 downloads.
+
+        https://docs.github.com/en/rest/packages/packages#delete-package-version-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#delete-a-package-version-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#delete-package-version-for-a-user
+        """
+        await self._context.delete(self._path, of=self._collection)
+
+    async def restore(self) -> None:
+        """Restores the version, within 30 days of its deletion.
+
+        https://docs.github.com/en/rest/packages/packages#restore-package-version-for-an-organization
+        https://docs.github.com/en/rest/packages/packages#restore-a-package-version-for-the-authenticated-user
+        https://docs.github.com/en/rest/packages/packages#restore-package-version-for-a-user
+        """
+        session = self._context.session
+        await session.restore(session.url(f"{self._path}/restore"), session.url(self._path))
+
+
+class Context:
+    """What all that one client names has in common."""
+
+    def __init__(self, session: Session, concurrency: int) -> None:
+        self.session = session
+        self._concurrency = concurrency
+        self.changes = ChangeLog()
+
+    def listing(self, query: Query[Item]) -> Listing[Item]:
+        """A listing that fetches as far ahead as the client may."""
+        return Listing(self.session, query, ahead=self._concurrency)
+
+    async def get(self, path: str, decode: Callable[[bytes], T]) -> T:
+        """What a path answers, decoded."""
+        return (await self.session.get(self.session.url(path))).read(decode)
+
+    async def delete(self, path: str, *, of: str) -> None:
+        """Deletes what a path names, and tells the listings of its collection."""
+        with self.changes.delete_from(of):
+            await self.session.delete(self.session.url(path))
+
+
+def _check_one_of(value: object, allowed: tuple[str, ...], argument: str) -> None:
+    if value is not None and value not in allowed:
+        raise ConfigurationError(f"{argument}: {value!r} is not one of {', '.join(allowed)}")

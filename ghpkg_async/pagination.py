@@ -1,0 +1,283 @@
+"""Which page to ask for next, and when a listing is whole: pure.
+
+Where the server sends ``Link`` it is followed; where it does not, pages are counted to an empty
+one, since a short page is no proof of the end. Own deletes move later items to earlier pages;
+a `Course` knows of them and goes back as far as they can have moved anything.
+
+How GitHub pages: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from yarl import URL
+
+from .changes import Changes
+from .errors import ConfigurationError, InvalidResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["CAP", "Course", "Links", "SeenIds", "check_page_arguments", "read_links"]
+
+CAP: Final = 10_000
+"""Package listings refuse ``page * per_page`` above this."""
+MAX_PER_PAGE: Final = 100
+
+_LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
+_REL: Final = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
+_PAGE: Final = re.compile(r"(?<=[?&])page=(\d+)(?=&|$)")
+_PER_PAGE: Final = re.compile(r"(?<=[?&])per_page=\d+(?=&|$)")
+
+
+def check_page_arguments(per_page: int, page: int, *, capped: bool) -> None:
+    """Refuses with `ConfigurationError` what GitHub would refuse, clamp or misread."""
+    if not _is_whole(per_page) or not 1 <= per_page <= MAX_PER_PAGE:
+        raise ConfigurationError(f"per_page: {per_page!r} is not a whole number from 1 to 100")
+    if not _is_whole(page) or page < 1:
+        raise ConfigurationError(f"page: {page!r} is not a whole number of at least 1")
+    if capped and page * per_page > CAP:
+        raise ConfigurationError(
+            f"page: {page} pages of {per_page} are more than the {CAP} packages that can be "
+            f"listed; with this per_page, start at most at page {CAP // per_page}"
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@attrs.frozen
+class Links:
+    """What an answer's ``Link`` header tells.
+
+    Attributes:
+        next: the next page's URL, or ``None`` after the last page.
+        next_number: its number, where the URL tells one.
+        last_number: the last page's number, where the header tells one.
+    """
+
+    next: str | None
+    next_number: int | None
+    last_number: int | None
+
+
+def read_links(headers: Mapping[str, str], origin: URL) -> Links | None:
+    """The ``Link`` header, or ``None`` where the answer has none.
+
+    Only the two links that paging needs are looked at.
+
+    Raises:
+        InvalidResponse: a link leads to another origin.
+    """
+    header = headers.get("Link")
+    if not header:
+        return None
+    found = {
+        rel: target
+        for target, parameters in _LINK.findall(header)
+        for rel in _rels(parameters)
+        if rel in ("next", "last")
+    }
+    for target in found.values():
+        _check_origin(target, origin)
+    following = found.get("next")
+    return Links(following, _number(following), _number(found.get("last")))
+
+
+def _rels(parameters: str) -> list[str]:
+    rel = _REL.search(parameters)
+    return rel[1].lower().split() if rel else []
+
+
+def _number(url: str | None) -> int | None:
+    page = _PAGE.search(url) if url else None
+    return int(page[1]) if page and len(page[1]) < 10 else None
+
+
+def _check_origin(target: str, origin: URL) -> None:
+    if target.startswith(f"{origin}/") and target.isascii() and target.isprintable():
+        return
+    try:
+        url = URL(target, encoded=True)
+        same = url.origin() == origin and url.user is None and target.isascii()
+    except ValueError:
+        same = False
+    if not same:
+        raise InvalidResponse(f"Link: {target!r} is not on {origin}")
+
+
+class SeenIds:
+    """The ids handed over so far, eight bytes each: a listing may be longer than memory."""
+
+    def __init__(self) -> None:
+        self._sorted = array("q")
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def add(self, ids: Sequence[int]) -> set[int]:
+        """Remembers the ids; returns those that are new."""
+        page = sorted(set(ids))
+        if not page:
+            return set()
+        known = self._sorted
+        low, high = bisect_left(known, page[0]), bisect_right(known, page[-1])
+        if low == high:
+            known[low:low] = array("q", page)
+            return set(page)
+        new = [one for one in page if not self._holds(one, low, high)]
+        known[low:high] = array("q", sorted((*known[low:high], *new)))
+        return set(new)
+
+    def _holds(self, one: int, low: int, high: int) -> bool:
+        place = bisect_left(self._sorted, one, low, high)
+        return place < high and self._sorted[place] == one
+
+
+class Course:
+    """The way through one listing, page by page, in order.
+
+    Args:
+        url: the first page's URL, with ``page=`` and ``per_page=`` where the listing takes them.
+        per_page: items on a page; 0 where the listing takes no such parameter.
+        first: the number of the first page.
+        capped: whether the listing refuses ``page * per_page`` above 10,000.
+        expected: how many items there were a moment ago, where somebody knows.
+        changes: the own deletes in what is listed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        per_page: int,
+        first: int = 1,
+        capped: bool = False,
+        expected: int | None = None,
+        changes: Changes | None = None,
+    ) -> None:
+        self.number: int | None = first
+        self.more_beyond_cap = False
+        self.at_least = 0
+        self.changes = changes or Changes()
+        self._url = url
+        self.first = first
+        self._per_page = per_page
+        self._reachable = CAP // per_page if capped else sys.maxsize
+        self._expected = expected
+        self._last = -(-expected // per_page) if expected and per_page else None
+        self._told_last = False
+        self._begun_at_start = self.changes.begun
+        self._finished_then = self.changes.finished
+        self._taken = 0
+        self._taken_until = (first - 1) * per_page
+        self._stale_in_a_row = 0
+        self._cursor: str | None = None
+        self._cursors: set[str] = set()
+
+    def url(self, number: int) -> str:
+        """The URL of a page, made from the server's own link where it gave one."""
+        if self._cursor is not None:
+            return self._cursor
+        if _PAGE.search(self._url):
+            return _PAGE.sub(f"page={number}", self._url)
+        if number == self.first:
+            return self._url
+        return f"{self._url}{'&' if '?' in self._url else '?'}page={number}"
+
+    def ahead(self, window: int) -> range:
+        """The pages to ask for now: the next, and up to ``window`` that surely are behind it.
+
+        After an own delete only the next: the pages behind it are about to move.
+        """
+        if self.number is None:
+            return range(0)
+        until = self.number
+        deleting = self.changes.begun > min(self._begun_at_start, self.changes.finished)
+        if self._last is not None and self._cursor is None and not deleting:
+            until = max(until, min(self._last, until + window))
+            until = min(until, self._reachable)
+        return range(self.number, until + 1)
+
+    def continues(self, finished_before: int, begun_after: int) -> bool:
+        """Whether the page that came follows the last one without a gap; else it goes back.
+
+        Each own delete that may have been carried out between the two answers may have moved
+        items over the page's beginning, to a page where nobody would look again.
+
+        Args:
+            finished_before: how many own deletes were finished when the page was asked for.
+            begun_after: how many were begun when it came.
+        """
+        number = self.number
+        if number is None or number <= self.first or self._cursor is not None:
+            self._finished_then = finished_before
+            return True
+        moved = begun_after - self._finished_then
+        if moved == 0 or (number - 1) * self._per_page <= self._taken_until - moved:
+            self._finished_then = finished_before
+            return True
+        surely_taken = self._taken_until - (self.changes.begun - self._finished_then)
+        self.number = max(self.first, surely_taken // self._per_page + 1)
+        return False
+
+    def took(self, links: Links | None, size: int, fresh: int) -> None:
+        """The page that came was taken.
+
+        Args:
+            links: what its ``Link`` told; ``None`` where it had none.
+            size: how many items it held.
+            fresh: how many of them were new.
+
+        Raises:
+            InvalidResponse: its links lead in a circle.
+        """
+        number = self.number
+        if number is None:
+            return
+        self._taken += fresh
+        self._taken_until = number * self._per_page
+        self._stale_in_a_row = 0 if fresh else self._stale_in_a_row + 1
+        self.number = number + 1
+        if links is not None:
+            self._follow(links, number)
+        elif self._is_the_end(number, size):
+            self.number = None
+        if self.number is not None and self.number > self._reachable:
+            self.more_beyond_cap = True
+            self.number = None
+
+    def _follow(self, links: Links, number: int) -> None:
+        self._last, self._told_last = links.last_number, links.last_number is not None
+        if links.last_number is not None:
+            self.at_least = max(self.at_least, (links.last_number - 1) * self._per_page + 1)
+        self._cursor = None
+        if links.next is None:
+            self.number = None
+        elif links.next_number is None:
+            if links.next in self._cursors:
+                raise InvalidResponse(f"Link: {links.next!r} leads in a circle")
+            self._cursors.add(links.next)
+            self._cursor = links.next
+        elif links.next_number <= number:
+            raise InvalidResponse(f"Link: after page {number} comes page {links.next_number}")
+        else:
+            self.number = links.next_number
+            self._url = links.next
+
+    def _is_the_end(self, number: int, size: int) -> bool:
+        if self._told_last and self._last is not None and number < self._last:
+            return False  # One answer lost its header.
+        if size == 0:
+            return True
+        if self._expected is not None and size < self._per_page:
+            return self._taken == self._expected
+        # A server that knows no pages answers each with the same items.
+        return self._stale_in_a_row > (1 if self._per_page else 0)
