@@ -36,6 +36,7 @@ _ABSENT = msgspec.Raw(b"null")
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class _PackageOnWire(Package):
     """A package as it arrives: the two parts that repeat along a listing are still bytes."""
 

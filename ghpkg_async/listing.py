@@ -103,43 +103,42 @@ class Listing(Generic[T]):
         """The pages in order, fetched up to the client's ``concurrency`` ahead."""
         course, seen = self._query.course(), SeenIds()
         number = course.number or 1
-        async with aclosing(self._walk(course, self._query.decoder(), seen)) as walk:
+        async with aclosing(self._walk(self._query, course, seen)) as walk:
             async for items in walk:
                 yield Page(number, items)
                 number += 1
-        if not course.more_beyond_cap:
-            return
-        reached, covered, capped = len(seen), SeenIds(), not self._query.beyond_cap
+        if course.more_beyond_cap:
+            async with aclosing(self._beyond_cap(course, seen)) as walk:
+                async for items in walk:
+                    yield Page(number, items)
+                    number += 1
+
+    async def _beyond_cap(self, course: Course, seen: SeenIds) -> AsyncGenerator[list[T], None]:
+        """What the cap kept back, part by part; raises unless that is shown to be all."""
+        reached, covered, cut_short = len(seen), SeenIds(), not self._query.beyond_cap
         for query in self._query.beyond_cap:
             part = query.course()
-            async with aclosing(self._walk(part, query.decoder(), seen, covered)) as walk:
+            async with aclosing(self._walk(query, part, SeenIds())) as walk:
                 async for items in walk:
-                    if items:
-                        yield Page(number, items)
-                        number += 1
-            capped = capped or part.more_beyond_cap
-        # Shown to be complete: no part was cut short, together they hold all that was reached
-        # without them and as many more as the server told of.
-        if (
-            capped
-            or len(covered) != len(seen)
-            or len(seen) == reached
-            or len(seen) < course.at_least
-        ):
+                    ids = [item.id for item in items]
+                    covered.add(ids)
+                    if new := seen.add(ids):
+                        yield _first_of_each(items, new)
+            cut_short = cut_short or part.more_beyond_cap
+        # A filter that only sifts what the cap lets through brings nothing new, and a visibility
+        # nobody knows leaves packages that no part covers.
+        all_covered = len(covered) == len(seen) > reached and len(seen) >= course.at_least
+        if cut_short or not all_covered:
             raise PaginationCapReached(
                 f"more packages exist than page * per_page <= 10000 can reach; {len(seen)} were "
                 "yielded. Ask for less at once: by visibility, with per_page=100"
             )
 
     async def _walk(
-        self,
-        course: Course,
-        decode: Callable[[bytes], list[T]],
-        seen: SeenIds,
-        covered: SeenIds | None = None,
+        self, query: Query[T], course: Course, seen: SeenIds
     ) -> AsyncGenerator[list[T], None]:
         """The new items of each page along the course."""
-        origin = self._session.base_url.origin()
+        decode, origin = query.decoder(), self._session.base_url.origin()
         under_way: dict[int, asyncio.Task[_Fetched]] = {}
         try:
             while (number := course.number) is not None:
@@ -160,8 +159,6 @@ class Listing(Generic[T]):
                     new = seen.add(ids)
                 except OverflowError:
                     raise InvalidResponse(f"page {number}: an id does not fit in 64 bits") from None
-                if covered is not None:
-                    covered.add(ids)
                 course.took(links, len(ids), len(new))
                 self._fetch_ahead(course, under_way)
                 yield items if len(new) == len(ids) else _first_of_each(items, new)

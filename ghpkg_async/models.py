@@ -17,7 +17,6 @@ from typing import (
     Literal,
     TypeAlias,
     TypeVar,
-    dataclass_transform,
     get_args,
 )
 
@@ -56,14 +55,6 @@ Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _T = TypeVar("_T")
 
 
-def _unshown() -> Any:
-    return attrs.field(repr=False)
-
-
-def _optional(*, shown: bool = True, hashed: bool = True) -> Any:
-    return attrs.field(default=None, repr=shown, hash=None if hashed else False)
-
-
 def _readable_repr(self: Any) -> str:
     shown = (
         f"{name}={value!r}"
@@ -73,183 +64,185 @@ def _readable_repr(self: Any) -> str:
     return f"{type(self).__name__}({', '.join(shown)})"
 
 
-@dataclass_transform(
-    kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field, _unshown, _optional)
-)
 def model(cls: type[_T]) -> type[_T]:
-    """An immutable attrs class whose absent optional fields cost nothing.
+    """Completes an attrs class: a repr of what is there, and absent fields that cost nothing.
 
-    Their default stays readable on the class, so a decoder need not set it on each object: a
-    repository has 51 such fields, and setting them takes longer than decoding the other 46.
+    An optional field's default stays readable on the class, so a decoder need not set it on each
+    object: a repository has 51 of them, and setting them takes longer than decoding the rest.
     """
-    made = attrs.frozen(cls, kw_only=True, slots=False, repr=False)
-    fields = attrs.fields(made)  # type: ignore[arg-type]
+    fields = attrs.fields(cls)  # type: ignore[arg-type]
     for field in fields:
         if field.default is not attrs.NOTHING:
-            setattr(made, field.name, field.default)
-    made.__repr_fields__ = tuple(field.name for field in fields if field.repr)  # type: ignore[attr-defined]
-    made.__repr__ = _readable_repr  # type: ignore[method-assign]
-    return made
+            setattr(cls, field.name, field.default)
+    cls.__repr_fields__ = tuple(field.name for field in fields if field.repr)  # type: ignore[attr-defined]
+    cls.__repr__ = _readable_repr  # type: ignore[method-assign]
+    return cls
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class Owner:
     """The account a package or a repository belongs to."""
 
     login: str
     id: int
-    node_id: str = _unshown()
-    avatar_url: str = _unshown()
-    gravatar_id: str | None = _unshown()
-    url: str = _unshown()
-    html_url: str = _unshown()
-    followers_url: str = _unshown()
-    following_url: str = _unshown()
-    gists_url: str = _unshown()
-    starred_url: str = _unshown()
-    subscriptions_url: str = _unshown()
-    organizations_url: str = _unshown()
-    repos_url: str = _unshown()
-    events_url: str = _unshown()
-    received_events_url: str = _unshown()
+    node_id: str = attrs.field(repr=False)
+    avatar_url: str = attrs.field(repr=False)
+    gravatar_id: str | None = attrs.field(repr=False)
+    url: str = attrs.field(repr=False)
+    html_url: str = attrs.field(repr=False)
+    followers_url: str = attrs.field(repr=False)
+    following_url: str = attrs.field(repr=False)
+    gists_url: str = attrs.field(repr=False)
+    starred_url: str = attrs.field(repr=False)
+    subscriptions_url: str = attrs.field(repr=False)
+    organizations_url: str = attrs.field(repr=False)
+    repos_url: str = attrs.field(repr=False)
+    events_url: str = attrs.field(repr=False)
+    received_events_url: str = attrs.field(repr=False)
     type: str
-    site_admin: bool = _unshown()
-    name: str | None = _optional()
-    email: str | None = _optional(shown=False)
-    starred_at: str | None = _optional(shown=False)
-    user_view_type: str | None = _optional(shown=False)
+    site_admin: bool = attrs.field(repr=False)
+    name: str | None = None
+    email: str | None = attrs.field(default=None, repr=False)
+    starred_at: str | None = attrs.field(default=None, repr=False)
+    user_view_type: str | None = attrs.field(default=None, repr=False)
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class Permissions:
     """What the token's user may do with a repository."""
 
-    admin: bool | None = _optional()
-    maintain: bool | None = _optional()
-    push: bool | None = _optional()
-    triage: bool | None = _optional()
-    pull: bool | None = _optional()
+    admin: bool | None = None
+    maintain: bool | None = None
+    push: bool | None = None
+    triage: bool | None = None
+    pull: bool | None = None
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class License:
     """A repository's license."""
 
-    key: str | None = _optional()
-    name: str | None = _optional()
-    spdx_id: str | None = _optional()
-    url: str | None = _optional()
-    node_id: str | None = _optional(shown=False)
+    key: str | None = None
+    name: str | None = None
+    spdx_id: str | None = None
+    url: str | None = None
+    node_id: str | None = attrs.field(default=None, repr=False)
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class CodeOfConduct:
     """A repository's code of conduct."""
 
     key: str
     name: str
     url: str
-    html_url: str | None = _optional()
-    body: str | None = _optional(shown=False)
+    html_url: str | None = None
+    body: str | None = attrs.field(default=None, repr=False)
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class Repository:
     """The repository a package is linked to."""
 
     id: int
-    node_id: str = _unshown()
-    name: str = _unshown()
+    node_id: str = attrs.field(repr=False)
+    name: str = attrs.field(repr=False)
     full_name: str
     private: bool
-    owner: Owner = _unshown()
-    html_url: str = _unshown()
-    description: str | None = _unshown()
-    fork: bool = _unshown()
-    url: str = _unshown()
-    forks_url: str = _unshown()
-    keys_url: str = _unshown()
-    collaborators_url: str = _unshown()
-    teams_url: str = _unshown()
-    hooks_url: str = _unshown()
-    issue_events_url: str = _unshown()
-    events_url: str = _unshown()
-    assignees_url: str = _unshown()
-    branches_url: str = _unshown()
-    tags_url: str = _unshown()
-    blobs_url: str = _unshown()
-    git_tags_url: str = _unshown()
-    git_refs_url: str = _unshown()
-    trees_url: str = _unshown()
-    statuses_url: str = _unshown()
-    languages_url: str = _unshown()
-    stargazers_url: str = _unshown()
-    contributors_url: str = _unshown()
-    subscribers_url: str = _unshown()
-    subscription_url: str = _unshown()
-    commits_url: str = _unshown()
-    git_commits_url: str = _unshown()
-    comments_url: str = _unshown()
-    issue_comment_url: str = _unshown()
-    contents_url: str = _unshown()
-    compare_url: str = _unshown()
-    merges_url: str = _unshown()
-    archive_url: str = _unshown()
-    downloads_url: str = _unshown()
-    issues_url: str = _unshown()
-    pulls_url: str = _unshown()
-    milestones_url: str = _unshown()
-    notifications_url: str = _unshown()
-    labels_url: str = _unshown()
-    releases_url: str = _unshown()
-    deployments_url: str = _unshown()
-    git_url: str | None = _optional(shown=False)
-    ssh_url: str | None = _optional(shown=False)
-    clone_url: str | None = _optional(shown=False)
-    mirror_url: str | None = _optional(shown=False)
-    svn_url: str | None = _optional(shown=False)
-    homepage: str | None = _optional(shown=False)
-    language: str | None = _optional(shown=False)
-    forks_count: int | None = _optional(shown=False)
-    stargazers_count: int | None = _optional(shown=False)
-    watchers_count: int | None = _optional(shown=False)
-    size: int | None = _optional(shown=False)
-    default_branch: str | None = _optional(shown=False)
-    open_issues_count: int | None = _optional(shown=False)
-    is_template: bool | None = _optional(shown=False)
-    topics: tuple[str, ...] | None = _optional(shown=False)
-    has_issues: bool | None = _optional(shown=False)
-    has_projects: bool | None = _optional(shown=False)
-    has_wiki: bool | None = _optional(shown=False)
-    has_pages: bool | None = _optional(shown=False)
-    has_downloads: bool | None = _optional(shown=False)
-    has_discussions: bool | None = _optional(shown=False)
-    has_pull_requests: bool | None = _optional(shown=False)
-    pull_request_creation_policy: str | None = _optional(shown=False)
-    archived: bool | None = _optional()
-    disabled: bool | None = _optional()
-    visibility: str | None = _optional()
-    pushed_at: Timestamp | None = _optional(shown=False)
-    created_at: Timestamp | None = _optional(shown=False)
-    updated_at: Timestamp | None = _optional(shown=False)
-    permissions: Permissions | None = _optional(shown=False)
-    role_name: str | None = _optional(shown=False)
-    temp_clone_token: str | None = _optional(shown=False)
-    delete_branch_on_merge: bool | None = _optional(shown=False)
-    subscribers_count: int | None = _optional(shown=False)
-    network_count: int | None = _optional(shown=False)
-    code_of_conduct: CodeOfConduct | None = _optional(shown=False)
-    license: License | None = _optional(shown=False)
-    forks: int | None = _optional(shown=False)
-    open_issues: int | None = _optional(shown=False)
-    watchers: int | None = _optional(shown=False)
-    allow_forking: bool | None = _optional(shown=False)
-    web_commit_signoff_required: bool | None = _optional(shown=False)
-    security_and_analysis: dict[str, Any] | None = _optional(shown=False, hashed=False)
-    custom_properties: dict[str, Any] | None = _optional(shown=False, hashed=False)
+    owner: Owner = attrs.field(repr=False)
+    html_url: str = attrs.field(repr=False)
+    description: str | None = attrs.field(repr=False)
+    fork: bool = attrs.field(repr=False)
+    url: str = attrs.field(repr=False)
+    forks_url: str = attrs.field(repr=False)
+    keys_url: str = attrs.field(repr=False)
+    collaborators_url: str = attrs.field(repr=False)
+    teams_url: str = attrs.field(repr=False)
+    hooks_url: str = attrs.field(repr=False)
+    issue_events_url: str = attrs.field(repr=False)
+    events_url: str = attrs.field(repr=False)
+    assignees_url: str = attrs.field(repr=False)
+    branches_url: str = attrs.field(repr=False)
+    tags_url: str = attrs.field(repr=False)
+    blobs_url: str = attrs.field(repr=False)
+    git_tags_url: str = attrs.field(repr=False)
+    git_refs_url: str = attrs.field(repr=False)
+    trees_url: str = attrs.field(repr=False)
+    statuses_url: str = attrs.field(repr=False)
+    languages_url: str = attrs.field(repr=False)
+    stargazers_url: str = attrs.field(repr=False)
+    contributors_url: str = attrs.field(repr=False)
+    subscribers_url: str = attrs.field(repr=False)
+    subscription_url: str = attrs.field(repr=False)
+    commits_url: str = attrs.field(repr=False)
+    git_commits_url: str = attrs.field(repr=False)
+    comments_url: str = attrs.field(repr=False)
+    issue_comment_url: str = attrs.field(repr=False)
+    contents_url: str = attrs.field(repr=False)
+    compare_url: str = attrs.field(repr=False)
+    merges_url: str = attrs.field(repr=False)
+    archive_url: str = attrs.field(repr=False)
+    downloads_url: str = attrs.field(repr=False)
+    issues_url: str = attrs.field(repr=False)
+    pulls_url: str = attrs.field(repr=False)
+    milestones_url: str = attrs.field(repr=False)
+    notifications_url: str = attrs.field(repr=False)
+    labels_url: str = attrs.field(repr=False)
+    releases_url: str = attrs.field(repr=False)
+    deployments_url: str = attrs.field(repr=False)
+    git_url: str | None = attrs.field(default=None, repr=False)
+    ssh_url: str | None = attrs.field(default=None, repr=False)
+    clone_url: str | None = attrs.field(default=None, repr=False)
+    mirror_url: str | None = attrs.field(default=None, repr=False)
+    svn_url: str | None = attrs.field(default=None, repr=False)
+    homepage: str | None = attrs.field(default=None, repr=False)
+    language: str | None = attrs.field(default=None, repr=False)
+    forks_count: int | None = attrs.field(default=None, repr=False)
+    stargazers_count: int | None = attrs.field(default=None, repr=False)
+    watchers_count: int | None = attrs.field(default=None, repr=False)
+    size: int | None = attrs.field(default=None, repr=False)
+    default_branch: str | None = attrs.field(default=None, repr=False)
+    open_issues_count: int | None = attrs.field(default=None, repr=False)
+    is_template: bool | None = attrs.field(default=None, repr=False)
+    topics: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+    has_issues: bool | None = attrs.field(default=None, repr=False)
+    has_projects: bool | None = attrs.field(default=None, repr=False)
+    has_wiki: bool | None = attrs.field(default=None, repr=False)
+    has_pages: bool | None = attrs.field(default=None, repr=False)
+    has_downloads: bool | None = attrs.field(default=None, repr=False)
+    has_discussions: bool | None = attrs.field(default=None, repr=False)
+    has_pull_requests: bool | None = attrs.field(default=None, repr=False)
+    pull_request_creation_policy: str | None = attrs.field(default=None, repr=False)
+    archived: bool | None = None
+    disabled: bool | None = None
+    visibility: str | None = None
+    pushed_at: Timestamp | None = attrs.field(default=None, repr=False)
+    created_at: Timestamp | None = attrs.field(default=None, repr=False)
+    updated_at: Timestamp | None = attrs.field(default=None, repr=False)
+    permissions: Permissions | None = attrs.field(default=None, repr=False)
+    role_name: str | None = attrs.field(default=None, repr=False)
+    temp_clone_token: str | None = attrs.field(default=None, repr=False)
+    delete_branch_on_merge: bool | None = attrs.field(default=None, repr=False)
+    subscribers_count: int | None = attrs.field(default=None, repr=False)
+    network_count: int | None = attrs.field(default=None, repr=False)
+    code_of_conduct: CodeOfConduct | None = attrs.field(default=None, repr=False)
+    license: License | None = attrs.field(default=None, repr=False)
+    forks: int | None = attrs.field(default=None, repr=False)
+    open_issues: int | None = attrs.field(default=None, repr=False)
+    watchers: int | None = attrs.field(default=None, repr=False)
+    allow_forking: bool | None = attrs.field(default=None, repr=False)
+    web_commit_signoff_required: bool | None = attrs.field(default=None, repr=False)
+    security_and_analysis: dict[str, Any] | None = attrs.field(default=None, repr=False, hash=False)
+    custom_properties: dict[str, Any] | None = attrs.field(default=None, repr=False, hash=False)
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class Package:
     """A package, as listed and as got by name.
 
@@ -259,17 +252,18 @@ class Package:
     id: int
     name: str
     package_type: str
-    owner: Owner | None = _optional(shown=False)
+    owner: Owner | None = attrs.field(default=None, repr=False)
     version_count: int
     visibility: str
-    url: str = _unshown()
-    created_at: Timestamp = _unshown()
+    url: str = attrs.field(repr=False)
+    created_at: Timestamp = attrs.field(repr=False)
     updated_at: Timestamp
-    repository: Repository | None = _optional(shown=False)
-    html_url: str = _unshown()
+    repository: Repository | None = attrs.field(default=None, repr=False)
+    html_url: str = attrs.field(repr=False)
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class ContainerMetadata:
     """What the Container registry knows of a version."""
 
@@ -277,37 +271,40 @@ class ContainerMetadata:
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class DockerMetadata:
     """What the Docker registry knows of a version; answers use one of the two names."""
 
-    tag: tuple[str, ...] | None = _optional()
-    tags: tuple[str, ...] | None = _optional()
+    tag: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class PackageVersionMetadata:
     """What a version carries beyond its name, by package type."""
 
     package_type: str
-    container: ContainerMetadata | None = _optional()
-    docker: DockerMetadata | None = _optional()
+    container: ContainerMetadata | None = None
+    docker: DockerMetadata | None = None
 
 
 @model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
 class PackageVersion:
     """One version of a package."""
 
     id: int
     name: str
-    url: str = _unshown()
-    package_html_url: str = _unshown()
-    license: str | None = _optional(shown=False)
+    url: str = attrs.field(repr=False)
+    package_html_url: str = attrs.field(repr=False)
+    license: str | None = attrs.field(default=None, repr=False)
     created_at: Timestamp
-    updated_at: Timestamp = _unshown()
-    deleted_at: Timestamp | None = _optional()
-    description: str | None = _optional(shown=False)
-    html_url: str | None = _optional(shown=False)
-    metadata: PackageVersionMetadata | None = _optional()
+    updated_at: Timestamp = attrs.field(repr=False)
+    deleted_at: Timestamp | None = None
+    description: str | None = attrs.field(default=None, repr=False)
+    html_url: str | None = attrs.field(default=None, repr=False)
+    metadata: PackageVersionMetadata | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -193,7 +193,7 @@ class Course:
         return f"{self._url}{'&' if '?' in self._url else '?'}page={number}"
 
     def ahead(self, window: int) -> range:
-        """The pages to ask for now: the next, and up to ``window`` that surely are behind it.
+        """The pages to ask for now: the next, and those surely behind it; ``window`` in all.
 
         After an own delete only the next: the pages behind it are about to move.
         """
@@ -202,7 +202,7 @@ class Course:
         until = self.number
         deleting = self.changes.begun > min(self._begun_at_start, self.changes.finished)
         if self._last is not None and self._cursor is None and not deleting:
-            until = max(until, min(self._last, until + window))
+            until = max(until, min(self._last, until + window - 1))
             until = min(until, self._reachable)
         return range(self.number, until + 1)
 
@@ -234,7 +234,7 @@ class Course:
         Args:
             links: what its ``Link`` told; ``None`` where it had none.
             size: how many items it held.
-            fresh: how many of them were new.
+            fresh: how many of them this course had not met before.
 
         Raises:
             InvalidResponse: its links lead in a circle.

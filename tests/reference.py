@@ -1,0 +1,36 @@
+"""The example answers of the API's two reference pages, read from the pages themselves.
+
+``enterprise-server-page.txt`` is the page of GitHub Enterprise Server, ``dotcom-page.txt`` an
+older one of GitHub.com, from before API versioning.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+DATA: Final = Path(__file__).parent / "data"
+PAGES: Final = ("enterprise-server-page.txt", "dotcom-page.txt")
+
+_ANSWER: Final = re.compile(r"^Status: 200(?: OK)?\n(?=[\[{])", re.MULTILINE)
+_ROUTE: Final = re.compile(r"^get (/\S+)$|http\(s\)://HOSTNAME/api/v3(/[^\s\"?]+)", re.MULTILINE)
+
+
+def examples(page: str) -> list[tuple[str, Any]]:
+    """Each GET operation of a page with its example answer, as the page has them."""
+    text = (DATA / page).read_text()
+    found = []
+    for answer in _ANSWER.finditer(text):
+        route = list(_ROUTE.finditer(text, 0, answer.start()))[-1]
+        example, _ = json.JSONDecoder().raw_decode(text, answer.end())
+        found.append((route[1] or route[2], example))
+    return found
+
+
+ALL_EXAMPLES: Final = [
+    (f"{page.partition('-')[0]} {route}", example)
+    for page in PAGES
+    for route, example in examples(page)
+]

@@ -1,0 +1,107 @@
+"""A listing's other side without a network: items on a shelf, paged as GitHub pages them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+from yarl import URL
+
+from ghpkg_async.codec import decode_versions
+from ghpkg_async.listing import Listing, Query
+from ghpkg_async.pagination import Course
+from ghpkg_async.session import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ghpkg_async.changes import Changes
+    from ghpkg_async.models import PackageVersion
+    from ghpkg_async.session import Session
+
+LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
+BASE = URL("https://api.github.com")
+
+
+def item(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": f"v{number}",
+        "url": "",
+        "package_html_url": "",
+        "created_at": "2020-05-19T22:19:11Z",
+        "updated_at": "2020-05-19T22:19:11Z",
+    }
+
+
+@attrs.define
+class Shelf:
+    """Items by id, in order, and what was asked for."""
+
+    ids: list[int]
+    mode: LinkMode = "link"
+    per_page: int = 10
+    capped: bool = False
+    latency: Callable[[int], int] = lambda _number: 0
+    base_url: URL = BASE
+    asked: list[int] = attrs.field(factory=list)
+    in_flight: int = 0
+    max_in_flight: int = 0
+    holes: dict[int, list[int]] = attrs.field(factory=dict)
+    """Pages that answer something else than their slice."""
+
+    async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
+        del lane, further
+        number = int(url.query.get("page") or url.query.get("after") or 1)
+        assert int(url.query["per_page"]) == self.per_page
+        assert not self.capped or number * self.per_page <= 10_000
+        self.asked.append(number)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            for _ in range(self.latency(number)):
+                await asyncio.sleep(0)
+            start = (number - 1) * self.per_page
+            slice_ = self.holes.get(number, self.ids[start : start + self.per_page])
+            body = json.dumps([item(each) for each in slice_]).encode()
+            link = self.link(number).replace("?", f"?visibility={url.query.get('visibility', '')}&")
+            headers = {"Link": link} if link else {}
+            return Answer(200, headers, url, body)
+        finally:
+            self.in_flight -= 1
+
+    @property
+    def pages(self) -> int:
+        return -(-len(self.ids) // self.per_page)
+
+    def link(self, number: int) -> str:
+        if self.mode == "none" or self.pages <= 1:
+            return ""
+        place = f"{BASE}/organizations/1/packages?per_page={self.per_page}"
+        if self.mode == "cursor":
+            return f'<{place}&after={number + 1}>; rel="next"' if number < self.pages else "<>"
+        links = [f'<{place}&page=1>; rel="first"'] if number > 1 else []
+        if number < self.pages:
+            links.append(f'<{place}&page={number + 1}>; rel="next"')
+            if self.mode == "link":
+                links.append(f'<{place}&page={self.pages}>; rel="last"')
+        return ", ".join(links)
+
+    def course(self, changes: Changes | None = None, **options: Any) -> Course:
+        page = options.get("first", 1)
+        return Course(
+            f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page={page}",
+            per_page=self.per_page,
+            capped=self.capped,
+            changes=changes,
+            **options,
+        )
+
+    def listing(
+        self, changes: Changes | None = None, *, ahead: int = 16, **options: Any
+    ) -> Listing[PackageVersion]:
+        session: Session = self  # type: ignore[assignment]
+        query = Query(lambda: self.course(changes, **options), lambda: decode_versions)
+        return Listing(session, query, ahead=ahead)

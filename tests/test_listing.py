@@ -1,0 +1,375 @@
+"""A listing is complete, in order, each item once; or it raises. Without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghpkg_async import InvalidResponse, PaginationCapReached
+from ghpkg_async.changes import Changes
+from ghpkg_async.codec import decode_versions
+from ghpkg_async.listing import Listing, Query
+from ghpkg_async.session import Answer
+from tests.shelf import BASE, Shelf
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from ghpkg_async import PackageVersion
+    from tests.shelf import LinkMode
+
+MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]
+
+
+async def ids(listing: Listing[PackageVersion]) -> list[int]:
+    return [each.id for each in await listing]
+
+
+def run(coroutine: object) -> None:
+    asyncio.run(coroutine)  # type: ignore[arg-type]
+
+
+@given(
+    total=st.integers(0, 120),
+    per_page=st.integers(1, 30),
+    mode=st.sampled_from(MODES),
+    ahead=st.integers(1, 8),
+    slow=st.dictionaries(st.integers(1, 12), st.integers(0, 9)),
+)
+def test_every_item_comes_once_and_in_order(
+    total: int, per_page: int, mode: LinkMode, ahead: int, slow: dict[int, int]
+) -> None:
+    shelf = Shelf(
+        list(range(1, total + 1)),
+        mode,
+        per_page=per_page,
+        latency=lambda number: slow.get(number, 1),
+    )
+
+    async def check() -> None:
+        assert await ids(shelf.listing(ahead=ahead)) == shelf.ids
+
+    run(check())
+    assert len(shelf.asked) == len(set(shelf.asked))
+
+
+@pytest.mark.parametrize("mode", ["link", "next only", "cursor"])
+@pytest.mark.parametrize("total", [11, 19, 20, 21, 30, 100, 101])
+async def test_with_link_a_listing_costs_its_pages(mode: LinkMode, total: int) -> None:
+    shelf = Shelf(list(range(total)), mode)
+    assert await ids(shelf.listing()) == shelf.ids
+    assert sorted(shelf.asked) == list(range(1, shelf.pages + 1))
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_empty_listing_costs_one_request(mode: LinkMode) -> None:
+    shelf = Shelf([], mode)
+    assert await ids(shelf.listing()) == []
+    assert shelf.asked == [1]
+
+
+@pytest.mark.parametrize("total", [1, 9, 10, 20, 25])
+async def test_without_link_pages_are_counted_to_an_empty_one(total: int) -> None:
+    shelf = Shelf(list(range(total)), "none")
+    assert await ids(shelf.listing()) == shelf.ids
+    assert shelf.asked == list(range(1, -(-total // 10) + 2))
+
+
+@pytest.mark.parametrize("mode", ["link", "next only", "none"])
+async def test_a_short_page_is_no_end(mode: LinkMode) -> None:
+    shelf = Shelf(list(range(40)), mode, holes={1: [0, 1], 3: [25]})
+    assert await ids(shelf.listing()) == [0, 1, *range(10, 20), 25, *range(30, 40)]
+
+
+async def test_an_empty_page_is_no_end_where_link_leads_on() -> None:
+    shelf = Shelf(list(range(40)), holes={2: []})
+    numbers = [page.number async for page in shelf.listing().pages()]
+    assert numbers == [1, 2, 3, 4]
+    assert await ids(shelf.listing()) == [*range(10), *range(20, 40)]
+
+
+async def test_a_link_lost_on_one_answer_loses_no_pages() -> None:
+    class Forgetful(Shelf):
+        def link(self, number: int) -> str:
+            return "" if number == 2 else super().link(number)
+
+    shelf = Forgetful(list(range(45)))
+    assert await ids(shelf.listing()) == shelf.ids
+
+
+async def test_pages_are_numbered_from_the_first_asked_for() -> None:
+    shelf = Shelf(list(range(35)))
+    pages = [(page.number, len(page.items)) async for page in shelf.listing(first=2).pages()]
+    assert pages == [(2, 10), (3, 10), (4, 5)]
+
+
+async def test_a_listing_asks_again_each_time_it_is_iterated() -> None:
+    shelf = Shelf(list(range(15)))
+    listing = shelf.listing()
+    assert await ids(listing) == shelf.ids
+    shelf.ids.append(99)
+    assert await ids(listing) == shelf.ids
+
+
+async def test_items_that_shift_to_a_later_page_come_once() -> None:
+    shelf = Shelf(list(range(100, 0, -1)), "next only")
+    seen = []
+    async for each in shelf.listing():
+        seen.append(each.id)
+        if len(seen) % 10 == 0 and len(seen) < 60:
+            shelf.ids.insert(0, 100 + len(seen))
+    assert len(seen) == len(set(seen))
+    assert set(range(1, 101)) <= set(seen)
+
+
+# Own deletes
+
+
+async def delete(shelf: Shelf, changes: Changes, one: int, turns: int = 1) -> None:
+    with changes.one():
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        shelf.ids.remove(one)
+
+
+@pytest.mark.parametrize("mode", ["link", "next only", "none"])
+async def test_deleting_in_the_loop_reaches_every_item_once(mode: LinkMode) -> None:
+    shelf, changes = Shelf(list(range(25)), mode), Changes()
+    seen = []
+    async for each in shelf.listing(changes):
+        seen.append(each.id)
+        await delete(shelf, changes, each.id)
+    assert seen == list(range(25))
+    assert shelf.ids == []
+
+
+@given(
+    total=st.integers(0, 60),
+    per_page=st.integers(1, 12),
+    mode=st.sampled_from(["link", "next only", "none"]),
+    latency=st.integers(0, 6),
+    turns=st.lists(st.integers(0, 8), min_size=1, max_size=7),
+    chosen=st.lists(st.booleans(), min_size=1, max_size=7),
+    ahead=st.integers(1, 5),
+)
+def test_deletes_side_by_side_with_the_listing_lose_nothing(
+    total: int,
+    per_page: int,
+    mode: LinkMode,
+    latency: int,
+    turns: list[int],
+    chosen: list[bool],
+    ahead: int,
+) -> None:
+    shelf = Shelf(list(range(total)), mode, per_page=per_page, latency=lambda _: latency)
+    changes = Changes()
+
+    async def check() -> None:
+        seen: list[int] = []
+        async with asyncio.TaskGroup() as group:
+            async for each in shelf.listing(changes, ahead=ahead):
+                seen.append(each.id)
+                if chosen[each.id % len(chosen)]:
+                    wait = turns[each.id % len(turns)]
+                    group.create_task(delete(shelf, changes, each.id, wait))
+        assert seen == list(range(total))
+
+    run(check())
+    assert shelf.ids == [each for each in range(total) if not chosen[each % len(chosen)]]
+
+
+async def test_deletes_that_are_refused_cost_no_item() -> None:
+    shelf, changes = Shelf(list(range(35))), Changes()
+    seen = []
+    async for each in shelf.listing(changes):
+        seen.append(each.id)
+        with changes.one():
+            await asyncio.sleep(0)
+    assert seen == shelf.ids
+
+
+# The cap
+
+
+class Catalogue(Shelf):
+    """Packages of three visibilities; more than the cap lets through."""
+
+    filter_before_cap = True
+    visibilities: tuple[str, ...] = ("public", "private", "internal")
+
+    async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
+        whole, chosen = self.ids, url.query.get("visibility")
+        if chosen:
+            kept = whole if self.filter_before_cap else whole[: 10_000 // 10 * 10]
+            place = self.visibilities.index(chosen)
+            self.ids = [each for each in kept if each % len(self.visibilities) == place]
+        try:
+            return await super().get(url, lane=lane, further=further)
+        finally:
+            self.ids = whole
+
+    def everything(self, *, beyond: bool = True) -> Listing[PackageVersion]:
+        def query(visibility: str) -> Query[PackageVersion]:
+            url = f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page=1{visibility}"
+            course = self.course()
+            return Query(
+                lambda: type(course)(url, per_page=self.per_page, capped=True),
+                lambda: decode_versions,
+            )
+
+        parts = [query(f"&visibility={each}") for each in ("public", "private", "internal")]
+        first = query("")
+        whole = Query(first.course, first.decoder, parts if beyond else ())
+        return Listing(self, whole, ahead=16)  # type: ignore[arg-type]
+
+
+def catalogue(total: int, mode: LinkMode = "link", per_page: int = 100) -> Catalogue:
+    return Catalogue(list(range(total)), mode, per_page=per_page, capped=True)
+
+
+@pytest.mark.parametrize("mode", ["link", "next only", "none"])
+async def test_beyond_the_cap_a_listing_goes_on_by_visibility(mode: LinkMode) -> None:
+    shelf = catalogue(12_345, mode)
+    found = await ids(shelf.everything())
+    assert found[:10_000] == shelf.ids[:10_000]
+    assert sorted(found) == shelf.ids
+
+
+async def test_up_to_the_cap_nothing_is_asked_twice() -> None:
+    shelf = catalogue(10_000)
+    assert await ids(shelf.everything()) == shelf.ids
+    assert len(shelf.asked) == 100
+
+
+async def test_a_page_size_that_does_not_divide_the_cap_is_kept_below_it() -> None:
+    shelf = catalogue(9_995, per_page=30)
+    assert sorted(await ids(shelf.everything())) == shelf.ids
+
+
+async def reached(listing: Listing[PackageVersion]) -> set[int]:
+    found = set()
+    with pytest.raises(PaginationCapReached, match="10000"):
+        async for each in listing:
+            found.add(each.id)
+    return found
+
+
+async def test_a_part_beyond_the_cap_raises_after_all_that_can_be_reached() -> None:
+    shelf = catalogue(30_003 + 30)
+    found = await reached(shelf.everything())
+    assert len(found) > 30_000 - 3
+
+
+async def test_a_filter_applied_after_the_cap_cannot_pass_as_complete() -> None:
+    shelf = catalogue(12_000)
+    shelf.filter_before_cap = False
+    assert await reached(shelf.everything()) == set(range(10_000))
+
+
+async def test_a_visibility_nobody_knows_cannot_pass_as_complete() -> None:
+    shelf = catalogue(12_000)
+    shelf.visibilities = ("public", "private", "internal", "secret")
+    assert len(await reached(shelf.everything())) > 10_000
+
+
+async def test_where_a_visibility_was_asked_for_the_cap_raises() -> None:
+    assert len(await reached(catalogue(10_001).everything(beyond=False))) == 10_000
+
+
+# Fetching ahead
+
+
+async def test_further_pages_are_fetched_side_by_side_within_the_window() -> None:
+    shelf = Shelf(list(range(400)), latency=lambda _: 5)
+    async with aclosing(shelf.listing(ahead=4).pages()) as pages:
+        async for page in pages:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert max(shelf.asked) <= page.number + 4
+    assert shelf.max_in_flight == 4
+
+
+async def test_where_nothing_tells_the_last_page_no_request_is_wasted() -> None:
+    for mode in MODES[1:]:
+        shelf = Shelf(list(range(95)), mode, latency=lambda _: 3)
+        await ids(shelf.listing())
+        assert shelf.max_in_flight == 1
+
+
+async def test_a_known_count_saves_the_round_trip_of_the_first_page() -> None:
+    shelf = Shelf(list(range(95)), latency=lambda _: 3)
+    assert await ids(shelf.listing(expected=95)) == shelf.ids
+    assert shelf.max_in_flight == 10
+    assert len(shelf.asked) == 10
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("expected", [0, 1, 50, 94, 96, 200])
+async def test_a_count_that_is_wrong_costs_no_item(mode: LinkMode, expected: int) -> None:
+    shelf = Shelf(list(range(95)), mode)
+    assert await ids(shelf.listing(expected=expected)) == shelf.ids
+
+
+async def test_a_known_count_ends_a_short_last_page_without_link() -> None:
+    shelf = Shelf([1, 2, 3], "none")
+    assert await ids(shelf.listing(expected=3)) == [1, 2, 3]
+    assert shelf.asked == [1]
+
+
+async def test_pages_before_a_broken_one_are_handed_over() -> None:
+    class Breaking(Shelf):
+        async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
+            answer = await super().get(url, lane=lane, further=further)
+            if url.query["page"] == "5":
+                return Answer(200, answer.headers, url, b"<html>")
+            return answer
+
+    seen = []
+    with pytest.raises(InvalidResponse, match="page=5"):
+        async for each in Breaking(list(range(100))).listing():
+            seen.append(each.id)
+    assert seen == list(range(40))
+
+
+# Leaving
+
+
+async def test_leaving_the_loop_ends_what_is_under_way() -> None:
+    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+    async for _ in shelf.listing():
+        break
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert shelf.in_flight == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_error_in_the_body_ends_what_is_under_way() -> None:
+    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+    with pytest.raises(ZeroDivisionError):
+        async with aclosing(shelf.listing().pages()) as pages:
+            async for _ in pages:
+                raise ZeroDivisionError
+    assert shelf.in_flight == 0
+
+
+async def test_cancelling_passes_at_once_and_leaves_nothing() -> None:
+    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+
+    async def take_all() -> None:
+        await shelf.listing()
+
+    task = asyncio.create_task(take_all())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert shelf.in_flight > 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert shelf.in_flight == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
