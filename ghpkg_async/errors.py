@@ -154,15 +154,24 @@ class InsufficientScope(Forbidden):
 
 
 class SSORequired(Forbidden):
-    """403: the organization wants the token authorized for its single sign-on.
+    """The token must be authorized for single sign-on: a 403, or a listing GitHub left partial.
 
     Attributes:
         authorization_url: where the token's owner does that, if GitHub named the place.
+        organizations: ids of the organizations whose part a listing lacks; its status is 200.
     """
 
-    def __init__(self, message: str, *, authorization_url: str | None, **answer: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        authorization_url: str | None,
+        organizations: tuple[str, ...] = (),
+        **answer: Any,
+    ) -> None:
         super().__init__(message, **answer)
         self.authorization_url = authorization_url
+        self.organizations = organizations
 
 
 class NotFound(APIError):
@@ -261,6 +270,30 @@ def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
     except ValueError:
         return now
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def partial_results(
+    headers: Mapping[str, str], *, status: int, method: str, url: str
+) -> SSORequired | None:
+    """The error of a listing that GitHub says is partial, or ``None`` where it does not say so.
+
+    https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
+    """
+    sso = headers.get("X-GitHub-SSO", "")
+    if not sso.startswith("partial-results"):
+        return None
+    told = re.search(r"organizations=([\w, ]+)", sso)
+    organizations = tuple(told[1].replace(" ", "").split(",")) if told else ()
+    return SSORequired(
+        "the listing is partial: the token is not authorized for single sign-on of "
+        f"organizations {', '.join(organizations) or 'GitHub did not name'}",
+        authorization_url=None,
+        organizations=organizations,
+        status=status,
+        method=method,
+        url=url,
+        request_id=headers.get("X-GitHub-Request-Id"),
+    )
 
 
 def _read_body(body: bytes) -> _ErrorBody:

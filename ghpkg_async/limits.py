@@ -159,10 +159,10 @@ class Limits:
         self._read_budget(now, server_now, headers)
         seconds = max(0.0, (error.retry_at - server_now).total_seconds())
         if error.kind == "secondary":
-            if "Retry-After" not in headers:
-                seconds *= 2.0 ** min(self._secondary_in_a_row, 8)
-            if self.pause is None:  # Else this answer was under way when the first one came.
+            if self.pause is None:  # Else it was under way when the first refusal came.
                 self._secondary_in_a_row += 1
+            if "Retry-After" not in headers:
+                seconds *= 2.0 ** min(self._secondary_in_a_row - 1, 8)
         until = server_now + timedelta(seconds=seconds)
         self._hold(Pause(error.kind, now + seconds, until, error.status, error.message))
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
-from .errors import InvalidResponse, PaginationCapReached
+from .errors import InvalidResponse, PaginationCapReached, partial_results
 from .pagination import Course, SeenIds, read_links
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
+    from .errors import SSORequired
     from .session import Answer, Session
 
 __all__ = ["Listing", "Page"]
@@ -36,10 +37,12 @@ class Page(Generic[T_co]):
     Attributes:
         number: its place in the listing, from the listing's ``page`` on.
         items: what it holds, in the server's order, without what an earlier page held.
+        last: the number of the last page, as far as the server told.
     """
 
     number: int
     items: list[T_co]
+    last: int | None = None
 
 
 @attrs.frozen
@@ -74,8 +77,8 @@ class Listing(Generic[T]):
     ``async for page in listing.pages()`` yields `Page` objects. Leaving the loop ends what is
     under way.
 
-    Raises, when iterated: `APIError` and its kin, `ConnectionFailed`, `InvalidResponse`,
-    `PaginationCapReached`.
+    Raises, when iterated: `APIError` and its kin (`SSORequired` also where GitHub says that it
+    left organizations out), `ConnectionFailed`, `InvalidResponse`, `PaginationCapReached`.
     """
 
     def __init__(self, session: Session, query: Query[T], *, ahead: int) -> None:
@@ -105,7 +108,7 @@ class Listing(Generic[T]):
         number = course.number or 1
         async with aclosing(self._walk(self._query, course, seen)) as walk:
             async for items in walk:
-                yield Page(number, items)
+                yield Page(number, items, course.last)
                 number += 1
         if course.more_beyond_cap:
             async with aclosing(self._beyond_cap(course, seen)) as walk:
@@ -140,6 +143,7 @@ class Listing(Generic[T]):
         """The new items of each page along the course."""
         decode, origin = query.decoder(), self._session.base_url.origin()
         under_way: dict[int, asyncio.Task[_Fetched]] = {}
+        partial: SSORequired | None = None
         try:
             while (number := course.number) is not None:
                 self._fetch_ahead(course, under_way)
@@ -152,8 +156,10 @@ class Listing(Generic[T]):
                 if not course.continues(fetched.finished_before, fetched.begun_after):
                     await _end(under_way)
                     continue
-                links = read_links(fetched.answer.headers, origin)
-                items = fetched.answer.read(decode)
+                answer = fetched.answer
+                partial = partial or _partial(answer)
+                links = read_links(answer.headers, origin)
+                items = answer.read(decode)
                 ids = [item.id for item in items]
                 try:
                     new = seen.add(ids)
@@ -162,6 +168,8 @@ class Listing(Generic[T]):
                 course.took(links, len(ids), len(new))
                 self._fetch_ahead(course, under_way)
                 yield items if len(new) == len(ids) else _first_of_each(items, new)
+            if partial is not None:
+                raise partial
         finally:
             await _end(under_way)
 
@@ -179,6 +187,10 @@ class Listing(Generic[T]):
         further = number != course.first
         answer = await self._session.get(url, lane=course, further=further)
         return _Fetched(answer, finished_before, changes.begun)
+
+
+def _partial(answer: Answer) -> SSORequired | None:
+    return partial_results(answer.headers, status=answer.status, method="GET", url=str(answer.url))
 
 
 def _first_of_each(items: list[T], new: set[int]) -> list[T]:

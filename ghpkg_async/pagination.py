@@ -151,6 +151,12 @@ class Course:
         capped: whether the listing refuses ``page * per_page`` above 10,000.
         expected: how many items there were a moment ago, where somebody knows.
         changes: the own deletes in what is listed.
+
+    Attributes:
+        number: the page to take next; ``None`` at the end.
+        last: the last page's number, as far as the server told.
+        more_beyond_cap: whether it ended at the cap, and there may be more.
+        at_least: how many items there are at least, as far as the server told.
     """
 
     def __init__(
@@ -164,6 +170,7 @@ class Course:
         changes: Changes | None = None,
     ) -> None:
         self.number: int | None = first
+        self.last: int | None = None
         self.more_beyond_cap = False
         self.at_least = 0
         self.changes = changes or Changes()
@@ -172,8 +179,7 @@ class Course:
         self._per_page = per_page
         self._reachable = CAP // per_page if capped else sys.maxsize
         self._expected = expected
-        self._last = -(-expected // per_page) if expected and per_page else None
-        self._told_last = False
+        self._guessed_last = -(-expected // per_page) if expected and per_page else None
         self._begun_at_start = self.changes.begun
         self._finished_then = self.changes.finished
         self._taken = 0
@@ -201,8 +207,9 @@ class Course:
             return range(0)
         until = self.number
         deleting = self.changes.begun > min(self._begun_at_start, self.changes.finished)
-        if self._last is not None and self._cursor is None and not deleting:
-            until = max(until, min(self._last, until + window - 1))
+        last = self.last or self._guessed_last
+        if last is not None and self._cursor is None and not deleting:
+            until = max(until, min(last, until + window - 1))
             until = min(until, self._reachable)
         return range(self.number, until + 1)
 
@@ -249,18 +256,18 @@ class Course:
         if links is not None:
             self._follow(links, number)
         elif self._is_the_end(number, size):
-            self.number = None
+            self.number, self.last = None, number
         if self.number is not None and self.number > self._reachable:
             self.more_beyond_cap = True
             self.number = None
 
     def _follow(self, links: Links, number: int) -> None:
-        self._last, self._told_last = links.last_number, links.last_number is not None
+        self.last, self._guessed_last = links.last_number, None
         if links.last_number is not None:
             self.at_least = max(self.at_least, (links.last_number - 1) * self._per_page + 1)
         self._cursor = None
         if links.next is None:
-            self.number = None
+            self.number, self.last = None, number
         elif links.next_number is None:
             if links.next in self._cursors:
                 raise InvalidResponse(f"Link: {links.next!r} leads in a circle")
@@ -273,7 +280,7 @@ class Course:
             self._url = links.next
 
     def _is_the_end(self, number: int, size: int) -> bool:
-        if self._told_last and self._last is not None and number < self._last:
+        if self.last is not None and number < self.last:
             return False  # One answer lost its header.
         if size == 0:
             return True

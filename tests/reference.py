@@ -34,3 +34,13 @@ ALL_EXAMPLES: Final = [
     for page in PAGES
     for route, example in examples(page)
 ]
+
+
+def operations() -> dict[str, tuple[str, str]]:
+    """Each of the 27 operations with its method and path, from the contract's table."""
+    rows = [line.split("|") for line in (DATA / "contract.md").read_text().splitlines()]
+    return {
+        row[1]: (row[2], row[3])
+        for row in rows
+        if len(row) > 6 and row[2] in ("GET", "DELETE", "POST")
+    }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async import InvalidResponse, PaginationCapReached
+from ghpkg_async import InvalidResponse, PaginationCapReached, SSORequired
 from ghpkg_async.changes import Changes
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
@@ -125,6 +125,27 @@ async def test_items_that_shift_to_a_later_page_come_once() -> None:
             shelf.ids.insert(0, 100 + len(seen))
     assert len(seen) == len(set(seen))
     assert set(range(1, 101)) <= set(seen)
+
+
+async def test_a_page_tells_the_last_one_as_far_as_the_server_did() -> None:
+    for mode, last in (("link", [3, 3, 3]), ("next only", [None, None, 3])):
+        shelf = Shelf(list(range(25)), mode)  # type: ignore[arg-type]
+        assert [page.last async for page in shelf.listing().pages()] == last
+
+
+async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> None:
+    class Partial(Shelf):
+        async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
+            answer = await super().get(url, lane=lane, further=further)
+            sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
+            return Answer(200, {**answer.headers, **sso}, url, answer.wire)
+
+    seen = []
+    with pytest.raises(SSORequired, match="21955855, 20582480") as partial:
+        async for each in Partial(list(range(25))).listing():
+            seen.append(each.id)
+    assert seen == list(range(25))
+    assert partial.value.organizations == ("21955855", "20582480")
 
 
 # Own deletes

@@ -1,0 +1,62 @@
+"""The embedded GitHub Packages: a faithful fake of GitHub's Packages API to test against.
+
+It has all 27 endpoints with state behind them, listens on 127.0.0.1, and is filled by a small
+builder or a JSON file:
+
+    from ghpkg_async.testing import EmbeddedGitHub, World
+
+    world = World()
+    app = world.org("acme").package("container", "team/app", versions=3)
+    world.token("ghp_x", login="octocat", scopes=["read:packages"])
+    async with EmbeddedGitHub(world) as server:
+        ...  # any client, at server.url
+
+With pytest, the fixtures `github` and `github_client` are there as soon as the library is
+installed; see `ghpkg_async.testing.plugin`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ghpkg_async.testing.demo import demo_world
+    from ghpkg_async.testing.packages import Package, Refusal, Version
+    from ghpkg_async.testing.server import EmbeddedGitHub, Hook, Received
+    from ghpkg_async.testing.world import ALL_SCOPES, Namespace, Repository, Token, World
+
+__all__ = [
+    "ALL_SCOPES",
+    "EmbeddedGitHub",
+    "Hook",
+    "Namespace",
+    "Package",
+    "Received",
+    "Refusal",
+    "Repository",
+    "Token",
+    "Version",
+    "World",
+    "demo_world",
+]
+
+# pytest loads the plugin in this package wherever the library is installed, so the package itself
+# has to cost nothing: each name brings its module when it is first asked for.
+_HOMES = {
+    "demo": ("demo_world",),
+    "packages": ("Package", "Refusal", "Version"),
+    "server": ("EmbeddedGitHub", "Hook", "Received"),
+    "world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "World"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,172 @@
+"""A world to look around in: two organizations and a user, with something of everything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ghpkg_async.testing.world import World
+
+if TYPE_CHECKING:
+    from ghpkg_async.testing.world import Clock, Namespace
+
+#: The time it is in the demo, so that everything in it is the same on every run.
+NOW = datetime(2025, 6, 2, 9, 0, tzinfo=UTC)
+
+_AREAS = ("auth", "billing", "cart", "catalog", "chat", "docs", "ledger", "mail", "media", "search")
+_PARTS = (
+    "api",
+    "cache",
+    "client",
+    "config",
+    "core",
+    "events",
+    "forms",
+    "icons",
+    "models",
+    "router",
+    "types",
+)
+_VISIBILITIES = ("private", "public", "internal")
+
+
+def demo_world(*, clock: Clock | None = None) -> World:
+    """The world of `ghpkg demo` and `ghpkg serve --demo`, the same each time.
+
+    The organizations `acme` and `octo-org` and the user `octocat` have packages of all six types
+    and three visibilities; among them are names with slashes, packages of over a hundred versions,
+    untagged and deleted versions, Docker migration conflicts, and public packages too often
+    downloaded to be deleted. Both tokens are octocat's: `ghp_demo` has every scope,
+    `ghp_demo_read` has `read:packages`.
+
+    Args:
+        clock: As for `World`. Default: it is and stays 9:00 UTC on 2 June 2025, so that what is
+            deleted in the demo can be restored in it.
+    """
+    world = World(clock or (lambda: NOW))
+    _acme(world.org("acme"))
+    _octo_org(world.org("octo-org"))
+    _octocat(world.user("octocat"))
+    world.token("ghp_demo", login="octocat")
+    world.token("ghp_demo_read", login="octocat", scopes=["read:packages"])
+    return world
+
+
+def _ago(days: int) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def _acme(acme: Namespace) -> None:
+    names = [f"{area}-{part}" for area in _AREAS for part in _PARTS]
+    for number, name in enumerate(names):
+        acme.package(
+            "npm",
+            name,
+            visibility=_VISIBILITIES[number % 3],
+            repository=name.split("-")[0],
+            versions=1 + number % 4,
+            created_at=_ago(400 - number),
+        )
+    _images(acme, "team/app", repository="app", visibility="private", builds=140)
+    _images(acme, "team/worker", repository="app", visibility="internal", builds=12)
+    _images(acme, "gateway", repository=None, visibility="public", builds=6)
+    for days, (kind, name) in enumerate(
+        [
+            ("maven", "com.acme.ledger"),
+            ("rubygems", "acme-deploy"),
+            ("nuget", "Acme.Billing"),
+            ("docker", "app/base"),
+        ]
+    ):
+        acme.package(
+            kind,
+            name,
+            visibility=_VISIBILITIES[days % 3],
+            repository="platform",
+            versions=3,
+            created_at=_ago(300 + days),
+        )
+    for days, name in enumerate(["old-image", "app/legacy"]):
+        acme.docker_conflict(name, repository="platform", versions=2, created_at=_ago(900 + days))
+    popular = acme.package(
+        "npm", "left", visibility="public", repository="left", created_at=_ago(700)
+    )
+    popular.version("1.0.0", downloads=48_210, created_at=_ago(700), license="MIT")
+    popular.version("1.0.1", downloads=5_001, created_at=_ago(500), license="MIT")
+    popular.version("1.1.0", downloads=12, created_at=_ago(20), description="Pads on the left")
+
+
+def _octo_org(octo: Namespace) -> None:
+    for number, area in enumerate(_AREAS):
+        for kind, name in (
+            ("maven", f"com.octo.{area}"),
+            ("rubygems", f"octo-{area}"),
+            ("nuget", f"Octo.{area.title()}"),
+            ("npm", f"octo-{area}"),
+        ):
+            octo.package(
+                kind,
+                name,
+                visibility=_VISIBILITIES[number % 3],
+                repository=area,
+                versions=2 + number % 3,
+                created_at=_ago(350 - number),
+            )
+    for number, area in enumerate(_AREAS * 4):
+        octo.package(
+            "container",
+            f"{area}/{('web', 'job', 'db', 'proxy')[number // len(_AREAS)]}",
+            visibility=_VISIBILITIES[number % 3],
+            versions=1 + number % 5,
+            created_at=_ago(250 - number),
+        )
+    octo.docker_conflict("hello_docker", versions=1, created_at=_ago(1000))
+
+
+def _octocat(octocat: Namespace) -> None:
+    _images(octocat, "dotfiles", repository="dotfiles", visibility="public", builds=4)
+    for days, (kind, name) in enumerate(
+        [
+            ("npm", "hello-world-npm"),
+            ("maven", "com.octocat.hello"),
+            ("rubygems", "octo-name"),
+            ("nuget", "Octocat.Hello"),
+            ("docker", "spoon/knife"),
+        ]
+    ):
+        octocat.package(
+            kind,
+            name,
+            visibility=("public", "private")[days % 2],
+            repository="hello-world",
+            versions=2,
+            created_at=_ago(200 + days),
+        )
+    octocat.docker_conflict("old-image", versions=1, created_at=_ago(800))
+
+
+def _images(
+    owner: Namespace, name: str, *, repository: str | None, visibility: str, builds: int
+) -> None:
+    """An image with a build a day: the release builds tagged, two out of three not, two deleted."""
+    image = owner.package(
+        "container",
+        name,
+        repository=repository,
+        visibility=visibility,
+        versions=builds,
+        created_at=_ago(builds + 3),
+    )
+    for number, version in enumerate(reversed(image.versions())):
+        version.created_at = version.updated_at = _ago(builds - number)
+        version.downloads = 7 * number
+        if number % 3:
+            version.tags = ()
+    newest = image.versions()[0]
+    newest.tags = ("latest", f"1.{builds}")
+    for days in (2, 10):
+        image.version(
+            f"{newest.name[:-4]}{days:04}",
+            created_at=_ago(days + 60),
+            deleted_at=_ago(days),
+        )

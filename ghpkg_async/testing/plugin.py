@@ -1,0 +1,44 @@
+"""The pytest plugin: a running embedded GitHub Packages, and a client for it.
+
+Installed with the library and loaded by pytest by itself, so it imports nothing before a test asks
+for a fixture. The fixtures are asynchronous, for pytest-asyncio in either of its modes:
+
+    async def test_cleanup(github, github_client):
+        github.world.org("acme").package("npm", "left", versions=3)
+        assert len(await github_client.org("acme").packages("npm")) == 1
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ghpkg_async import GitHubPackages
+    from ghpkg_async.testing.server import EmbeddedGitHub
+
+try:
+    from pytest_asyncio import fixture as _fixture
+except ImportError:  # then anyio's plugin may run them, and no one else's tests are disturbed
+    _fixture = pytest.fixture  # type: ignore[assignment]
+
+
+@_fixture
+async def github() -> AsyncIterator[EmbeddedGitHub]:
+    """A running embedded GitHub Packages whose world is empty but for one token."""
+    from ghpkg_async.testing.server import EmbeddedGitHub
+
+    async with EmbeddedGitHub() as server:
+        yield server
+
+
+@_fixture
+async def github_client(github: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
+    """A `GitHubPackages` client for `github`, with a token of every scope."""
+    from ghpkg_async import GitHubPackages
+
+    async with GitHubPackages(github.token, base_url=github.url) as client:
+        yield client

@@ -1,0 +1,243 @@
+"""From state to the JSON GitHub answers with."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from attrs import define, field
+
+from ghpkg_async.testing.snapshot import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ghpkg_async.testing.packages import Package, Version
+    from ghpkg_async.testing.world import Namespace, Repository
+
+#: What hangs off an account's URL, in the order of GitHub's examples.
+_OWNER_LINKS = {
+    "followers_url": "/followers",
+    "following_url": "/following{/other_user}",
+    "gists_url": "/gists{/gist_id}",
+    "starred_url": "/starred{/owner}{/repo}",
+    "subscriptions_url": "/subscriptions",
+    "organizations_url": "/orgs",
+    "repos_url": "/repos",
+    "events_url": "/events{/privacy}",
+    "received_events_url": "/received_events",
+}
+
+#: What hangs off a repository's URL, likewise.
+_REPOSITORY_LINKS = {
+    "forks_url": "/forks",
+    "keys_url": "/keys{/key_id}",
+    "collaborators_url": "/collaborators{/collaborator}",
+    "teams_url": "/teams",
+    "hooks_url": "/hooks",
+    "issue_events_url": "/issues/events{/number}",
+    "events_url": "/events",
+    "assignees_url": "/assignees{/user}",
+    "branches_url": "/branches{/branch}",
+    "tags_url": "/tags",
+    "blobs_url": "/git/blobs{/sha}",
+    "git_tags_url": "/git/tags{/sha}",
+    "git_refs_url": "/git/refs{/sha}",
+    "trees_url": "/git/trees{/sha}",
+    "statuses_url": "/statuses/{sha}",
+    "languages_url": "/languages",
+    "stargazers_url": "/stargazers",
+    "contributors_url": "/contributors",
+    "subscribers_url": "/subscribers",
+    "subscription_url": "/subscription",
+    "commits_url": "/commits{/sha}",
+    "git_commits_url": "/git/commits{/sha}",
+    "comments_url": "/comments{/number}",
+    "issue_comment_url": "/issues/comments{/number}",
+    "contents_url": "/contents/{+path}",
+    "compare_url": "/compare/{base}...{head}",
+    "merges_url": "/merges",
+    "archive_url": "/{archive_format}{/ref}",
+    "downloads_url": "/downloads",
+    "issues_url": "/issues{/number}",
+    "pulls_url": "/pulls{/number}",
+    "milestones_url": "/milestones{/number}",
+    "notifications_url": "/notifications{?since,all,participating}",
+    "labels_url": "/labels{/name}",
+    "releases_url": "/releases{/id}",
+    "deployments_url": "/deployments",
+}
+
+
+@define
+class Renderer:
+    """Writes the JSON of one API version.
+
+    Args:
+        api: The API's URL without a slash at its end; the `url` fields lead there.
+        html: The site's, which the `html_url` fields lead to.
+        has_downloads: Whether repositories have the field `has_downloads`, which API version
+            2026-03-10 dropped.
+    """
+
+    api: str
+    html: str
+    has_downloads: bool
+    # Owners and repositories never change once made, and make up nine tenths of a page's bytes.
+    _owners: dict[int, str] = field(factory=dict, init=False, repr=False)
+    _repositories: dict[int, str] = field(factory=dict, init=False, repr=False)
+
+    def packages(self, packages: Iterable[Package]) -> bytes:
+        """A list of packages."""
+        return _list(self._package(package) for package in packages)
+
+    def package(self, package: Package) -> bytes:
+        """One package."""
+        return self._package(package).encode()
+
+    def versions(self, versions: Iterable[Version]) -> bytes:
+        """A list of versions."""
+        return _list(self._version(version) for version in versions)
+
+    def version(self, version: Version) -> bytes:
+        """One version."""
+        return self._version(version).encode()
+
+    def _package(self, package: Package) -> str:
+        text = _dump(
+            {
+                "id": package.id,
+                "name": package.name,
+                "package_type": package.package_type,
+                "version_count": len(package.versions()),
+                "visibility": package.visibility,
+                "url": self._package_url(package),
+                "created_at": timestamp(package.created_at),
+                "updated_at": timestamp(package.updated_at),
+                "html_url": self._package_html_url(package),
+            }
+        )
+        text = f'{text[:-1]},"owner":{self._owner_text(package.owner)}'
+        if package.repository is not None:
+            text += f',"repository":{self._repository_text(package.repository)}'
+        return f"{text}}}"
+
+    def _version(self, version: Version) -> str:
+        package = version.package
+        page = self._package_html_url(package)
+        metadata: dict[str, Any] = {"package_type": package.package_type}
+        if package.package_type in ("container", "docker"):
+            metadata[package.package_type] = {"tags": version.tags}
+        if package.package_type == "container":
+            html_url = f"{page.replace('/package/', '/', 1)}/{version.id}"
+        else:
+            html_url = f"{page}?version={quote(version.name, safe='')}"
+        optional = {
+            "license": version.license,
+            "description": version.description,
+            "deleted_at": version.deleted_at and timestamp(version.deleted_at),
+        }
+        return _dump(
+            {
+                "id": version.id,
+                "name": version.name,
+                "url": f"{self._package_url(package)}/versions/{version.id}",
+                "package_html_url": page,
+                "created_at": timestamp(version.created_at),
+                "updated_at": timestamp(version.updated_at),
+                "html_url": html_url,
+                **{name: value for name, value in optional.items() if value is not None},
+                "metadata": metadata,
+            }
+        )
+
+    def _package_url(self, package: Package) -> str:
+        return f"{self.api}/{_place(package)}/packages/{package.package_type}/{_segment(package)}"
+
+    def _package_html_url(self, package: Package) -> str:
+        if package.repository is not None and package.package_type != "container":
+            return f"{self.html}/{_full_name(package.repository)}/packages/{package.id}"
+        kind = package.package_type
+        return f"{self.html}/{_place(package)}/packages/{kind}/package/{_segment(package)}"
+
+    def _owner_text(self, owner: Namespace) -> str:
+        if owner.id not in self._owners:
+            self._owners[owner.id] = _dump(self._owner(owner))
+        return self._owners[owner.id]
+
+    def _owner(self, owner: Namespace) -> dict[str, Any]:
+        url = f"{self.api}/users/{owner.login}"
+        return {
+            "login": owner.login,
+            "id": owner.id,
+            "node_id": _node_id(owner.type, owner.id),
+            "avatar_url": f"https://avatars.githubusercontent.com/u/{owner.id}?v=4",
+            "gravatar_id": "",
+            "url": url,
+            "html_url": f"{self.html}/{owner.login}",
+            **{name: url + path for name, path in _OWNER_LINKS.items()},
+            "type": owner.type,
+            "site_admin": False,
+        }
+
+    def _repository_text(self, repository: Repository) -> str:
+        if repository.id not in self._repositories:
+            self._repositories[repository.id] = _dump(self._repository(repository))
+        return self._repositories[repository.id]
+
+    def _repository(self, repository: Repository) -> dict[str, Any]:
+        full_name = _full_name(repository)
+        url = f"{self.api}/repos/{full_name}"
+        return {
+            "id": repository.id,
+            "node_id": _node_id("Repository", repository.id),
+            "name": repository.name,
+            "full_name": full_name,
+            "private": repository.private,
+            "owner": self._owner(repository.owner),
+            "html_url": f"{self.html}/{full_name}",
+            "description": None,
+            "fork": False,
+            "url": url,
+            **{name: url + path for name, path in _REPOSITORY_LINKS.items()},
+            "default_branch": "main",
+            "visibility": "private" if repository.private else "public",
+            "archived": False,
+            "topics": [],
+            **({"has_downloads": True} if self.has_downloads else {}),
+        }
+
+
+def error(message: str, documentation_url: str, status: int) -> bytes:
+    """The body of an answer that says no."""
+    return _dump(
+        {"message": message, "documentation_url": documentation_url, "status": str(status)}
+    ).encode()
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _list(items: Iterable[str]) -> bytes:
+    return f"[{','.join(items)}]".encode()
+
+
+def _place(package: Package) -> str:
+    owner = package.owner
+    return f"{'orgs' if owner.type == 'Organization' else 'users'}/{owner.login}"
+
+
+def _segment(package: Package) -> str:
+    return quote(package.name, safe="")
+
+
+def _full_name(repository: Repository) -> str:
+    return f"{repository.owner.login}/{repository.name}"
+
+
+def _node_id(kind: str, number: int) -> str:
+    """GitHub's older node ids: the length of the kind, the kind, and the id, in base64."""
+    return base64.b64encode(f"0{len(kind)}:{kind}{number}".encode()).decode()

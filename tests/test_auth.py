@@ -1,0 +1,123 @@
+"""Where the token comes from, and which host it is for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ghpkg_async import ConfigurationError, GitHubPackages
+from ghpkg_async.auth import parse_base_url, token_for
+
+EVERYTHING = {
+    "GH_TOKEN": "gh",
+    "GITHUB_TOKEN": "github",
+    "GH_ENTERPRISE_TOKEN": "enterprise",
+    "GITHUB_ENTERPRISE_TOKEN": "github-enterprise",
+}
+
+
+def from_environment(base_url: str, *without: str) -> object:
+    environ = {key: value for key, value in EVERYTHING.items() if key not in without}
+    return token_for(None, parse_base_url(base_url), environ)
+
+
+@pytest.mark.parametrize("host", ["api.github.com", "api.octocorp.ghe.com", "API.GitHub.com"])
+def test_dotcom_takes_its_variables_in_the_command_lines_order(host: str) -> None:
+    assert from_environment(f"https://{host}") == "gh"
+    assert from_environment(f"https://{host}", "GH_TOKEN") == "github"
+    assert from_environment(f"https://{host}", "GH_TOKEN", "GITHUB_TOKEN") == ""
+
+
+@pytest.mark.parametrize(
+    "base", ["https://github.acme.com/api/v3", "https://api.github.com.evil.example",
+             "https://evil-ghe.com", "http://localhost:8080"],
+)  # fmt: skip
+def test_other_hosts_take_the_enterprise_variables_only(base: str) -> None:
+    assert from_environment(base) == "enterprise"
+    assert from_environment(base, "GH_ENTERPRISE_TOKEN") == "github-enterprise"
+    assert from_environment(base, "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN") == ""
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    environ = {"GH_TOKEN": "", "GITHUB_TOKEN": "github"}
+    assert token_for(None, parse_base_url("https://api.github.com"), environ) == "github"
+
+
+def test_an_empty_token_means_anonymous_whatever_the_environment_holds() -> None:
+    assert token_for("", parse_base_url("https://api.github.com"), EVERYTHING) == ""
+
+
+@pytest.mark.parametrize(
+    "token", ["hunter2 x", "hunter2\n", "\x00hunter2", "hunter2é", "a\thunter2", "\r\nX: hunter2"]
+)
+def test_a_token_that_is_no_header_value_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^token: ") as refused:
+        GitHubPackages(token)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", [5, b"ghp", object(), ["a"]])
+def test_a_token_of_another_type_is_refused(token: object) -> None:
+    with pytest.raises(ConfigurationError, match="token: a"):
+        GitHubPackages(token)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("base", ["http://github.acme.com/api/v3", "http://10.0.0.1", "http://a"])
+def test_plain_http_with_a_token_only_to_loopback(base: str) -> None:
+    with pytest.raises(ConfigurationError, match="plain http"):
+        GitHubPackages("ghp_secret", base_url=base)
+    GitHubPackages("", base_url=base)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "127.8.9.1", "localhost:1", "[::1]:8080"])
+def test_plain_http_to_loopback_may_carry_a_token(host: str) -> None:
+    GitHubPackages("ghp_secret", base_url=f"http://{host}")
+
+
+def test_a_token_of_the_environment_crosses_no_network_in_plain_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "ghp_secret")
+    with pytest.raises(ConfigurationError, match="GH_ENTERPRISE_TOKEN"):
+        GitHubPackages(base_url="http://github.acme.com/api/v3")
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("https://api.github.com", "https://api.github.com"),
+        ("https://api.github.com/", "https://api.github.com"),
+        ("https://HOST/api/v3", "https://host/api/v3"),
+        ("https://host/api/v3/", "https://host/api/v3"),
+        ("https://host:8443/api/v3//", "https://host:8443/api/v3"),
+    ],
+)
+def test_a_base_url_may_end_in_a_slash(given: str, root: str) -> None:
+    assert str(parse_base_url(given)) == root
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["", "api.github.com", "ftp://api.github.com", "https://", "https:///x", "https://h?a=1",
+     "https://h#a", "https://h:99999", "https://h?", "//h", "https://user:hunter2@h",
+     "https://user:hunter2@h:99999"],
+)  # fmt: skip
+def test_what_is_no_base_url_is_refused(base: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^base_url: ") as refused:
+        GitHubPackages("ghp_secret", base_url=base)
+    assert "hunter2" not in str(refused.value)
+    assert "ghp_secret" not in str(refused.value)
+
+
+@given(token=st.text(min_size=1))
+@example("ghp_x")
+def test_any_token_is_a_header_value_or_refused(token: str) -> None:
+    try:
+        accepted = token_for(token, parse_base_url("https://api.github.com"), {})
+    except ConfigurationError:
+        assert any(not "!" <= character <= "~" for character in token)
+    else:
+        assert accepted == token
+        assert token.isascii()
+        assert token.isprintable()

@@ -1,0 +1,226 @@
+"""Which answer of GitHub's becomes which error."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from ghpkg_async import (
+    APIError,
+    BadRequest,
+    ConfigurationError,
+    ConnectionFailed,
+    DeletionRefused,
+    Forbidden,
+    GitHubPackagesError,
+    InsufficientScope,
+    InvalidResponse,
+    NotFound,
+    PaginationCapReached,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    SSORequired,
+    Unauthorized,
+    UnprocessableEntity,
+)
+from ghpkg_async.errors import error_for
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+URL = "https://api.github.com/orgs/acme/packages/npm/left"
+
+
+def error(
+    status: int,
+    body: object = b"",
+    headers: dict[str, str] | None = None,
+    method: str = "GET",
+) -> APIError:
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return error_for(status, CIMultiDict(headers or {}), encoded, method=method, url=URL, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (401, Unauthorized),
+        (403, Forbidden),
+        (404, NotFound),
+        (422, UnprocessableEntity),
+        (429, RateLimited),
+        (500, ServerError),
+        (502, ServerError),
+        (599, ServerError),
+        (405, APIError),
+        (410, APIError),
+        (451, APIError),
+    ],
+)
+def test_each_status_has_its_error(status: int, kind: type[APIError]) -> None:
+    assert type(error(status, {"message": "No"})) is kind
+
+
+def test_the_tree_is_the_documented_one() -> None:
+    for kind in (ConfigurationError, ConnectionFailed, InvalidResponse, PaginationCapReached):
+        assert kind.__bases__[0] is GitHubPackagesError
+    assert issubclass(APIError, GitHubPackagesError)
+    assert issubclass(ConfigurationError, ValueError)
+    assert issubclass(RequestTimeout, ConnectionFailed)
+    assert issubclass(RequestTimeout, TimeoutError)
+    assert issubclass(DeletionRefused, BadRequest)
+    assert issubclass(InsufficientScope, Forbidden)
+    assert issubclass(SSORequired, Forbidden)
+    assert not issubclass(RateLimited, Forbidden)
+
+
+def test_an_error_says_who_asked_what_and_what_github_said() -> None:
+    body = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
+    found = error(404, body, {"x-github-request-id": "AB:CD"})
+    assert str(found) == f"GET {URL}: 404 Not Found (request AB:CD)"
+    assert found.documentation_url == "https://docs.github.com/rest"
+    assert (found.status, found.method, found.url, found.request_id) == (404, "GET", URL, "AB:CD")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><h1>502</h1>",
+        b"[]",
+        b"null",
+        b'"no"',
+        b"{",
+        b"\xff\xfe",
+        b"[" * 99_999,
+        b'{"message": 5}',
+    ],
+)
+def test_a_body_that_says_nothing_leaves_the_status(body: bytes) -> None:
+    found = error(502, body, {"X-GitHub-Request-Id": "AB:CD"})
+    assert (found.message, found.request_id) == ("HTTP 502", "AB:CD")
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (
+            "You cannot delete the last tagged version of a package. You must delete the "
+            "package instead.",
+            "last_tagged_version",
+        ),
+        (
+            "You cannot delete the last version of a package. You must delete the package instead.",
+            "last_version",
+        ),
+        (
+            "Publicly visible package versions with more than 5000 downloads cannot be deleted. "
+            "Contact GitHub support for further assistance.",
+            "download_limit",
+        ),
+    ],
+)
+def test_a_refused_deletion_says_why(message: str, reason: str) -> None:
+    found = error(400, {"message": message}, method="DELETE")
+    assert isinstance(found, DeletionRefused)
+    assert found.reason == reason
+    assert type(error(400, {"message": message}, method="GET")) is BadRequest
+
+
+def test_a_missing_scope_is_named() -> None:
+    message = "You need at least read:packages scope to list packages."
+    found = error(403, {"message": message}, {"X-OAuth-Scopes": "repo, gist"})
+    assert isinstance(found, InsufficientScope)
+    assert found.granted == ("repo", "gist")
+    assert found.required == ("read:packages",)
+
+
+def test_accepted_scopes_tell_a_missing_one_too() -> None:
+    headers = {"X-OAuth-Scopes": "read:packages", "X-Accepted-OAuth-Scopes": "delete:packages"}
+    found = error(403, {"message": "Forbidden"}, headers)
+    assert isinstance(found, InsufficientScope)
+    assert found.required == ("delete:packages",)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-OAuth-Scopes": "write:packages", "X-Accepted-OAuth-Scopes": "read:packages"},
+        {"X-OAuth-Scopes": "repo", "X-Accepted-OAuth-Scopes": ""},
+        {"X-Accepted-OAuth-Scopes": "repo"},
+    ],
+)
+def test_a_403_is_no_scope_problem_where_nothing_says_so(headers: dict[str, str]) -> None:
+    assert type(error(403, {"message": "Must have admin rights"}, headers)) is Forbidden
+
+
+def test_single_sign_on_names_where_to_authorize() -> None:
+    place = "https://github.com/orgs/acme/sso?authorization_request=A"
+    found = error(403, {"message": "SAML"}, {"X-GitHub-SSO": f"required; url={place}"})
+    assert isinstance(found, SSORequired)
+    assert found.authorization_url == place
+    bare = error(403, {"message": "SAML"}, {"X-GitHub-SSO": "required"})
+    assert isinstance(bare, SSORequired)
+    assert bare.authorization_url is None
+
+
+LIMITS: list[tuple[int, dict[str, str], str, str, timedelta]] = [
+    (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767323145"}, "API rate limit "
+     "exceeded", "primary", timedelta(seconds=100)),
+    (429, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767323145"}, "", "primary",
+     timedelta(seconds=100)),
+    (403, {"Retry-After": "30"}, "Slow down", "secondary", timedelta(seconds=30)),
+    (429, {"Retry-After": "30"}, "", "secondary", timedelta(seconds=30)),
+    (429, {}, "", "secondary", timedelta(minutes=1)),
+    (403, {"X-RateLimit-Remaining": "4000"}, "You have exceeded a secondary rate limit.",
+     "secondary", timedelta(minutes=1)),
+    (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "much later"}, "", "primary",
+     timedelta(minutes=1)),
+    (403, {"Retry-After": "-5"}, "", "secondary", timedelta(minutes=1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "headers", "message", "kind", "wait"), LIMITS)
+def test_a_limit_says_which_and_until_when(
+    status: int, headers: dict[str, str], message: str, kind: str, wait: timedelta
+) -> None:
+    found = error(status, {"message": message}, headers)
+    assert isinstance(found, RateLimited)
+    assert (found.kind, found.retry_at - NOW) == (kind, wait)
+
+
+def test_a_limit_is_told_by_the_servers_clock() -> None:
+    headers = {"Retry-After": "30", "Date": "Fri, 02 Jan 2026 10:00:00 GMT"}
+    found = error(429, b"", headers)
+    assert isinstance(found, RateLimited)
+    assert found.retry_at == datetime(2026, 1, 2, 10, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "Fri, 99 Jan 2026 10:00:00 GMT", "1"])
+def test_a_date_that_is_none_is_not_believed(date: str) -> None:
+    found = error(429, b"", {"Retry-After": "1", "Date": date})
+    assert isinstance(found, RateLimited)
+    assert found.retry_at == NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        error(404, {"message": "Not Found"}, {"X-GitHub-Request-Id": "A"}),
+        error(400, {"message": "the last version of"}, method="DELETE"),
+        error(403, {"message": "at least read:packages scope"}),
+        error(403, b"", {"X-GitHub-SSO": "required; url=https://x"}),
+        error(429, b""),
+    ],
+)
+def test_errors_travel_between_processes(found: APIError) -> None:
+    copy: Any = pickle.loads(pickle.dumps(found))  # noqa: S301
+    assert type(copy) is type(found)
+    assert str(copy) == str(found)
+    assert vars(copy) == vars(found)

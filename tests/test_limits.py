@@ -1,0 +1,317 @@
+"""The limits of one client, decided without waiting: the clock is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ghpkg_async import RateLimited
+from ghpkg_async.limits import COMEBACK_SPREAD, MINUTE, WRITE_SPACING, Limits, read_rate_limit
+from ghpkg_async.retry import RETRIED_STATUSES, backoff, wait_before_retry
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def budget(remaining: int, reset: float = 3600, used: int | None = None) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": "5000",
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Used": str(5000 - remaining if used is None else used),
+        "X-RateLimit-Reset": str(int(at(reset).timestamp())),
+        "X-RateLimit-Resource": "core",
+    }
+
+
+def limited(kind: str, wait: float, now: float = 0) -> RateLimited:
+    return RateLimited(
+        "slow down",
+        kind=kind,  # type: ignore[arg-type]
+        retry_at=at(now + wait),
+        status=403,
+        method="GET",
+        url="",
+    )
+
+
+def limits(points: int | None = None, concurrency: int = 16, jitter: float = 0.5) -> Limits:
+    return Limits(points, concurrency, jitter=lambda: jitter)
+
+
+def answered(state: Limits, now: float, headers: dict[str, str] | None = None) -> None:
+    state.sent(now, write=False)
+    state.answered(now, at(now), headers or {})
+    state.returned()
+
+
+def refused(
+    state: Limits, now: float, kind: str, wait: float, headers: dict[str, str] | None = None
+) -> None:
+    state.sent(now, write=False)
+    state.refused(now, at(now), headers or {}, limited(kind, wait, now))
+    state.returned()
+
+
+def test_what_the_server_said_last_is_readable() -> None:
+    state = limits()
+    assert state.rate_limit is None
+    answered(state, 0, budget(4999))
+    assert state.rate_limit is not None
+    assert (state.rate_limit.remaining, state.rate_limit.reset) == (4999, at(3600))
+
+
+def test_an_older_answer_that_comes_late_does_not_count() -> None:
+    state = limits()
+    answered(state, 0, budget(10))
+    answered(state, 0, budget(12))
+    assert state.rate_limit is not None
+    assert state.rate_limit.remaining == 10
+    answered(state, 0, budget(5000, reset=7200))
+    assert state.rate_limit.remaining == 5000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {**budget(1), "X-RateLimit-Remaining": "many"},
+        {**budget(1), "X-RateLimit-Reset": "9" * 30},
+        {**budget(1), "X-RateLimit-Reset": "nan"},
+        {"X-RateLimit-Remaining": "0"},
+    ],
+)
+def test_a_budget_that_is_not_told_whole_is_not_known(headers: dict[str, str]) -> None:
+    assert read_rate_limit(headers) is None
+
+
+def test_a_used_up_budget_holds_everybody_until_the_reset() -> None:
+    state = limits()
+    refused(state, 0, "primary", 100, budget(0, reset=100))
+    assert state.delay(0, write=False) == 100
+    assert state.delay(99, write=True) == 1
+    assert state.resume(100)
+    assert state.delay(101, write=False) == 0
+
+
+def test_a_budget_that_just_ran_out_is_not_asked_in_vain() -> None:
+    state = limits()
+    answered(state, 0, budget(0, reset=100))
+    assert state.delay(0, write=False) == 100
+    assert state.pause is not None
+    assert state.pause.kind == "primary"
+
+
+def test_no_more_are_in_flight_than_the_budget_has_left() -> None:
+    state = limits()
+    answered(state, 0, budget(2))
+    state.sent(0, write=False)
+    assert state.delay(0, write=False) == 0
+    state.sent(0, write=False)
+    assert state.delay(0, write=False) == float("inf")
+    state.answered(0, at(0), budget(1))
+    state.returned()
+    assert state.delay(0, write=False) == float("inf")
+    state.returned()
+    assert state.delay(0, write=False) == 0
+
+
+def test_the_reset_is_judged_by_the_servers_clock() -> None:
+    state = limits()
+    state.sent(0, write=False)
+    ahead = at(500)  # The server's clock is 500 s ahead of ours.
+    error = limited("primary", 560)
+    state.refused(0, ahead, budget(0, reset=560), error)
+    assert state.delay(0, write=False) == 60
+
+
+def test_a_secondary_limit_without_a_time_waits_a_minute_then_longer() -> None:
+    state = limits()
+    now = 0.0
+    for expected in (60, 120, 240):
+        refused(state, now, "secondary", 60)
+        assert state.delay(now, write=False) == expected
+        now += expected
+        assert state.resume(now)
+    answered(state, now)
+    refused(state, now, "secondary", 60)
+    assert state.delay(now, write=False) == 60
+
+
+def test_answers_under_way_when_the_limit_came_do_not_lengthen_it() -> None:
+    state = limits()
+    for _ in range(3):
+        refused(state, 0, "secondary", 60)
+    assert state.delay(0, write=False) == 60
+
+
+def test_a_time_the_server_names_is_kept_to() -> None:
+    state = limits()
+    for now in (0, 5):
+        refused(state, now, "secondary", 5, {"Retry-After": "5"})
+        assert state.delay(now, write=False) == 5
+        assert state.resume(now + 5)
+
+
+def test_tasks_come_back_spread_out() -> None:
+    state = limits(concurrency=4)
+    refused(state, 0, "secondary", 10, {"Retry-After": "10"})
+    assert state.resume(10)
+    now, sent = 10.0, []
+    for _ in range(6):
+        now += state.delay(now, write=False)
+        state.sent(now, write=False)
+        sent.append(now - 10)
+    step = COMEBACK_SPREAD / 4
+    assert sent == pytest.approx(
+        [step / 2, *(step / 2 + step * n for n in (1, 2, 3)), sent[3], sent[3]]
+    )
+
+
+def test_a_burst_of_one_budget_then_the_minute_is_kept() -> None:
+    state = limits(points=900)
+    for _ in range(900):
+        assert state.delay(0, write=False) == 0
+        state.sent(0, write=False)
+    assert state.delay(0, write=False) == MINUTE
+    assert state.delay(30, write=False) == 30
+    assert state.delay(60, write=False) == 0
+
+
+def test_writes_are_a_second_apart() -> None:
+    state = limits(points=900)
+    state.sent(0, write=True)
+    assert state.delay(0.25, write=True) == 0.75
+    assert state.delay(0.25, write=False) == 0
+    assert limits(points=None).delay(0, write=True) == 0
+
+
+def test_a_budget_smaller_than_a_write_still_lets_one_through() -> None:
+    state = limits(points=2)
+    assert state.delay(0, write=True) == 0
+    state.sent(0, write=True)
+    assert state.delay(1, write=True) == 59
+
+
+class AnyLoad(RuleBasedStateMachine):
+    """Requests that wait as long as they are told never pass a limit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = 30
+        self.state = Limits(self.points, 4, jitter=lambda: 0.3)
+        self.now = 0.0
+        self.spent: list[tuple[float, int]] = []
+        self.writes: list[float] = []
+        self.in_flight = 0
+        self.closed_until = 0.0
+
+    @rule(seconds=st.floats(0, 45))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.state.resume(self.now)
+
+    @rule(write=st.booleans())
+    def a_request_goes_when_it_may(self, write: bool) -> None:
+        delay = self.state.delay(self.now, write=write)
+        if delay == float("inf"):
+            return
+        self.now += delay
+        self.state.resume(self.now)
+        while (delay := self.state.delay(self.now, write=write)) > 0:
+            self.now += delay
+        assert self.now >= self.closed_until - 1e-6
+        self.state.sent(self.now, write=write)
+        self.in_flight += 1
+        self.spent.append((self.now, 5 if write else 1))
+        if write:
+            self.writes.append(self.now)
+
+    @precondition(lambda self: self.in_flight)
+    @rule(remaining=st.integers(1, 5000))
+    def it_is_answered(self, remaining: int) -> None:
+        self.state.answered(self.now, at(self.now), budget(remaining))
+        self.state.returned()
+        self.in_flight -= 1
+
+    @precondition(lambda self: self.in_flight)
+    @rule()
+    def it_is_lost(self) -> None:
+        self.state.returned()
+        self.in_flight -= 1
+
+    @precondition(lambda self: self.in_flight)
+    @rule(kind=st.sampled_from(["primary", "secondary"]), wait=st.integers(0, 120))
+    def a_limit_refuses_it(self, kind: str, wait: int) -> None:
+        error = limited(kind, wait, self.now)
+        self.state.refused(self.now, at(self.now), {"Retry-After": str(wait)}, error)
+        self.state.returned()
+        self.in_flight -= 1
+        self.closed_until = max(self.closed_until, self.now + wait)
+
+    @invariant()
+    def no_minute_costs_more_than_the_budget(self) -> None:
+        for start, _ in self.spent:
+            inside = [points for when, points in self.spent if start <= when < start + 59.999]
+            assert sum(inside) <= self.points
+
+    @invariant()
+    def writes_keep_their_distance(self) -> None:
+        gaps = [after - before for before, after in zip(self.writes, self.writes[1:], strict=False)]
+        assert all(gap >= WRITE_SPACING - 1e-6 for gap in gaps)
+
+
+AnyLoad.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+test_any_load = AnyLoad.TestCase
+
+
+# Retries
+
+
+def wait(status: int | None, attempt: int, **more: float) -> float | None:
+    return wait_before_retry(
+        status,
+        attempt,
+        max_retries=4,
+        retry_after=more.get("retry_after"),
+        jitter=more.get("jitter", 0.0),
+    )
+
+
+@pytest.mark.parametrize("status", sorted(RETRIED_STATUSES))
+def test_server_failures_are_asked_again(status: int) -> None:
+    assert wait(status, 1) == 0.5
+
+
+def test_no_answer_is_asked_again() -> None:
+    assert wait(None, 1) == 0.5
+
+
+@pytest.mark.parametrize("status", [200, 204, 304, 400, 401, 403, 404, 409, 422, 429, 501])
+def test_any_other_answer_stands(status: int) -> None:
+    assert wait(status, 1) is None
+
+
+def test_only_so_many_times() -> None:
+    assert [wait(503, attempt) is None for attempt in range(1, 7)] == [False] * 4 + [True] * 2
+
+
+def test_waits_grow() -> None:
+    assert [wait(503, attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
+
+
+def test_a_time_the_server_asks_for_is_kept_within_a_bound() -> None:
+    assert wait(503, 1, retry_after=7) == 7
+    assert wait(503, 1, retry_after=1e9) == 30
+
+
+@given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1))
+def test_jitter_takes_up_to_half_and_no_wait_is_endless(attempt: int, jitter: float) -> None:
+    whole = backoff(attempt, 0)
+    assert whole / 2 <= backoff(attempt, jitter) <= whole <= 30
