@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Buffer: TypeAlias = bytes | memoryview
 
 _REPEATED_PARTS_KEPT = 256
 _ABSENT = msgspec.Raw(b"null")
@@ -53,17 +54,17 @@ _owner = msgspec.json.Decoder(Owner | None)
 _repository = msgspec.json.Decoder(Repository | None)
 
 
-def decode_package(body: bytes) -> Package:
+def decode_package(body: Buffer) -> Package:
     """One package; raises `InvalidResponse` with the place in the document that is wrong."""
     return _decode(_package, body)
 
 
-def decode_version(body: bytes) -> PackageVersion:
+def decode_version(body: Buffer) -> PackageVersion:
     """One version; raises `InvalidResponse` with the place in the document that is wrong."""
     return _decode(_version, body)
 
 
-def decode_versions(body: bytes) -> list[PackageVersion]:
+def decode_versions(body: Buffer) -> list[PackageVersion]:
     """A page of versions; raises `InvalidResponse` with the place that is wrong."""
     return _decode(_versions, body)
 
@@ -88,7 +89,7 @@ class PackageListDecoder:
         self._owners = _Parts(_owner)
         self._repositories = _Parts(_repository)
 
-    def __call__(self, body: bytes) -> list[Package]:
+    def __call__(self, body: Buffer) -> list[Package]:
         """A page of packages; raises `InvalidResponse` with the place that is wrong."""
         arrived = _decode(_packages_on_wire, body)
         owners, repositories, put = self._owners, self._repositories, object.__setattr__
@@ -102,7 +103,7 @@ class PackageListDecoder:
         return cast("list[Package]", arrived)
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode(decoder: msgspec.json.Decoder[T], body: Buffer) -> T:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -273,7 +273,7 @@ def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
 
 
 def partial_results(
-    headers: Mapping[str, str], *, status: int, method: str, url: str
+    headers: Mapping[str, str], status: int, method: str, url: str
 ) -> SSORequired | None:
     """The error of a listing that GitHub says is partial, or ``None`` where it does not say so.
 

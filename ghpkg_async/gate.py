@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from .errors import GitHubPackagesError, RateLimited
+from .errors import GitHubPackagesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -27,7 +27,7 @@ _log = logging.getLogger("ghpkg_async")
 LONGEST_SLEEP: Final = 60.0
 """Timers are checked against the clock this often, in case it moved while the machine slept."""
 
-_Ticket: TypeAlias = "asyncio.Future[bool]"
+_Ticket: TypeAlias = "asyncio.Future[Pause | None]"
 
 
 @attrs.frozen
@@ -95,7 +95,7 @@ class Gate:
     Args:
         limits: what decides when.
         concurrency: how many may be in flight.
-        max_wait: seconds; a longer pause is refused with `RateLimited` instead of waited for.
+        max_wait: seconds; a longer pause is refused instead of waited for.
         on_wait: called with a `Wait` when a pause begins to hold a request.
         clock: seconds that never go back.
     """
@@ -127,20 +127,15 @@ class Gate:
         self._paused_since = 0.0
         self._closed = False
 
-    async def enter(
-        self, *, write: bool, lane: Hashable, further: bool, method: str, url: str
-    ) -> None:
-        """Waits for a turn; whoever got one must `leave`.
+    async def enter(self, *, write: bool, lane: Hashable, further: bool) -> Pause | None:
+        """Waits for a turn, and whoever got it must `leave`; or the pause that is too long.
 
         Args:
             write: whether the request changes something.
             lane: which listing or call it belongs to.
             further: whether it is a page after the listing's first.
-            method: for the error.
-            url: for the error.
 
         Raises:
-            RateLimited: the pause is longer than ``max_wait``.
             GitHubPackagesError: the gate was closed.
         """
         if self._closed:
@@ -150,20 +145,18 @@ class Gate:
             self._end_pause(now)
             if self.limits.delay(now, write=write) <= 0:
                 self._admit(now, write=write)
-                return
+                return None
         line = self._writes if write else self._further if further else self._starts
-        ticket = asyncio.get_running_loop().create_future()
+        ticket: _Ticket = asyncio.get_running_loop().create_future()
         line.join(lane, ticket)
         self._dispatch()
         try:
-            admitted = await ticket
+            return await ticket
         except BaseException:
             line.leave(lane, ticket)
-            if not ticket.cancelled() and ticket.exception() is None and ticket.result():
+            if not ticket.cancelled() and not ticket.exception() and not ticket.result():
                 self.leave()  # Cancelled between the turn's coming and its being taken.
             raise
-        if not admitted:
-            raise self._refusal(method, url)
 
     def leave(self) -> None:
         """The request that entered is over."""
@@ -196,7 +189,7 @@ class Gate:
         if pause is not None and any(self._turns):
             if not self.will_wait():
                 for ticket in self._all_waiting():
-                    ticket.set_result(False)
+                    ticket.set_result(pause)
                 return
             self._announce(pause, now)
         while self.in_flight < self._concurrency and any(self._turns):
@@ -218,7 +211,7 @@ class Gate:
                 ticket = line.next()
                 if not ticket.done():
                     self._admit(now, write=line.write)
-                    ticket.set_result(True)
+                    ticket.set_result(None)
                 return 0.0
             soonest = min(soonest, delay)
         return soonest
@@ -248,20 +241,6 @@ class Gate:
 
     def _all_waiting(self) -> list[_Ticket]:
         return [ticket for line in self._turns for ticket in line.clear() if not ticket.done()]
-
-    def _refusal(self, method: str, url: str) -> GitHubPackagesError:
-        pause = self.limits.pause
-        if pause is None:
-            return GitHubPackagesError(f"{method} {url}: a rate limit refused it; try again")
-        return RateLimited(
-            f"{pause.message}; waiting would take more than max_rate_limit_wait="
-            f"{self._max_wait:g} seconds",
-            kind=pause.kind,
-            retry_at=pause.until,
-            status=pause.status,
-            method=method,
-            url=url,
-        )
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
-from .errors import InvalidResponse, PaginationCapReached, partial_results
+from .errors import (
+    InvalidResponse,
+    PaginationCapReached,
+    RequestTimeout,
+    ServerError,
+    partial_results,
+)
 from .pagination import Course, SeenIds, read_links
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
+    from .codec import Buffer
     from .errors import SSORequired
     from .session import Answer, Session
 
@@ -56,7 +63,7 @@ class Query(Generic[T]):
     """
 
     course: Callable[[], Course]
-    decoder: Callable[[], Callable[[bytes], list[T]]]
+    decoder: Callable[[], Callable[[Buffer], list[T]]]
     beyond_cap: Sequence[Query[T]] = ()
 
 
@@ -141,23 +148,28 @@ class Listing(Generic[T]):
         self, query: Query[T], course: Course, seen: SeenIds
     ) -> AsyncGenerator[list[T], None]:
         """The new items of each page along the course."""
-        decode, origin = query.decoder(), self._session.base_url.origin()
+        decode, origin = query.decoder(), str(self._session.origin)
         under_way: dict[int, asyncio.Task[_Fetched]] = {}
         partial: SSORequired | None = None
+        failure: ServerError | RequestTimeout | None = None
         try:
             while (number := course.number) is not None:
-                self._fetch_ahead(course, under_way)
-                if number in under_way:
-                    fetched = await under_way.pop(number)
-                else:
-                    # A page asked for while deletes are under way may be moved by them.
-                    await course.changes.settled()
-                    fetched = await self._fetch(course, number)
+                try:
+                    fetched = await self._next(course, number, under_way, retry=failure is None)
+                    failure = None
+                except (ServerError, RequestTimeout) as error:
+                    failure = failure or error
+                    await _end(under_way)
+                    if not course.shrink():
+                        raise failure from failure.__cause__
+                    continue
                 if not course.continues(fetched.finished_before, fetched.begun_after):
                     await _end(under_way)
                     continue
                 answer = fetched.answer
-                partial = partial or _partial(answer)
+                if "X-GitHub-SSO" in answer.headers:
+                    url = str(answer.url)
+                    partial = partial_results(answer.headers, answer.status, "GET", url)
                 links = read_links(answer.headers, origin)
                 items = answer.read(decode)
                 ids = [item.id for item in items]
@@ -173,6 +185,22 @@ class Listing(Generic[T]):
         finally:
             await _end(under_way)
 
+    async def _next(
+        self,
+        course: Course,
+        number: int,
+        under_way: dict[int, asyncio.Task[_Fetched]],
+        *,
+        retry: bool,
+    ) -> _Fetched:
+        if retry:
+            self._fetch_ahead(course, under_way)
+        if number in under_way:
+            return await under_way.pop(number)
+        # A page asked for while deletes are under way may be moved by them.
+        await course.changes.settled()
+        return await self._fetch(course, number, retry=retry)
+
     def _fetch_ahead(self, course: Course, under_way: dict[int, asyncio.Task[_Fetched]]) -> None:
         numbers = course.ahead(self._ahead)
         if len(numbers) > 1 or under_way:
@@ -180,17 +208,14 @@ class Listing(Generic[T]):
                 if number not in under_way:
                     under_way[number] = asyncio.create_task(self._fetch(course, number))
 
-    async def _fetch(self, course: Course, number: int) -> _Fetched:
+    async def _fetch(self, course: Course, number: int, *, retry: bool = True) -> _Fetched:
         changes = course.changes
         finished_before = changes.finished
         url = URL(course.url(number), encoded=True)
-        further = number != course.first
-        answer = await self._session.get(url, lane=course, further=further)
+        answer = await self._session.get(
+            url, lane=course, further=course.is_further(number), retry=retry
+        )
         return _Fetched(answer, finished_before, changes.begun)
-
-
-def _partial(answer: Answer) -> SSORequired | None:
-    return partial_results(answer.headers, status=answer.status, method="GET", url=str(answer.url))
 
 
 def _first_of_each(items: list[T], new: set[int]) -> list[T]:

@@ -20,6 +20,7 @@ from .pagination import Course, check_page_arguments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .codec import Buffer
     from .models import PackageType
     from .session import Session
 
@@ -311,7 +312,7 @@ class Context:
         """A listing that fetches as far ahead as the client may."""
         return Listing(self.session, query, ahead=self._concurrency)
 
-    async def get(self, path: str, decode: Callable[[bytes], T]) -> T:
+    async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
         """What a path answers, decoded."""
         return (await self.session.get(self.session.url(path))).read(decode)
 

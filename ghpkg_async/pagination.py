@@ -68,7 +68,7 @@ class Links:
     last_number: int | None
 
 
-def read_links(headers: Mapping[str, str], origin: URL) -> Links | None:
+def read_links(headers: Mapping[str, str], origin: str) -> Links | None:
     """The ``Link`` header, or ``None`` where the answer has none.
 
     Only the two links that paging needs are looked at.
@@ -101,12 +101,12 @@ def _number(url: str | None) -> int | None:
     return int(page[1]) if page and len(page[1]) < 10 else None
 
 
-def _check_origin(target: str, origin: URL) -> None:
+def _check_origin(target: str, origin: str) -> None:
     if target.startswith(f"{origin}/") and target.isascii() and target.isprintable():
         return
     try:
         url = URL(target, encoded=True)
-        same = url.origin() == origin and url.user is None and target.isascii()
+        same = url.origin() == URL(origin) and url.user is None and target.isascii()
     except ValueError:
         same = False
     if not same:
@@ -114,31 +114,44 @@ def _check_origin(target: str, origin: URL) -> None:
 
 
 class SeenIds:
-    """The ids handed over so far, eight bytes each: a listing may be longer than memory."""
+    """The ids handed over so far.
+
+    A set for as long as they are few; then sorted, eight bytes each, for a listing may be longer
+    than memory. Versions come in the order of their ids, so that a page is put at an end.
+    """
+
+    FEW: Final = 2**15
 
     def __init__(self) -> None:
-        self._sorted = array("q")
+        self._few: set[int] = set()
+        self._many = array("q")
 
     def __len__(self) -> int:
-        return len(self._sorted)
+        return len(self._few) + len(self._many)
 
     def add(self, ids: Sequence[int]) -> set[int]:
         """Remembers the ids; returns those that are new."""
-        page = sorted(set(ids))
-        if not page:
-            return set()
-        known = self._sorted
-        low, high = bisect_left(known, page[0]), bisect_right(known, page[-1])
-        if low == high:
-            known[low:low] = array("q", page)
-            return set(page)
-        new = [one for one in page if not self._holds(one, low, high)]
-        known[low:high] = array("q", sorted((*known[low:high], *new)))
-        return set(new)
+        new = set(ids)
+        if not self._many:
+            new -= self._few
+            self._few |= new
+            if len(self._few) > self.FEW:
+                self._many, self._few = array("q", sorted(self._few)), set()
+        elif new:
+            self._insert(new)
+        return new
 
-    def _holds(self, one: int, low: int, high: int) -> bool:
-        place = bisect_left(self._sorted, one, low, high)
-        return place < high and self._sorted[place] == one
+    def _insert(self, new: set[int]) -> None:
+        many = self._many
+        low, high = bisect_left(many, min(new)), bisect_right(many, max(new))
+        between = many[low:high]
+        new -= {one for one in new if _holds(between, one)}
+        many[low:high] = array("q", sorted((*between, *new)))
+
+
+def _holds(ids: Sequence[int], one: int) -> bool:
+    place = bisect_left(ids, one)
+    return place < len(ids) and ids[place] == one
 
 
 class Course:
@@ -175,15 +188,14 @@ class Course:
         self.at_least = 0
         self.changes = changes or Changes()
         self._url = url
-        self.first = first
         self._per_page = per_page
-        self._reachable = CAP // per_page if capped else sys.maxsize
+        self._capped = capped
         self._expected = expected
         self._guessed_last = -(-expected // per_page) if expected and per_page else None
         self._begun_at_start = self.changes.begun
         self._finished_then = self.changes.finished
         self._taken = 0
-        self._taken_until = (first - 1) * per_page
+        self._start = self._taken_until = (first - 1) * per_page
         self._stale_in_a_row = 0
         self._cursor: str | None = None
         self._cursors: set[str] = set()
@@ -192,11 +204,10 @@ class Course:
         """The URL of a page, made from the server's own link where it gave one."""
         if self._cursor is not None:
             return self._cursor
-        if _PAGE.search(self._url):
-            return _PAGE.sub(f"page={number}", self._url)
-        if number == self.first:
-            return self._url
-        return f"{self._url}{'&' if '?' in self._url else '?'}page={number}"
+        url = _PER_PAGE.sub(f"per_page={self._per_page}", self._url)
+        if _PAGE.search(url):
+            return _PAGE.sub(f"page={number}", url)
+        return url if number == 1 else f"{url}{'&' if '?' in url else '?'}page={number}"
 
     def ahead(self, window: int) -> range:
         """The pages to ask for now: the next, and those surely behind it; ``window`` in all.
@@ -210,8 +221,12 @@ class Course:
         last = self.last or self._guessed_last
         if last is not None and self._cursor is None and not deleting:
             until = max(until, min(last, until + window - 1))
-            until = min(until, self._reachable)
+            until = min(until, self._reachable())
         return range(self.number, until + 1)
+
+    def is_further(self, number: int) -> bool:
+        """Whether a page comes after the one the listing starts with."""
+        return self._offset(number) > self._start
 
     def continues(self, finished_before: int, begun_after: int) -> bool:
         """Whether the page that came follows the last one without a gap; else it goes back.
@@ -224,16 +239,28 @@ class Course:
             begun_after: how many were begun when it came.
         """
         number = self.number
-        if number is None or number <= self.first or self._cursor is not None:
+        if number is None or not self.is_further(number) or self._cursor is not None:
             self._finished_then = finished_before
             return True
         moved = begun_after - self._finished_then
-        if moved == 0 or (number - 1) * self._per_page <= self._taken_until - moved:
+        if moved == 0 or self._offset(number) <= self._taken_until - moved:
             self._finished_then = finished_before
             return True
         surely_taken = self._taken_until - (self.changes.begun - self._finished_then)
-        self.number = max(self.first, surely_taken // self._per_page + 1)
+        self._go_on_behind(surely_taken)
         return False
+
+    def shrink(self) -> bool:
+        """Goes on with pages of half the size; whether there are any.
+
+        GitHub sometimes fails at a page that it cannot put together in time.
+        """
+        if self._per_page < 2 or self._cursor is not None:
+            return False
+        self._per_page //= 2
+        self.last = self._guessed_last = None
+        self._go_on_behind(self._taken_until)
+        return True
 
     def took(self, links: Links | None, size: int, fresh: int) -> None:
         """The page that came was taken.
@@ -257,9 +284,18 @@ class Course:
             self._follow(links, number)
         elif self._is_the_end(number, size):
             self.number, self.last = None, number
-        if self.number is not None and self.number > self._reachable:
+        if self.number is not None and self.number > self._reachable():
             self.more_beyond_cap = True
             self.number = None
+
+    def _reachable(self) -> int:
+        return CAP // self._per_page if self._capped else sys.maxsize
+
+    def _offset(self, number: int) -> int:
+        return (number - 1) * self._per_page
+
+    def _go_on_behind(self, items: int) -> None:
+        self.number = max(self._start, items) // self._per_page + 1
 
     def _follow(self, links: Links, number: int) -> None:
         self.last, self._guessed_last = links.last_number, None

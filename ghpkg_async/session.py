@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import aiohttp
 import attrs
-from isal import isal_zlib
-from isal.igzip_lib import IsalError
 from yarl import URL
 
 from .auth import check_token
+from .bodies import Scratch, read_wire
 from .errors import (
     APIError,
     ConnectionFailed,
@@ -37,14 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from .auth import TokenSource
+    from .codec import Buffer
     from .gate import Gate
 
 __all__ = ["Answer", "Session", "Stats"]
 
 T = TypeVar("T")
 
-MAX_WIRE_BYTES: Final = 32 * 2**20
-MAX_BODY_BYTES: Final = 64 * 2**20
 MAX_REDIRECTS: Final = 5
 READ_BUFFER: Final = 2**20
 
@@ -65,6 +62,7 @@ class Answer:
         headers: the headers, case-insensitive.
         url: the URL that answered, after redirects.
         wire: the body's bytes on the wire.
+        scratch: where to inflate the body.
         uncertain: whether an earlier attempt of ours may have been carried out already.
     """
 
@@ -72,18 +70,19 @@ class Answer:
     headers: Mapping[str, str]
     url: URL
     wire: bytes = attrs.field(repr=False)
+    scratch: Scratch = attrs.field(factory=Scratch, repr=False)
     uncertain: bool = False
 
-    def body(self) -> bytes:
-        """The body, inflated within a bound."""
-        return inflate(self.wire, self.headers.get("Content-Encoding", ""))
-
-    def read(self, decode: Callable[[bytes], T]) -> T:
+    def read(self, decode: Callable[[Buffer], T]) -> T:
         """The body, decoded; `InvalidResponse` names the URL and the place that is wrong."""
         try:
             return decode(self.body())
         except InvalidResponse as error:
-            raise InvalidResponse(f"GET {shown(self.url)}: {error}") from None
+            raise InvalidResponse(f"{asked('GET', self.url)}: {error}") from None
+
+    def body(self) -> Buffer:
+        """The body, inflated within a bound; good until another one is."""
+        return self.scratch.inflate(self.wire, self.headers.get("Content-Encoding", ""))
 
 
 @attrs.define
@@ -105,7 +104,7 @@ class Session:
     """Sends the requests of one client.
 
     Args:
-        base_url: the API's root; requests go to its origin and nowhere else.
+        base_url: the API's root; requests go to its ``origin`` and nowhere else.
         token: ``""`` for none.
         headers: sent with every request.
         gate: what every request passes.
@@ -130,7 +129,7 @@ class Session:
         self.base_url = base_url
         self.gate = gate
         self.stats = Stats()
-        self._origin = base_url.origin()
+        self.origin = base_url.origin()
         self._token = token
         self._last_token = ""
         self._headers = {**headers, "Accept-Encoding": "gzip"}
@@ -138,6 +137,7 @@ class Session:
         self._max_retries = max_retries
         self._injected = injected
         self._jitter = jitter
+        self._scratch = Scratch()
         self._http: aiohttp.ClientSession | None = None
         self._closed = False
         self._calls: set[asyncio.Timeout] = set()
@@ -166,15 +166,18 @@ class Session:
             await asyncio.sleep(0)  # Calls under way end before their connections do.
             await http.close()
 
-    async def get(self, url: URL, *, lane: Hashable = None, further: bool = False) -> Answer:
+    async def get(
+        self, url: URL, *, lane: Hashable = None, further: bool = False, retry: bool = True
+    ) -> Answer:
         """The answer to a GET, which is a 200.
 
         Args:
             url: what to ask.
             lane: which listing it belongs to.
             further: whether it is a page after the listing's first.
+            retry: whether a transient failure is worth another attempt.
         """
-        answer = await self._send("GET", url, lane=lane, further=further)
+        answer = await self._send("GET", url, lane=lane, further=further, retry=retry)
         if answer.status != 200:
             self._refuse(answer, "GET")
         return answer
@@ -203,7 +206,7 @@ class Session:
     def error(self, answer: Answer, method: str) -> APIError:
         """The error that an answer of 400 and above stands for."""
         try:
-            body = answer.body()
+            body = bytes(answer.body())
         except InvalidResponse:
             body = b""
         error = error_for(
@@ -222,11 +225,17 @@ class Session:
         if answer.status >= 400:
             raise self.error(answer, method)
         raise InvalidResponse(
-            f"{method} {shown(answer.url)}: {answer.status} is not an answer the API gives"
+            f"{asked(method, answer.url)}: {answer.status} is not an answer the API gives"
         )
 
     async def _send(
-        self, method: str, url: URL, *, lane: Hashable = None, further: bool = False
+        self,
+        method: str,
+        url: URL,
+        *,
+        lane: Hashable = None,
+        further: bool = False,
+        retry: bool = True,
     ) -> Answer:
         """The answer that stands, after redirects, waits and further attempts."""
         self.open()
@@ -234,18 +243,20 @@ class Session:
             async with asyncio.timeout(None) as call:
                 self._calls.add(call)
                 try:
-                    return await self._send_until_it_stands(method, url, lane, further)
+                    return await self._send_until_it_stands(
+                        method, url, lane, further, self._max_retries if retry else 0
+                    )
                 finally:
                     self._calls.discard(call)
         except TimeoutError:
             if call.expired():
                 raise GitHubPackagesError(
-                    f"{method} {shown(url)}: the client was closed before the answer came"
+                    f"{asked(method, url)}: the client was closed before the answer came"
                 ) from None
             raise
 
     async def _send_until_it_stands(
-        self, method: str, url: URL, lane: Hashable, further: bool
+        self, method: str, url: URL, lane: Hashable, further: bool, max_retries: int
     ) -> Answer:
         attempt, redirects, refusals, uncertain = 1, 0, 0, False
         while True:
@@ -265,7 +276,7 @@ class Session:
                 wait = wait_before_retry(
                     outcome.status,
                     attempt,
-                    max_retries=self._max_retries,
+                    max_retries=max_retries,
                     retry_after=_retry_after(outcome.headers),
                     jitter=self._jitter(),
                 )
@@ -277,7 +288,7 @@ class Session:
                 wait = wait_before_retry(
                     None,
                     attempt,
-                    max_retries=self._max_retries if outcome.transient else 0,
+                    max_retries=max_retries if outcome.transient else 0,
                     retry_after=None,
                     jitter=self._jitter(),
                 )
@@ -294,7 +305,16 @@ class Session:
     ) -> Answer | RateLimited | _Failure:
         """One request on the wire, within the gate."""
         gate, write = self.gate, method != "GET"
-        await gate.enter(write=write, lane=lane, further=further, method=method, url=shown(url))
+        pause = await gate.enter(write=write, lane=lane, further=further)
+        if pause is not None:
+            return RateLimited(
+                f"{pause.message}; the wait is longer than max_rate_limit_wait",
+                kind=pause.kind,
+                retry_at=pause.until,
+                status=pause.status,
+                method=method,
+                url=shown(url),
+            )
         try:
             self.stats.requests += 1
             self.stats.points += WRITE_POINTS if write else READ_POINTS
@@ -318,30 +338,34 @@ class Session:
             raise GitHubPackagesError("the client is closed")
         if http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
-        if url.user is not None or url.origin() != self._origin:
+        if url.user is not None or url.origin() != self.origin:
             raise InvalidResponse(
-                f"{method} {shown(url)}: not on {self._origin}, the only origin that is asked"
+                f"{asked(method, url)}: not on {self.origin}, the only origin that is asked"
             )
         headers = await self._headers_now()
-        where = f"{method} {shown(url)}"
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 http.request(method, url, headers=headers, allow_redirects=False) as response,
             ):
-                return Answer(response.status, response.headers, url, await _read(response, where))
+                wire = await read_wire(response)
+                return Answer(response.status, response.headers, url, wire, self._scratch)
         except TimeoutError:
-            error = RequestTimeout(f"{where}: no answer within {self._timeout:g} seconds")
-            return _Failure(error, sent=True)
+            where, seconds = asked(method, url), f"{self._timeout:g} seconds"
+            return _Failure(RequestTimeout(f"{where}: no answer within {seconds}"), sent=True)
+        except InvalidResponse as error:
+            raise InvalidResponse(f"{asked(method, url)}: {error}") from None
+        except aiohttp.ClientResponseError as cause:
+            # Its repr holds the request's headers, and so the token.
+            raise InvalidResponse(f"{asked(method, url)}: no HTTP: {cause.message}") from None
         except aiohttp.ClientConnectorError as cause:
-            failed = ConnectionFailed(f"{where}: no connection: {cause}")
+            failed = ConnectionFailed(f"{asked(method, url)}: no connection: {cause}")
             failed.__cause__ = cause
             certificate = isinstance(cause, aiohttp.ClientSSLError)
             return _Failure(failed, sent=False, transient=not certificate)
-        except aiohttp.ClientResponseError as cause:
-            raise InvalidResponse(f"{where}: not an HTTP answer: {cause.message}") from None
         except (aiohttp.ClientError, OSError) as cause:
-            failed = ConnectionFailed(f"{where}: the connection broke: {cause or type(cause)}")
+            reason = str(cause) or type(cause).__name__
+            failed = ConnectionFailed(f"{asked(method, url)}: the connection broke: {reason}")
             failed.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
             return _Failure(failed, sent=True)
 
@@ -416,35 +440,9 @@ def _http_session(injected: aiohttp.ClientSession | None) -> aiohttp.ClientSessi
     )
 
 
-async def _read(response: aiohttp.ClientResponse, where: str) -> bytes:
-    """The body's bytes on the wire, within a bound."""
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_WIRE_BYTES:
-            response.close()
-            raise InvalidResponse(f"{where}: the body is larger than {MAX_WIRE_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def inflate(wire: bytes, encoding: str) -> bytes:
-    """The body behind a ``Content-Encoding``, within a bound; raises `InvalidResponse`."""
-    encoding = encoding.strip().lower()
-    if not wire or encoding in ("", "identity"):
-        return wire
-    if encoding != "gzip":
-        raise InvalidResponse(f"the body is encoded as {encoding!r}, which was not asked for")
-    inflater = isal_zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        body = inflater.decompress(wire, MAX_BODY_BYTES)
-    except IsalError as error:  # type: ignore[misc]  # Its stub declares a value, not a class.
-        raise InvalidResponse(f"the body is not gzip: {error}") from None
-    if inflater.unconsumed_tail:
-        raise InvalidResponse(f"the body inflates to more than {MAX_BODY_BYTES} bytes")
-    if not inflater.eof or inflater.unused_data:
-        raise InvalidResponse("the body's gzip stream does not end where the body does")
-    return body
+def asked(method: str, url: URL) -> str:
+    """What was asked, for errors."""
+    return f"{method} {shown(url)}"
 
 
 def shown(url: URL) -> str:
@@ -454,7 +452,7 @@ def shown(url: URL) -> str:
 
 def _redirected(answer: Answer, method: str, redirects: int) -> URL:
     """Where a redirect leads; the origin is checked where every request's is."""
-    where, location = f"{method} {shown(answer.url)}", answer.headers.get("Location")
+    where, location = asked(method, answer.url), answer.headers.get("Location")
     if method != "GET" and answer.status not in _KEEPING_THE_METHOD:
         raise InvalidResponse(f"{where}: a {answer.status} redirect would turn it into a GET")
     if redirects > MAX_REDIRECTS:

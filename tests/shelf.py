@@ -45,28 +45,32 @@ class Shelf:
     per_page: int = 10
     capped: bool = False
     latency: Callable[[int], int] = lambda _number: 0
-    base_url: URL = BASE
+    origin: URL = BASE
     asked: list[int] = attrs.field(factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
     holes: dict[int, list[int]] = attrs.field(factory=dict)
     """Pages that answer something else than their slice."""
 
-    async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
-        del lane, further
+    async def get(
+        self, url: URL, *, lane: object = None, further: bool = False, retry: bool = True
+    ) -> Answer:
+        del lane, further, retry
         number = int(url.query.get("page") or url.query.get("after") or 1)
-        assert int(url.query["per_page"]) == self.per_page
-        assert not self.capped or number * self.per_page <= 10_000
+        per_page = int(url.query["per_page"])
+        assert not self.capped or number * per_page <= 10_000
         self.asked.append(number)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             for _ in range(self.latency(number)):
                 await asyncio.sleep(0)
-            start = (number - 1) * self.per_page
-            slice_ = self.holes.get(number, self.ids[start : start + self.per_page])
+            start = (number - 1) * per_page
+            slice_ = self.holes.get(number, self.ids[start : start + per_page])
             body = json.dumps([item(each) for each in slice_]).encode()
-            link = self.link(number).replace("?", f"?visibility={url.query.get('visibility', '')}&")
+            link = self.link(number, per_page).replace(
+                "?", f"?visibility={url.query.get('visibility', '')}&"
+            )
             headers = {"Link": link} if link else {}
             return Answer(200, headers, url, body)
         finally:
@@ -76,17 +80,18 @@ class Shelf:
     def pages(self) -> int:
         return -(-len(self.ids) // self.per_page)
 
-    def link(self, number: int) -> str:
-        if self.mode == "none" or self.pages <= 1:
+    def link(self, number: int, per_page: int) -> str:
+        pages = -(-len(self.ids) // per_page)
+        if self.mode == "none" or pages <= 1:
             return ""
-        place = f"{BASE}/organizations/1/packages?per_page={self.per_page}"
+        place = f"{BASE}/organizations/1/packages?per_page={per_page}"
         if self.mode == "cursor":
-            return f'<{place}&after={number + 1}>; rel="next"' if number < self.pages else "<>"
+            return f'<{place}&after={number + 1}>; rel="next"' if number < pages else "<>"
         links = [f'<{place}&page=1>; rel="first"'] if number > 1 else []
-        if number < self.pages:
+        if number < pages:
             links.append(f'<{place}&page={number + 1}>; rel="next"')
             if self.mode == "link":
-                links.append(f'<{place}&page={self.pages}>; rel="last"')
+                links.append(f'<{place}&page={pages}>; rel="last"')
         return ", ".join(links)
 
     def course(self, changes: Changes | None = None, **options: Any) -> Course:

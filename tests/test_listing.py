@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async import InvalidResponse, PaginationCapReached, SSORequired
+from ghpkg_async import InvalidResponse, PaginationCapReached, ServerError, SSORequired
 from ghpkg_async.changes import Changes
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
@@ -95,8 +95,8 @@ async def test_an_empty_page_is_no_end_where_link_leads_on() -> None:
 
 async def test_a_link_lost_on_one_answer_loses_no_pages() -> None:
     class Forgetful(Shelf):
-        def link(self, number: int) -> str:
-            return "" if number == 2 else super().link(number)
+        def link(self, number: int, per_page: int) -> str:
+            return "" if number == 2 else super().link(number, per_page)
 
     shelf = Forgetful(list(range(45)))
     assert await ids(shelf.listing()) == shelf.ids
@@ -135,8 +135,8 @@ async def test_a_page_tells_the_last_one_as_far_as_the_server_did() -> None:
 
 async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> None:
     class Partial(Shelf):
-        async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
-            answer = await super().get(url, lane=lane, further=further)
+        async def get(self, url: URL, **options: Any) -> Answer:
+            answer = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
             return Answer(200, {**answer.headers, **sso}, url, answer.wire)
 
@@ -223,14 +223,14 @@ class Catalogue(Shelf):
     filter_before_cap = True
     visibilities: tuple[str, ...] = ("public", "private", "internal")
 
-    async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
+    async def get(self, url: URL, **options: Any) -> Answer:
         whole, chosen = self.ids, url.query.get("visibility")
         if chosen:
             kept = whole if self.filter_before_cap else whole[: 10_000 // 10 * 10]
             place = self.visibilities.index(chosen)
             self.ids = [each for each in kept if each % len(self.visibilities) == place]
         try:
-            return await super().get(url, lane=lane, further=further)
+            return await super().get(url, **options)
         finally:
             self.ids = whole
 
@@ -344,8 +344,8 @@ async def test_a_known_count_ends_a_short_last_page_without_link() -> None:
 
 async def test_pages_before_a_broken_one_are_handed_over() -> None:
     class Breaking(Shelf):
-        async def get(self, url: URL, *, lane: object = None, further: bool = False) -> Answer:
-            answer = await super().get(url, lane=lane, further=further)
+        async def get(self, url: URL, **options: Any) -> Answer:
+            answer = await super().get(url, **options)
             if url.query["page"] == "5":
                 return Answer(200, answer.headers, url, b"<html>")
             return answer
@@ -355,6 +355,50 @@ async def test_pages_before_a_broken_one_are_handed_over() -> None:
         async for each in Breaking(list(range(100))).listing():
             seen.append(each.id)
     assert seen == list(range(40))
+
+
+# Pages that are too large for the server
+
+
+class Straining(Shelf):
+    """Cannot put together pages of some items; knows how often it was asked without a retry."""
+
+    heavy: frozenset[int] = frozenset()
+    largest: int = 3
+    probes: int = 0
+
+    async def get(self, url: URL, **options: Any) -> Answer:
+        answer = await super().get(url, **options)
+        number, per_page = int(url.query["page"]), int(url.query["per_page"])
+        inside = set(self.ids[(number - 1) * per_page : number * per_page])
+        if per_page > self.largest and inside & self.heavy:
+            self.probes += not options["retry"]
+            raise ServerError("busy", status=502, method="GET", url=str(url))
+        return answer
+
+
+@pytest.mark.parametrize("mode", ["link", "next only", "none"])
+@pytest.mark.parametrize("heavy", [{0}, {57}, {99}, {0, 42, 43, 99}])
+async def test_where_a_page_is_too_much_smaller_ones_get_through(
+    mode: LinkMode, heavy: set[int]
+) -> None:
+    shelf = Straining(list(range(100)), mode)
+    shelf.heavy = frozenset(heavy)
+    assert await ids(shelf.listing()) == shelf.ids
+
+
+async def test_a_server_that_fails_at_any_size_is_reported_without_further_retries() -> None:
+    shelf = Straining(list(range(100)))
+    shelf.heavy, shelf.largest = frozenset(range(100)), 0
+    with pytest.raises(ServerError, match="per_page=10&"):
+        await ids(shelf.listing())
+    assert shelf.probes == 3  # 5, 2 and 1 a page.
+
+
+async def test_a_smaller_page_keeps_below_the_cap() -> None:
+    shelf = Straining(list(range(10_000)), per_page=100, capped=True)
+    shelf.heavy, shelf.largest = frozenset({9_950}), 50
+    assert await ids(shelf.listing()) == shelf.ids
 
 
 # Leaving

@@ -1,0 +1,88 @@
+"""Bodies of answers, within bounds: on the wire, and inflated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
+
+from .errors import InvalidResponse
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["Scratch", "read_wire"]
+
+MAX_WIRE_BYTES: Final = 32 * 2**20
+MAX_BODY_BYTES: Final = 64 * 2**20
+
+_GZIP: Final = 16 + 15  # zlib's way to say: a gzip header, and the largest window.
+_PIECE: Final = 64 * 2**10
+_SMALLEST: Final = 2**20
+
+
+async def read_wire(response: aiohttp.ClientResponse) -> bytes:
+    """The body's bytes as they come, up to a bound; raises `InvalidResponse` beyond it."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_WIRE_BYTES:
+            response.close()
+            raise InvalidResponse(f"the body is larger than {MAX_WIRE_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+class Scratch:
+    """Room to inflate bodies into, one after the other.
+
+    Memory fresh from the system costs more time than inflating does, so it is kept.
+    """
+
+    def __init__(self) -> None:
+        self._room = bytearray()
+
+    def inflate(self, wire: bytes, encoding: str) -> bytes | memoryview:
+        """The body behind a ``Content-Encoding``; good until the next one is inflated.
+
+        Raises:
+            InvalidResponse: an encoding nobody asked for, no gzip, a torn one, or too large.
+        """
+        encoding = encoding.strip().lower()
+        if not wire or encoding in ("", "identity"):
+            return wire
+        if encoding != "gzip":
+            raise InvalidResponse(f"the body is encoded as {encoding!r}, which was not asked for")
+        try:
+            return self._gunzip(wire)
+        except IsalError as error:  # type: ignore[misc]  # Its stub declares a value, not a class.
+            raise InvalidResponse(f"the body is not gzip: {error}") from None
+
+    def _gunzip(self, wire: bytes) -> memoryview:
+        inflater, size, start = isal_zlib.decompressobj(wbits=_GZIP), 0, 0
+        given, piece = b"", b""
+        while not inflater.eof:
+            if not given and len(piece) < _PIECE:  # All that was given is out.
+                if start >= len(wire):
+                    break
+                given, start = wire[start : start + _PIECE], start + _PIECE
+            piece = inflater.decompress(given, _PIECE)
+            given = inflater.unconsumed_tail
+            self._put(piece, size)
+            size += len(piece)
+        if not inflater.eof or inflater.unused_data or start < len(wire):
+            raise InvalidResponse("the body's gzip stream does not end where the body does")
+        return memoryview(self._room)[:size]
+
+    def _put(self, piece: bytes, place: int) -> None:
+        end = place + len(piece)
+        if end > MAX_BODY_BYTES:
+            self._room = bytearray()
+            raise InvalidResponse(f"the body inflates to more than {MAX_BODY_BYTES} bytes")
+        if end > len(self._room):
+            # Never resized: what was decoded may still look into the old one.
+            larger = bytearray(max(2 * len(self._room), end, _SMALLEST))
+            larger[:place] = memoryview(self._room)[:place]
+            self._room = larger
+        self._room[place:end] = piece
