@@ -11,19 +11,24 @@ from .auth import check_header_value, parse_base_url, token_for
 from .errors import ConfigurationError
 from .gate import Gate
 from .limits import Limits
+from .models import PACKAGE_TYPES
 from .namespaces import Context, Namespace, segment
 from .session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
     from types import TracebackType
     from typing import Self
 
     import aiohttp
 
+    from .audit.audit import Audit
+    from .audit.events import OnEvent
+    from .audit.records import Unit
     from .auth import Token
     from .gate import Wait
     from .limits import RateLimit
+    from .models import PackageType
     from .session import Stats
 
 __all__ = ["GitHubPackages"]
@@ -160,6 +165,43 @@ class GitHubPackages:
         """
         return Namespace(
             self._context, f"/users/{segment(username, 'username')}", f"user:{username}"
+        )
+
+    def audit(
+        self,
+        owners: Iterable[str | Namespace],
+        *,
+        package_types: Iterable[PackageType | str] = PACKAGE_TYPES,
+        versions: bool = False,
+        skip: Collection[Unit] = (),
+        on_event: OnEvent | None = None,
+    ) -> Audit:
+        """Lists many owners' packages at once; what fails for one does not end the others.
+
+        Args:
+            owners: names as people write them (``"acme"``, ``"user:octocat"``, ``"me"``) or this
+                client's namespaces; each is asked once.
+            package_types: which types to list; with ``"docker"``, the Docker conflicts too.
+            versions: whether to list each package's versions too and sum them up: a request or
+                more for every package.
+            skip: listings not to ask, as an earlier audit's `ListingDone` markers tell them.
+            on_event: called with each `ghpkg_async.audit.Event`, from the event loop.
+
+        Returns:
+            An `Audit`, to iterate or to await. Nothing is sent before.
+
+        Raises:
+            ConfigurationError: an owner or a type is none.
+        """
+        from .audit import Audit
+
+        return Audit(
+            self,
+            owners,
+            package_types=package_types,
+            versions=versions,
+            skip=skip,
+            on_event=on_event,
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
@@ -32,7 +32,8 @@ __all__ = [
 T = TypeVar("T")
 Buffer: TypeAlias = bytes | memoryview
 
-_REPEATED_PARTS_KEPT = 256
+_PARTS_KEPT = 256
+_KEY = 64
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -69,16 +70,29 @@ def decode_versions(body: Buffer) -> list[PackageVersion]:
     return _decode(_versions, body)
 
 
-class _Parts(dict[bytes, T]):
-    """The decoded values of the byte strings that a listing repeats."""
+class _Parts(Generic[T]):
+    """What the parts that a listing repeats decode to.
+
+    They are found by how they begin, and then compared whole: hashing all of a repository would
+    take as long as a quarter of decoding it.
+    """
 
     def __init__(self, decoder: msgspec.json.Decoder[T]) -> None:
         self._decoder = decoder
+        self._known: dict[bytes, tuple[msgspec.Raw, T]] = {}
 
-    def __missing__(self, raw: bytes) -> T:
-        if len(self) == _REPEATED_PARTS_KEPT:
-            self.clear()
-        value = self[raw] = self._decoder.decode(raw)
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def decoded(self, part: msgspec.Raw) -> T:
+        key = bytes(memoryview(part)[:_KEY])
+        known = self._known.get(key)
+        if known is not None and known[0] == part:
+            return known[1]
+        value = self._decoder.decode(part)
+        if len(self._known) == _PARTS_KEPT:
+            self._known.clear()
+        self._known[key] = part.copy(), value
         return value
 
 
@@ -92,11 +106,12 @@ class PackageListDecoder:
     def __call__(self, body: Buffer) -> list[Package]:
         """A page of packages; raises `InvalidResponse` with the place that is wrong."""
         arrived = _decode(_packages_on_wire, body)
-        owners, repositories, put = self._owners, self._repositories, object.__setattr__
+        owner, repository = self._owners.decoded, self._repositories.decoded
+        put = object.__setattr__
         try:
             for package in arrived:
-                put(package, "owner", owners[bytes(package.owner)])
-                put(package, "repository", repositories[bytes(package.repository)])
+                put(package, "owner", owner(package.owner))
+                put(package, "repository", repository(package.repository))
                 put(package, "__class__", Package)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _decode(_packages, body)  # Raises too, and names the place in the whole page.

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from .errors import server_time
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -142,21 +144,28 @@ class Limits:
         """A request came back, with an answer or without one."""
         self._in_flight -= 1
 
-    def answered(self, now: float, server_now: datetime, headers: Mapping[str, str]) -> None:
-        """An answer came that no limit refused."""
+    def answered(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
+        """An answer came that no limit refused.
+
+        Args:
+            now: when, by the clock the limits are told.
+            today: when, as a date, for servers that do not send theirs.
+            headers: of the answer, case-insensitive.
+        """
         if self.pause is None:
             self._secondary_in_a_row = 0
-        self._read_budget(now, server_now, headers)
+        self._read_budget(now, today, headers)
         told = self.rate_limit
         if told is not None and told.remaining <= 0 and self._reset_at > now:
             message = f"the hourly budget of {told.limit} requests is used up"
             self._hold(Pause("primary", self._reset_at, told.reset, 403, message))
 
     def refused(
-        self, now: float, server_now: datetime, headers: Mapping[str, str], error: RateLimited
+        self, now: float, today: datetime, headers: Mapping[str, str], error: RateLimited
     ) -> None:
         """A limit refused a request: nobody may ask until it says so."""
-        self._read_budget(now, server_now, headers)
+        self._read_budget(now, today, headers)
+        server_now = server_time(headers, today)
         seconds = max(0.0, (error.retry_at - server_now).total_seconds())
         if error.kind == "secondary":
             if self.pause is None:  # Else it was under way when the first refusal came.
@@ -202,15 +211,12 @@ class Limits:
             return 0.0
         return math.inf if self._in_flight else self._reset_at - now
 
-    def _read_budget(self, now: float, server_now: datetime, headers: Mapping[str, str]) -> None:
+    def _read_budget(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
         told, known = read_rate_limit(headers), self.rate_limit
         if told is None:
             return
-        same_hour = known is not None and (told.resource, told.reset) == (
-            known.resource,
-            known.reset,
-        )
-        if same_hour and known is not None and told.used < known.used:
+        if known is None or (told.resource, told.reset) != (known.resource, known.reset):
+            self._reset_at = now + (told.reset - server_time(headers, today)).total_seconds()
+        elif told.used < known.used:
             return  # An older answer that came late.
         self.rate_limit = told
-        self._reset_at = now + (told.reset - server_now).total_seconds()

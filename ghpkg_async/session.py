@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import aiohttp
 import attrs
+from multidict import CIMultiDict
 from yarl import URL
 
 from .auth import check_token
@@ -26,7 +27,6 @@ from .errors import (
     RateLimited,
     RequestTimeout,
     error_for,
-    server_time,
 )
 from .limits import READ_POINTS, WRITE_POINTS
 from .retry import wait_before_retry
@@ -132,7 +132,9 @@ class Session:
         self.origin = base_url.origin()
         self._token = token
         self._last_token = ""
-        self._headers = {**headers, "Accept-Encoding": "gzip"}
+        self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
+        if isinstance(token, str) and token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._timeout = timeout
         self._max_retries = max_retries
         self._injected = injected
@@ -272,7 +274,7 @@ class Session:
                     redirects += 1
                     url = _redirected(outcome, method, redirects)
                     continue
-                answer = attrs.evolve(outcome, uncertain=uncertain)
+                answer = attrs.evolve(outcome, uncertain=True) if uncertain else outcome
                 wait = wait_before_retry(
                     outcome.status,
                     attempt,
@@ -320,13 +322,13 @@ class Session:
             self.stats.points += WRITE_POINTS if write else READ_POINTS
             answer = await self._exchange(method, url)
             if isinstance(answer, Answer):
-                now, server_now = gate.clock(), server_time(answer.headers, datetime.now(UTC))
+                now, today = gate.clock(), datetime.now(UTC)
                 if answer.status in (403, 429):
                     error = self.error(answer, method)
                     if isinstance(error, RateLimited):
-                        gate.limits.refused(now, server_now, answer.headers, error)
+                        gate.limits.refused(now, today, answer.headers, error)
                         return error
-                gate.limits.answered(now, server_now, answer.headers)
+                gate.limits.answered(now, today, answer.headers)
             return answer
         finally:
             gate.leave()
@@ -369,11 +371,13 @@ class Session:
             failed.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
             return _Failure(failed, sent=True)
 
-    async def _headers_now(self) -> dict[str, str]:
-        token = self._token
-        if not isinstance(token, str):
-            token = self._last_token = check_token(await token.token(), "token source")
-        return {**self._headers, "Authorization": f"Bearer {token}"} if token else self._headers
+    async def _headers_now(self) -> CIMultiDict[str]:
+        if isinstance(self._token, str):
+            return self._headers
+        self._last_token = check_token(await self._token.token(), "token source")
+        headers = self._headers.copy()
+        headers["Authorization"] = f"Bearer {self._last_token}"
+        return headers
 
     def _scrub(self, body: bytes) -> bytes:
         """The body without the token, should the server repeat it."""

@@ -219,13 +219,11 @@ class AnyLoad(RuleBasedStateMachine):
 
     @rule(write=st.booleans())
     def a_request_goes_when_it_may(self, write: bool) -> None:
-        delay = self.state.delay(self.now, write=write)
-        if delay == float("inf"):
-            return
-        self.now += delay
-        self.state.resume(self.now)
         while (delay := self.state.delay(self.now, write=write)) > 0:
+            if delay == float("inf"):
+                return  # Not before an answer came.
             self.now += delay
+            self.state.resume(self.now)
         assert self.now >= self.closed_until - 1e-6
         self.state.sent(self.now, write=write)
         self.in_flight += 1
