@@ -7,6 +7,8 @@ import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .auth import check_header_value, parse_base_url, token_for
 from .errors import ConfigurationError
 from .gate import Gate
@@ -14,6 +16,7 @@ from .limits import Limits
 from .models import PACKAGE_TYPES
 from .namespaces import Context, Namespace, segment
 from .session import Session
+from .transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from .audit.events import OnEvent
     from .audit.records import Unit
     from .auth import Token
+    from .cache import Cache
     from .gate import Wait
     from .limits import RateLimit
     from .models import PackageType
@@ -59,6 +63,8 @@ class GitHubPackages:
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
             raised at once.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5); ``None``: no pacing.
+        cache: a file to keep ETags and bodies in between runs (SQLite; several processes may share
+            it): what did not change then costs nothing of the hourly budget.
         user_agent: value of ``User-Agent``; GitHub asks for your application's name.
         on_wait: called with a `Wait` when a rate limit begins to hold the client's requests.
 
@@ -81,6 +87,7 @@ class GitHubPackages:
         max_retries: int = 4,
         max_rate_limit_wait: float = 900.0,
         points_per_minute: int | None = 900,
+        cache: str | os.PathLike[str] | None = None,
         user_agent: str | None = None,
         on_wait: Callable[[Wait], object] | None = None,
     ) -> None:
@@ -105,14 +112,20 @@ class GitHubPackages:
             max_wait=max_rate_limit_wait,
             on_wait=on_wait,
         )
-        self._session = Session(
-            root,
+        transport = Transport(
+            root.origin(),
             token=token_for(token, root, os.environ),
             headers=headers,
-            gate=gate,
             timeout=timeout,
-            max_retries=max_retries,
             injected=session,
+        )
+        self._session = Session(
+            root,
+            transport,
+            gate,
+            max_retries=max_retries,
+            cache=None if cache is None else _cache(cache),
+            variant=(str(root), api_version or "", accept),
         )
         self._context = Context(self._session, concurrency)
 
@@ -143,7 +156,8 @@ class GitHubPackages:
     @property
     def stats(self) -> Stats:
         """What this client did so far."""
-        return self._session.stats
+        session = self._session
+        return attrs.evolve(session.stats, seconds_waited=session.gate.seconds_paused)
 
     def org(self, org: str) -> Namespace:
         """An organization's packages.
@@ -203,6 +217,14 @@ class GitHubPackages:
             skip=skip,
             on_event=on_event,
         )
+
+
+def _cache(path: str | os.PathLike[str]) -> Cache:
+    from .cache import Cache  # Those who keep nothing need no SQLite.
+
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise ConfigurationError(f"cache: {path!r} is not a path")
+    return Cache(path)
 
 
 def _check_whole(argument: str, value: Any, *, at_least: int) -> None:

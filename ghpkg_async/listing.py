@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from .codec import Buffer
     from .errors import SSORequired
-    from .session import Answer, Session
+    from .session import Session
+    from .transport import Answer
 
 __all__ = ["Listing", "Page"]
 
@@ -168,7 +169,7 @@ class Listing(Generic[T]):
                     continue
                 answer = fetched.answer
                 if "X-GitHub-SSO" in answer.headers:
-                    url = str(answer.url)
+                    url = str(answer.request.url)
                     partial = partial_results(answer.headers, answer.status, "GET", url)
                 links = read_links(answer.headers, origin)
                 items = answer.read(decode)
@@ -177,7 +178,7 @@ class Listing(Generic[T]):
                     new = seen.add(ids)
                 except OverflowError:
                     raise InvalidResponse(f"page {number}: an id does not fit in 64 bits") from None
-                course.took(links, len(ids), len(new))
+                course.took(links, len(ids), len(new), kept=answer.kept)
                 self._fetch_ahead(course, under_way)
                 yield items if len(new) == len(ids) else _first_of_each(items, new)
             if partial is not None:

@@ -262,13 +262,15 @@ class Course:
         self._go_on_behind(self._taken_until)
         return True
 
-    def took(self, links: Links | None, size: int, fresh: int) -> None:
+    def took(self, links: Links | None, size: int, fresh: int, *, kept: bool = False) -> None:
         """The page that came was taken.
 
         Args:
             links: what its ``Link`` told; ``None`` where it had none.
             size: how many items it held.
             fresh: how many of them this course had not met before.
+            kept: whether the links are those of an earlier answer: a full page may have got a
+                page behind it since, and be the same.
 
         Raises:
             InvalidResponse: its links lead in a circle.
@@ -280,6 +282,8 @@ class Course:
         self._taken_until = number * self._per_page
         self._stale_in_a_row = 0 if fresh else self._stale_in_a_row + 1
         self.number = number + 1
+        if kept and links is not None and links.next is None and size >= self._per_page > 0:
+            links = None
         if links is not None:
             self._follow(links, number)
         elif self._is_the_end(number, size):

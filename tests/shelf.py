@@ -12,7 +12,7 @@ from yarl import URL
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
 from ghpkg_async.pagination import Course
-from ghpkg_async.session import Answer
+from ghpkg_async.transport import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class Shelf:
                 "?", f"?visibility={url.query.get('visibility', '')}&"
             )
             headers = {"Link": link} if link else {}
-            return Answer(200, headers, url, body)
+            return Answer(Request("GET", url), 200, headers, body)
         finally:
             self.in_flight -= 1
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +15,13 @@ from ghpkg_async import InvalidResponse, PaginationCapReached, ServerError, SSOR
 from ghpkg_async.changes import Changes
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
-from ghpkg_async.session import Answer
 from tests.shelf import BASE, Shelf
 
 if TYPE_CHECKING:
     from yarl import URL
 
     from ghpkg_async import PackageVersion
+    from ghpkg_async.transport import Answer
     from tests.shelf import LinkMode
 
 MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]
@@ -138,7 +139,7 @@ async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> No
         async def get(self, url: URL, **options: Any) -> Answer:
             answer = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
-            return Answer(200, {**answer.headers, **sso}, url, answer.wire)
+            return attrs.evolve(answer, headers={**answer.headers, **sso})
 
     seen = []
     with pytest.raises(SSORequired, match="21955855, 20582480") as partial:
@@ -347,7 +348,7 @@ async def test_pages_before_a_broken_one_are_handed_over() -> None:
         async def get(self, url: URL, **options: Any) -> Answer:
             answer = await super().get(url, **options)
             if url.query["page"] == "5":
-                return Answer(200, answer.headers, url, b"<html>")
+                return attrs.evolve(answer, wire=b"<html>")
             return answer
 
     seen = []
