@@ -1,0 +1,178 @@
+"""Every snippet of the README does what it says, against the embedded GitHub Packages."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import functools
+import inspect
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+import ghpkg_async
+from ghpkg_async import GitHubPackages
+from ghpkg_async.testing import EmbeddedGitHub, demo_world
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ROOT: Final = Path(__file__).parent.parent
+README: Final = (ROOT / "README.md").read_text()
+BLOCKS: Final = re.findall(
+    r"(?:<!-- setting: (\w+) -->\n)?```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+)
+PYTHON: Final = {setting: code for setting, language, code in BLOCKS if language == "python"}
+SHELL: Final = [code for _, language, code in BLOCKS if language == "sh"]
+COMMANDS: Final = [
+    line.partition("#")[0].removeprefix("$ ").strip()
+    for _, language, code in BLOCKS
+    if language == "console"
+    for line in code.splitlines()
+]
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedGitHub]:
+    async with EmbeddedGitHub(demo_world()) as server:
+        there = functools.partial(GitHubPackages, "ghp_demo", base_url=server.url)
+        monkeypatch.setattr(ghpkg_async, "GitHubPackages", there)
+        yield server
+
+
+def compiled(code: str) -> CodeType:
+    code_object = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert isinstance(code_object, CodeType)
+    return code_object
+
+
+async def execute(setting: str, **names: Any) -> dict[str, Any]:
+    names["GitHubPackages"] = ghpkg_async.GitHubPackages
+    result = FunctionType(compiled(PYTHON[setting]), names)()
+    if inspect.isawaitable(result):
+        await result
+    return names
+
+
+def test_every_snippet_has_its_test() -> None:
+    assert set(PYTHON) == {
+        "", "dotcom", "errors", "service", "many", "notebook", "enterprise", "fixture"
+    }  # fmt: skip
+    assert len(SHELL) == 2
+    assert len(COMMANDS) >= 6
+
+
+async def test_the_first_snippet(
+    server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await execute("")
+    assert "team/app private" in capsys.readouterr().out
+
+
+async def test_on_github(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
+    app = server.world.org("acme").find("container", "team/app")
+    app.version("sha256:old", created_at="2020-01-01T00:00:00Z")
+    await asyncio.to_thread(asyncio.run, _whole("dotcom"))
+    assert "sha256:old" not in [version.name for version in app.versions()]
+    assert "page 1 of what can be restored" in capsys.readouterr().out
+
+
+async def _whole(setting: str) -> None:
+    names: dict[str, Any] = {"__name__": "README"}
+    code = PYTHON[setting].replace("asyncio.run(main())", "")
+    FunctionType(compiled(code), names)()
+    await names["main"]()
+
+
+async def test_errors(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
+    async with ghpkg_async.GitHubPackages() as gh:
+        names = await execute("errors", gh=gh)
+        assert names["package"].name == "team/app"
+    async with GitHubPackages("ghp_wrong", base_url=server.url) as gh:
+        await execute("errors", gh=gh)
+    assert re.search(r"failed: GET .* 401 .*\(request \S+\)", capsys.readouterr().out)
+
+
+async def test_in_a_service(
+    server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = functools.partial(GitHubPackages, base_url=server.url)
+    monkeypatch.setattr(ghpkg_async, "GitHubPackages", there)
+
+    async def mint_installation_token() -> str:
+        return "ghp_demo"
+
+    names = await execute("service", mint_installation_token=mint_installation_token)
+    await names["serve"]()
+    assert "RateLimit(limit=" in capsys.readouterr().out
+
+
+async def test_over_many_organizations(
+    server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = await execute("many")
+    await names["main"](["acme", "octo-org", "nobody"])
+    output = capsys.readouterr().out
+    assert "octo-org: " in output
+    assert "404" in output
+
+
+async def test_in_a_notebook(server: EmbeddedGitHub) -> None:
+    names = await execute("notebook")
+    assert names["newest"] in names["packages"]
+
+
+async def test_against_enterprise_server() -> None:
+    names = await execute("enterprise", token="ghp_enterprise")
+    assert repr(names["gh"]) == "<GitHubPackages of https://github.example.com/api/v3>"
+
+
+async def test_your_own_tests(github: EmbeddedGitHub, github_client: GitHubPackages) -> None:
+    async def clean_up(namespace: Any) -> None:
+        app = namespace.package("container", "team/app")
+        async for version in app.versions():
+            if not version.tags:
+                await app.version(version.id).delete()
+
+    names = await execute("fixture", clean_up=clean_up)
+    await names["test_cleanup_keeps_the_tagged"](github, github_client)
+
+
+def test_the_two_first_commands_are_one_line_each_and_install_what_they_need() -> None:
+    demo, tests = (command.strip() for command in SHELL)
+    assert "\n" not in demo
+    assert "\n" not in tests
+    assert demo.endswith("ghpkg demo")
+    assert "pytest" in tests
+    assert all(command.startswith("python3 -m venv") for command in (demo, tests))
+
+
+def test_the_server_is_one_of_the_commands() -> None:
+    assert "ghpkg serve --port 8080 --demo" in COMMANDS  # Run by the command's own tests.
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "serve" not in each])
+async def test_a_command(
+    server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    name, subcommand, *arguments = shlex.split(command)
+    assert name == "ghpkg"
+    if subcommand == "restore":
+        app = server.world.org("acme").find("container", "team/app")
+        app.find_version(int(arguments[-1])).delete()
+    monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "ghp_demo")
+    yes = ["--yes"] if subcommand == "delete" else []
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ghpkg_async.cli", subcommand, *arguments, *yes,
+        "--base-url", server.url,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    if subcommand not in ("delete", "restore"):
+        assert output
