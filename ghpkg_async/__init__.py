@@ -47,7 +47,7 @@ from .models import (
     Visibility,
 )
 from .namespaces import Namespace, PackageRef, VersionRef
-from .session import Stats
+from .transport import Stats
 
 __all__ = [
     "PACKAGE_TYPES",

@@ -54,7 +54,7 @@ def parse_base_url(base_url: str) -> URL:
             "'https://api.github.com' or 'https://HOST/api/v3'"
         )
     if url.query_string or url.fragment or "?" in base_url or "#" in base_url:
-        raise ConfigurationError(f"base_url: {base_url!r} must end with its path")
+        raise ConfigurationError("base_url: must end with its path, without a query or fragment")
     return url.with_path(url.raw_path.rstrip("/"), encoded=True)
 
 

@@ -53,11 +53,12 @@ class Scratch:
         if not wire or encoding in ("", "identity"):
             return wire
         if encoding != "gzip":
-            raise InvalidResponse(f"the body is encoded as {encoding!r}, which was not asked for")
+            raise InvalidResponse(f"the body is encoded as {encoding[:40]!r}, not as asked")
         try:
             return self._gunzip(wire)
         except IsalError as error:  # type: ignore[misc]  # Its stub declares a value, not a class.
-            raise InvalidResponse(f"the body is not gzip: {error}") from None
+            reason = str(error)
+        raise InvalidResponse(f"the body is not gzip: {reason}")
 
     def _gunzip(self, wire: bytes) -> memoryview:
         inflater, size, start = isal_zlib.decompressobj(wbits=_GZIP), 0, 0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .gate import Wait
     from .limits import RateLimit
     from .models import PackageType
-    from .session import Stats
+    from .transport import Stats
 
 __all__ = ["GitHubPackages"]
 

@@ -5,6 +5,7 @@ Bytes go straight into the models with msgspec; dicts and files go through cattr
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
@@ -108,22 +109,34 @@ class PackageListDecoder:
         arrived = _decode(_packages_on_wire, body)
         owner, repository = self._owners.decoded, self._repositories.decoded
         put = object.__setattr__
-        try:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             for package in arrived:
                 put(package, "owner", owner(package.owner))
                 put(package, "repository", repository(package.repository))
                 put(package, "__class__", Package)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _decode(_packages, body)  # Raises too, and names the place in the whole page.
-        return cast("list[Package]", arrived)
+            return cast("list[Package]", arrived)
+        return _decode(_packages, body)  # Raises too, and names the place in the whole page.
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: Buffer) -> T:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InvalidResponse(f"the body is not what the API promises: {reason}") from None
+    except RecursionError:
+        reason = "nested too deeply"
+    except UnicodeDecodeError:
+        reason = _no_utf_8(body)
+    except msgspec.DecodeError as error:
+        reason = str(error)
+    # Not from within the handler: a UnicodeDecodeError holds the whole body.
+    raise InvalidResponse(f"the body is not what the API promises: {reason}")
+
+
+def _no_utf_8(body: Buffer) -> str:
+    try:
+        bytes(body).decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} is not UTF-8"
+    return "not UTF-8"
 
 
 def to_dict(value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Error answers: https://docs.github.com/en/rest/using-the-rest-api/troubleshootin
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -201,8 +202,8 @@ class ServerError(APIError):
 
 
 class _ErrorBody(msgspec.Struct):
-    message: str | None = None
-    documentation_url: str | None = None
+    message: Any = None
+    documentation_url: Any = None
 
 
 _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
@@ -210,7 +211,8 @@ _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
     ("last version", "last_version"),
     ("downloads cannot be deleted", "download_limit"),
 )
-_NEEDED_SCOPES: Final = re.compile(r"at least (.+?) scopes?\b")
+_LONGEST_TEXT: Final = 2000
+_NEEDED_SCOPES: Final = re.compile(r"at least ([^.]{1,200}?) scopes?\b")
 _SCOPE: Final = re.compile(r"\w+:\w+|\brepo\b")
 _BY_STATUS: Final[Mapping[int, type[APIError]]] = {
     400: BadRequest,
@@ -241,15 +243,15 @@ def error_for(
         now: when the answer came, aware; GitHub's own ``Date`` is preferred to it.
     """
     said = _read_body(body)
-    message = said.message or f"HTTP {status}"
+    message = _text(said.message) or f"HTTP {status}"
     answer: dict[str, Any] = {
         "status": status,
         "method": method,
         "url": url,
-        "documentation_url": said.documentation_url,
-        "request_id": headers.get("X-GitHub-Request-Id"),
+        "documentation_url": _text(said.documentation_url),
+        "request_id": _text(headers.get("X-GitHub-Request-Id")),
     }
-    if status >= 500:
+    if 500 <= status < 600:
         return ServerError(message, **answer)
     if status in (403, 429) and (kind := _limit_kind(status, headers, message)):
         retry_at = _retry_at(kind, headers, server_time(headers, now))
@@ -265,11 +267,33 @@ def error_for(
 
 def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
     """When the server says it answered, or ``now`` where it does not say."""
+    return _read_date(headers.get("Date", "")) or now
+
+
+def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """What ``Retry-After`` asks for, a number of seconds or a date; ``None`` where nothing."""
+    text = headers.get("Retry-After", "")
+    seconds = _whole(text)
+    if seconds is not None:
+        return float(seconds)
+    date = _read_date(text)
+    return max(0.0, (date - server_time(headers, now)).total_seconds()) if date else None
+
+
+def _read_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
-        return now
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    # A clock further off tells nothing, and sums with it may leave the calendar.
+    return moment if 2000 <= moment.year < 2200 else None
+
+
+def _text(value: object) -> str | None:
+    """What a server says, cut to what can be read and written anywhere."""
+    if not isinstance(value, str):
+        return None
+    return value[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode() or None
 
 
 def partial_results(
@@ -292,15 +316,14 @@ def partial_results(
         status=status,
         method=method,
         url=url,
-        request_id=headers.get("X-GitHub-Request-Id"),
+        request_id=_text(headers.get("X-GitHub-Request-Id")),
     )
 
 
 def _read_body(body: bytes) -> _ErrorBody:
-    try:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _ErrorBody()
+    return _ErrorBody()
 
 
 def _limit_kind(status: int, headers: Mapping[str, str], message: str) -> LimitKind | None:
@@ -315,7 +338,7 @@ def _limit_kind(status: int, headers: Mapping[str, str], message: str) -> LimitK
 
 
 def _retry_at(kind: LimitKind, headers: Mapping[str, str], now: datetime) -> datetime:
-    after = _whole(headers.get("Retry-After"))
+    after = seconds_to_wait(headers, now)
     if after is not None:
         return now + timedelta(seconds=after)
     reset = _whole(headers.get("X-RateLimit-Reset")) if kind == "primary" else None
@@ -335,7 +358,7 @@ def _forbidden(message: str, headers: Mapping[str, str], answer: dict[str, Any])
     sso = headers.get("X-GitHub-SSO", "")
     if sso.startswith("required"):
         url = re.search(r"url=(\S+)", sso)
-        return SSORequired(message, authorization_url=url[1] if url else None, **answer)
+        return SSORequired(message, authorization_url=_text(url and url[1]), **answer)
     granted = _scopes(headers.get("X-OAuth-Scopes"))
     if needed := _NEEDED_SCOPES.search(message):
         required = tuple(_SCOPE.findall(needed[1]))
@@ -350,4 +373,5 @@ def _forbidden(message: str, headers: Mapping[str, str], answer: dict[str, Any])
 
 
 def _scopes(header: str | None) -> tuple[str, ...]:
-    return tuple(scope for part in (header or "").split(",") if (scope := part.strip()))
+    parts = (_text(header) or "").split(",")
+    return tuple(scope for part in parts if (scope := part.strip()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,8 @@ WRITE_SPACING: Final = 1.0
 COMEBACK_SPREAD: Final = 1.0
 """Seconds over which as many requests as may be in flight come back after a pause."""
 MINUTE: Final = 60.0
+
+_RESOURCE: Final = re.compile(r"[a-z_]{1,40}")
 
 
 @attrs.frozen
@@ -61,6 +64,7 @@ class Pause:
         until: the same by the server's clock.
         status: the status of the answer that brought it.
         message: what that answer said.
+        request_id: GitHub's id for that request.
     """
 
     kind: LimitKind
@@ -68,17 +72,19 @@ class Pause:
     until: datetime
     status: int
     message: str
+    request_id: str | None = None
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     """The budget that an answer's headers tell, or ``None`` where they do not tell it whole."""
+    resource = headers.get("X-RateLimit-Resource", "")
     try:
         return RateLimit(
             limit=int(headers["X-RateLimit-Limit"]),
             remaining=int(headers["X-RateLimit-Remaining"]),
             used=int(headers.get("X-RateLimit-Used", 0)),
             reset=datetime.fromtimestamp(int(headers["X-RateLimit-Reset"]), UTC),
-            resource=headers.get("X-RateLimit-Resource", "core"),
+            resource=resource if _RESOURCE.fullmatch(resource) else "core",
         )
     except (KeyError, ValueError, OverflowError, OSError):
         return None
@@ -173,7 +179,8 @@ class Limits:
             if "Retry-After" not in headers:
                 seconds *= 2.0 ** min(self._secondary_in_a_row - 1, 8)
         until = server_now + timedelta(seconds=seconds)
-        self._hold(Pause(error.kind, now + seconds, until, error.status, error.message))
+        ends, status = now + seconds, error.status
+        self._hold(Pause(error.kind, ends, until, status, error.message, error.request_id))
 
     def resume(self, now: float) -> bool:
         """Whether a pause is over; those who waited then come back spread out."""

@@ -50,6 +50,7 @@ State: TypeAlias = Literal["active", "deleted"]
 PACKAGE_TYPES: Final[tuple[PackageType, ...]] = get_args(PackageType)
 """Every documented package type, in the documentation's order."""
 
+Id: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 _T = TypeVar("_T")
@@ -85,7 +86,7 @@ class Owner:
     """The account a package or a repository belongs to."""
 
     login: str
-    id: int
+    id: Id
     node_id: str = attrs.field(repr=False)
     avatar_url: str = attrs.field(repr=False)
     gravatar_id: str | None = attrs.field(repr=False)
@@ -149,7 +150,7 @@ class CodeOfConduct:
 class Repository:
     """The repository a package is linked to."""
 
-    id: int
+    id: Id
     node_id: str = attrs.field(repr=False)
     name: str = attrs.field(repr=False)
     full_name: str
@@ -249,7 +250,7 @@ class Package:
     ``visibility`` may be ``"internal"``, which the documented schema leaves out.
     """
 
-    id: int
+    id: Id
     name: str
     package_type: str
     owner: Owner | None = attrs.field(default=None, repr=False)
@@ -294,7 +295,7 @@ class PackageVersionMetadata:
 class PackageVersion:
     """One version of a package."""
 
-    id: int
+    id: Id
     name: str
     url: str = attrs.field(repr=False)
     package_html_url: str = attrs.field(repr=False)

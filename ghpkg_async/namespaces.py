@@ -200,8 +200,10 @@ class PackageRef:
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-a-user
         """
-        query = f"token={quote(check_token(token), safe='')}" if token is not None else ""
-        session = self._context.session
+        session, query = self._context.session, ""
+        if token is not None:
+            query = f"token={quote(check_token(token), safe='')}"
+            session.secrets.add(token)
         await session.restore(session.url(f"{self._path}/restore", query), session.url(self._path))
 
     def versions(
@@ -314,7 +316,9 @@ class Context:
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
         """What a path answers, decoded."""
-        return (await self.session.get(self.session.url(path))).read(decode)
+        answer = await self.session.get(self.session.url(path))
+        with self.session.secrets.hidden():
+            return answer.read(decode)
 
     async def delete(self, path: str, *, of: str) -> None:
         """Deletes what a path names, and tells the listings of its collection."""

@@ -13,6 +13,7 @@ import re
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -30,6 +31,7 @@ CAP: Final = 10_000
 """Package listings refuse ``page * per_page`` above this."""
 MAX_PER_PAGE: Final = 100
 
+_IN_A_URL: Final = re.compile(r"[!-~]+")
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
 _REL: Final = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
 _PAGE: Final = re.compile(r"(?<=[?&])page=(\d+)(?=&|$)")
@@ -102,15 +104,14 @@ def _number(url: str | None) -> int | None:
 
 
 def _check_origin(target: str, origin: str) -> None:
-    if target.startswith(f"{origin}/") and target.isascii() and target.isprintable():
+    if target.startswith(f"{origin}/") and _IN_A_URL.fullmatch(target):
         return
-    try:
+    same = False
+    with suppress(ValueError):
         url = URL(target, encoded=True)
-        same = url.origin() == URL(origin) and url.user is None and target.isascii()
-    except ValueError:
-        same = False
-    if not same:
-        raise InvalidResponse(f"Link: {target!r} is not on {origin}")
+        same = url.origin() == URL(origin) and "@" not in url.raw_authority
+    if not same or not _IN_A_URL.fullmatch(target):
+        raise InvalidResponse(f"Link: {target[:200]!r} is not on {origin}")
 
 
 class SeenIds:

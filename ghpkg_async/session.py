@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -21,8 +23,8 @@ from .errors import (
     NotFound,
     RateLimited,
     error_for,
+    seconds_to_wait,
 )
-from .limits import READ_POINTS, WRITE_POINTS
 from .retry import wait_before_retry
 from .transport import Answer, Failure, Request
 
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from .cache import Cache
+    from .codec import Buffer
     from .gate import Gate
     from .transport import Transport
 
-__all__ = ["Session", "Stats"]
+__all__ = ["Session"]
 
 MAX_REDIRECTS: Final = 5
 MAX_REFUSALS: Final = 20
@@ -42,25 +45,7 @@ MAYBE_CARRIED_OUT: Final = "It may have been carried out all the same."
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPING_THE_METHOD: Final = frozenset({307, 308})
-
-
-@attrs.define
-class Stats:
-    """What a client did so far.
-
-    Attributes:
-        requests: requests sent, further attempts and followed redirects included.
-        retries: of these, further attempts after a transient failure or a rate limit.
-        not_modified: of these, answered 304 from the cache, free of the hourly budget.
-        points: what they cost of GitHub's secondary limit (GET 1, writes 5).
-        seconds_waited: seconds for which rate limits held the client's requests.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    not_modified: int = 0
-    points: int = 0
-    seconds_waited: float = 0.0
+_IN_A_URL: Final = re.compile(r"[!-~]+")
 
 
 class Session:
@@ -90,7 +75,8 @@ class Session:
         self.base_url = base_url
         self.origin = base_url.origin()
         self.gate = gate
-        self.stats = Stats()
+        self.stats = transport.stats
+        self.secrets = transport.secrets
         self._transport = transport
         self._max_retries = max_retries
         self._cache = cache
@@ -113,10 +99,11 @@ class Session:
 
     async def close(self) -> None:
         """Ends every call under way with an error, and lets go of connections and cache."""
-        self._closed = True
-        self.gate.close()
-        for call in self._calls:
-            call.reschedule(asyncio.get_running_loop().time())
+        if not self._closed:
+            self._closed = True
+            self.gate.close()
+            for call in self._calls:
+                call.reschedule(asyncio.get_running_loop().time())
         await asyncio.sleep(0)  # Calls under way end before their connections do.
         await self._transport.close()
         if self._cache is not None:
@@ -134,58 +121,69 @@ class Session:
             retry: whether a transient failure is worth another attempt.
         """
         request = Request("GET", url, lane, further)
-        if self._cache is None:
-            answer = await self._send(request, retry=retry)
-        else:
-            answer = await self._get_with(self._cache, request, retry=retry)
-        if answer.status != 200:
-            self._refuse(answer)
-        return answer
+        with self.secrets.hidden():
+            if self._cache is None:
+                answer = await self._send(request, retry=retry)
+            else:
+                answer = await self._get_with(self._cache, request, retry=retry)
+            if answer.status != 200:
+                self._refuse(answer)
+            return answer
 
     async def delete(self, url: URL) -> None:
         """Deletes what the URL names. Gone is gone, also if our own lost attempt did it."""
-        answer = await self._send(Request("DELETE", url))
-        done_before = answer.status == 404 and answer.uncertain
-        if answer.status != 204 and not done_before:
-            self._refuse(answer)
+        with self.secrets.hidden():
+            answer = await self._send(Request("DELETE", url))
+            done_before = answer.status == 404 and answer.uncertain
+            if answer.status != 204 and not done_before:
+                self._refuse(answer)
 
     async def restore(self, url: URL, restored: URL) -> None:
         """Restores by a POST to ``url``; ``restored`` is where the thing is if it is there."""
-        answer = await self._send(Request("POST", url))
-        if answer.status == 404 and answer.uncertain:
-            # Already restored answers 404 too: only looking tells whether our attempt did it.
-            try:
-                await self.get(restored)
-            except NotFound:
+        with self.secrets.hidden():
+            answer = await self._send(Request("POST", url))
+            if answer.status == 404 and answer.uncertain:
+                # Already restored answers 404 too: only looking tells whether we did it.
+                await self._look_for(restored, answer)
+            elif answer.status != 204:
                 self._refuse(answer)
-            except GitHubPackagesError as error:
-                error.add_note(f"{answer.request}: {MAYBE_CARRIED_OUT}")
-                raise
-        elif answer.status != 204:
-            self._refuse(answer)
+
+    async def _look_for(self, restored: URL, answer: Answer) -> None:
+        try:
+            await self.get(restored)
+        except NotFound:
+            pass
+        except GitHubPackagesError as error:
+            error.add_note(f"{answer.request}: {MAYBE_CARRIED_OUT}")
+            raise
+        else:
+            return
+        self._refuse(answer)
 
     def error(self, answer: Answer) -> APIError:
         """The error that an answer of 400 and above stands for."""
-        try:
+        body: Buffer = b""
+        with suppress(InvalidResponse):
             body = answer.body()
-        except InvalidResponse:
-            body = b""
-        error = error_for(
+        return error_for(
             answer.status,
             answer.headers,
-            self._transport.scrub(body),
+            bytes(body),
             method=answer.request.method,
             url=answer.request.shown_url,
             now=datetime.now(UTC),
         )
-        if answer.uncertain and answer.request.write:
-            error.add_note(MAYBE_CARRIED_OUT)
-        return error
 
     def _refuse(self, answer: Answer) -> NoReturn:
+        error: GitHubPackagesError
         if answer.status >= 400:
-            raise self.error(answer)
-        raise InvalidResponse(f"{answer.request}: {answer.status} is not an answer the API gives")
+            error = self.error(answer)
+        else:
+            what = f"{answer.status} is not an answer the API gives"
+            error = InvalidResponse(f"{answer.request}: {what}")
+        if answer.uncertain and answer.request.write:
+            error.add_note(MAYBE_CARRIED_OUT)
+        raise error
 
     async def _get_with(self, cache: Cache, request: Request, *, retry: bool) -> Answer:
         """The answer to a GET, where nothing changed from the cache."""
@@ -227,44 +225,45 @@ class Session:
 
     async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
         attempt, redirects, refusals, uncertain = 1, 0, 0, False
-        while True:
-            outcome = await self._attempt(request)
-            if isinstance(outcome, RateLimited):
-                refusals += 1
-                if refusals > MAX_REFUSALS or not self.gate.will_wait():
-                    raise outcome
+        try:
+            while True:
+                outcome = await self._attempt(request)
+                if isinstance(outcome, RateLimited):
+                    refusals += 1
+                    if refusals > MAX_REFUSALS or not self.gate.will_wait():
+                        raise outcome
+                    self.stats.retries += 1
+                    continue  # The gate holds it until the limit is over.
+                if isinstance(outcome, Answer):
+                    if outcome.status in _REDIRECTS:
+                        redirects += 1
+                        request = _redirected(outcome, redirects)
+                        continue
+                    status, maybe_done = outcome.status, outcome.status >= 500
+                    retries, retry_after = max_retries, _retry_after(outcome.headers)
+                else:
+                    status, maybe_done = None, outcome.sent
+                    retries, retry_after = max_retries if outcome.transient else 0, None
+                wait = wait_before_retry(
+                    status,
+                    attempt,
+                    max_retries=retries,
+                    retry_after=retry_after,
+                    jitter=self._jitter(),
+                )
+                if wait is None and isinstance(outcome, Answer):
+                    uncertain = uncertain or maybe_done
+                    return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
+                uncertain = uncertain or maybe_done
+                if wait is None and isinstance(outcome, Failure):
+                    raise outcome.error
+                attempt += 1
                 self.stats.retries += 1
-                continue  # The gate holds it until the limit is over.
-            status, retry_after, retries = None, None, max_retries
-            if isinstance(outcome, Answer):
-                if outcome.status in _REDIRECTS:
-                    redirects += 1
-                    request = _redirected(outcome, redirects)
-                    continue
-                status, retry_after = outcome.status, _retry_after(outcome.headers)
-            elif not outcome.transient:
-                retries = 0
-            wait = wait_before_retry(
-                status,
-                attempt,
-                max_retries=retries,
-                retry_after=retry_after,
-                jitter=self._jitter(),
-            )
-            if wait is None:
-                return self._stands(outcome, uncertain)
-            uncertain = uncertain or isinstance(outcome, Answer) or outcome.sent
-            attempt += 1
-            self.stats.retries += 1
-            await asyncio.sleep(wait)
-
-    def _stands(self, outcome: Answer | Failure, uncertain: bool) -> Answer:
-        if isinstance(outcome, Failure):
-            if (uncertain or outcome.sent) and outcome.request.write:
-                outcome.error.add_note(MAYBE_CARRIED_OUT)
-            raise outcome.error
-        uncertain = uncertain or outcome.status >= 500
-        return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
+                await asyncio.sleep(wait or 0)
+        except GitHubPackagesError as error:
+            if uncertain and request.write:
+                error.add_note(MAYBE_CARRIED_OUT)
+            raise
 
     async def _attempt(self, request: Request) -> Answer | Failure | RateLimited:
         """One request on the wire, within the gate."""
@@ -276,12 +275,11 @@ class Session:
                 kind=pause.kind,
                 retry_at=pause.until,
                 status=pause.status,
+                request_id=pause.request_id,
                 method=request.method,
                 url=request.shown_url,
             )
         try:
-            self.stats.requests += 1
-            self.stats.points += WRITE_POINTS if write else READ_POINTS
             answer = await self._transport.exchange(request)
             if isinstance(answer, Answer):
                 now, today = gate.clock(), datetime.now(UTC)
@@ -298,19 +296,20 @@ class Session:
 
 def _redirected(answer: Answer, redirects: int) -> Request:
     """Where a redirect leads; the origin is checked where every request's is."""
-    request, location = answer.request, answer.headers.get("Location")
+    request, location = answer.request, answer.headers.get("Location", "")
     if request.write and answer.status not in _KEEPING_THE_METHOD:
         raise InvalidResponse(f"{request}: a {answer.status} redirect would turn it into a GET")
     if redirects > MAX_REDIRECTS:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
-    if not location:
-        raise InvalidResponse(f"{request}: a {answer.status} redirect that leads nowhere")
-    try:
-        return attrs.evolve(request, url=request.url.join(URL(location, encoded=True)))
-    except ValueError:
-        raise InvalidResponse(f"{request}: redirected to {location!r}, not a URL") from None
+    if not _IN_A_URL.fullmatch(location):
+        raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
+    url = None
+    with suppress(ValueError):
+        url = request.url.join(URL(location, encoded=True))
+    if url is None:
+        raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
+    return attrs.evolve(request, url=url)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return seconds_to_wait(headers, datetime.now(UTC)) if "Retry-After" in headers else None

@@ -4,28 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import attrs
 from multidict import CIMultiDict
+from yarl import URL
 
 from .auth import check_token
 from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
+from .limits import READ_POINTS, WRITE_POINTS
+from .secrecy import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from yarl import URL
-
     from .auth import TokenSource
     from .codec import Buffer
 
-__all__ = ["Answer", "Failure", "Request", "Transport"]
+__all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
 
 T = TypeVar("T")
 
 READ_BUFFER: Final = 2**20
+LONGEST_FIELD: Final = 2**17
+"""Of a header, bytes: GitHub's policies are long, and are no reason to lose an error."""
+
+
+@attrs.define
+class Stats:
+    """What a client did so far.
+
+    Attributes:
+        requests: requests sent, further attempts and followed redirects included.
+        retries: of these, further attempts after a transient failure or a rate limit.
+        not_modified: of these, answered 304 from the cache, free of the hourly budget.
+        points: what they cost of GitHub's secondary limit (GET 1, writes 5).
+        seconds_waited: seconds for which rate limits held the client's requests.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    not_modified: int = 0
+    points: int = 0
+    seconds_waited: float = 0.0
 
 
 @attrs.frozen
@@ -87,7 +110,8 @@ class Answer:
         try:
             return decode(self.body())
         except InvalidResponse as error:
-            raise InvalidResponse(f"{self.request}: {error}") from None
+            invalid = error
+        raise InvalidResponse(f"{self.request}: {invalid}")
 
     def body(self) -> Buffer:
         """The body, inflated within a bound; good until another one is."""
@@ -106,7 +130,7 @@ class Failure:
     """
 
     request: Request
-    error: ConnectionFailed
+    error: GitHubPackagesError
     sent: bool
     transient: bool = True
 
@@ -132,11 +156,13 @@ class Transport:
         injected: aiohttp.ClientSession | None = None,
     ) -> None:
         self._origin = origin
+        self.secrets = Secrets()
+        self.stats = Stats()
         self._token = token
-        self._last_token = token if isinstance(token, str) else ""
         self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
-        if self._last_token:
+        if isinstance(token, str) and token:
             self._headers["Authorization"] = f"Bearer {token}"
+            self.secrets.add(token)
         self._timeout = timeout
         self._injected = injected
         self._scratch = Scratch()
@@ -145,7 +171,7 @@ class Transport:
     def open(self) -> None:
         """Makes ready to send."""
         if self._http is None:
-            self._http = _http_session(self._injected)
+            self._http = _http_session(self._injected, self._origin)
 
     async def close(self) -> None:
         """Lets go of the connections."""
@@ -155,57 +181,40 @@ class Transport:
 
     async def token(self) -> str:
         """The token to use now; ``""`` for none."""
-        if not isinstance(self._token, str):
-            self._last_token = check_token(await self._token.token(), "token source")
-        return self._last_token
-
-    def scrub(self, body: Buffer) -> bytes:
-        """A body without the token, should the server repeat it."""
-        secret = self._last_token.encode()
-        return bytes(body).replace(secret, b"***") if secret else bytes(body)
+        if isinstance(self._token, str):
+            return self._token
+        token = check_token(await self._token.token(), "token source")
+        self.secrets.add(token)
+        return token
 
     async def exchange(self, request: Request) -> Answer | Failure:
-        """Sends once and reads the answer, or tells how that failed.
-
-        Raises:
-            InvalidResponse: the URL is on another origin, or what came is no HTTP or too large.
-            GitHubPackagesError: the session that was given is closed.
-        """
-        http, url = self._http, request.url
+        """Sends once and reads the answer, or tells how that failed."""
+        http = self._http
         if http is None or http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
-        if url.user is not None or url.origin() != self._origin:
+        if not _is_on(self._origin, request.url):
             raise InvalidResponse(
                 f"{request}: not on {self._origin}, the only origin that is asked"
             )
         headers = await self._headers_for(request)
+        self.stats.requests += 1
+        self.stats.points += WRITE_POINTS if request.write else READ_POINTS
+        response = None
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 http.request(
-                    request.method, url, headers=headers, allow_redirects=False
+                    request.method, request.url, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 wire = await read_wire(response)
                 return Answer(request, response.status, response.headers, wire, self._scratch)
-        except TimeoutError:
-            error = RequestTimeout(f"{request}: no answer within {self._timeout:g} seconds")
-            return Failure(request, error, sent=True)
-        except InvalidResponse as invalid:
-            raise InvalidResponse(f"{request}: {invalid}") from None
-        except aiohttp.ClientResponseError as cause:
-            # Its repr holds the request's headers, and so the token.
-            raise InvalidResponse(f"{request}: no HTTP: {cause.message}") from None
-        except aiohttp.ClientConnectorError as cause:
-            failed = ConnectionFailed(f"{request}: no connection: {cause}")
-            failed.__cause__ = cause
-            certificate = isinstance(cause, aiohttp.ClientSSLError)
-            return Failure(request, failed, sent=False, transient=not certificate)
-        except (aiohttp.ClientError, OSError) as cause:
-            reason = str(cause) or type(cause).__name__
-            failed = ConnectionFailed(f"{request}: the connection broke: {reason}")
-            failed.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
-            return Failure(request, failed, sent=True)
+        except (TimeoutError, InvalidResponse, aiohttp.ClientError, OSError) as error:
+            cause = error
+        if response is not None and 400 <= response.status < 500:
+            # A refusal is one, though what it said of it was lost.
+            return Answer(request, response.status, response.headers, b"", self._scratch)
+        return _failure(request, cause, self._timeout)
 
     async def _headers_for(self, request: Request) -> CIMultiDict[str]:
         if isinstance(self._token, str) and not request.etag:
@@ -216,6 +225,37 @@ class Transport:
         if request.etag:
             headers["If-None-Match"] = request.etag
         return headers
+
+
+def _is_on(origin: URL, url: URL) -> bool:
+    try:
+        return url.origin() == origin and "@" not in url.raw_authority
+    except ValueError:
+        return False
+
+
+def _failure(request: Request, cause: Exception, timeout: float) -> Failure:
+    """What a lost answer means. Made outside the handler: aiohttp's errors hold the headers."""
+    error: GitHubPackagesError
+    match cause:
+        case InvalidResponse():
+            error = InvalidResponse(f"{request}: {cause}")
+            return Failure(request, error, sent=True, transient=False)
+        case aiohttp.ClientResponseError():
+            error = InvalidResponse(f"{request}: not HTTP: {cause.message[:200]}")
+            return Failure(request, error, sent=True, transient=False)
+        case TimeoutError():
+            error = RequestTimeout(f"{request}: no answer within {timeout:g} seconds")
+            return Failure(request, error, sent=True)
+        case aiohttp.ClientConnectorError():
+            error = ConnectionFailed(f"{request}: no connection: {cause}")
+            error.__cause__ = cause
+            certificate = isinstance(cause, aiohttp.ClientSSLError)
+            return Failure(request, error, sent=False, transient=not certificate)
+    reason = str(cause)[:200] or type(cause).__name__
+    error = ConnectionFailed(f"{request}: the connection broke: {reason}")
+    error.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
+    return Failure(request, error, sent=True)
 
 
 class _SentOnce(aiohttp.ClientConnectionError):
@@ -234,7 +274,7 @@ async def _send_once(
         raise _SentOnce(str(error)) from error
 
 
-def _http_session(injected: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
+def _http_session(injected: aiohttp.ClientSession | None, origin: URL) -> aiohttp.ClientSession:
     """A session with settings of its own, on connections of its own or of ``injected``.
 
     Of an injected session only how it connects is taken (connector, proxy, traces): its headers,
@@ -249,10 +289,8 @@ def _http_session(injected: aiohttp.ClientSession | None) -> aiohttp.ClientSessi
         options = {
             "connector": injected.connector,
             "connector_owner": False,
-            "trust_env": injected.trust_env,
             "trace_configs": injected.trace_configs,
-            # aiohttp shows a session's proxy nowhere else.
-            "proxy": getattr(injected, "_default_proxy", None),
+            "proxy": _proxy(injected, origin),
         }
     return aiohttp.ClientSession(
         **options,
@@ -260,5 +298,21 @@ def _http_session(injected: aiohttp.ClientSession | None) -> aiohttp.ClientSessi
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         read_bufsize=READ_BUFFER,
+        max_line_size=LONGEST_FIELD,
+        max_field_size=LONGEST_FIELD,
         middlewares=(_send_once,),
     )
+
+
+def _proxy(injected: aiohttp.ClientSession, origin: URL) -> URL | None:
+    """The proxy that a session would use for the origin.
+
+    aiohttp shows it nowhere else; and its ``trust_env`` brings in netrc, which is not asked.
+    """
+    proxy = getattr(injected, "_default_proxy", None)
+    credentials = getattr(injected, "_default_proxy_auth", None)
+    if proxy is not None and credentials is not None:
+        return URL(proxy).with_user(credentials.login).with_password(credentials.password)
+    if proxy is None and injected.trust_env and not proxy_bypass(origin.host or ""):
+        proxy = getproxies().get(origin.scheme)
+    return URL(proxy) if proxy is not None else None

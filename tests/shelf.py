@@ -12,6 +12,7 @@ from yarl import URL
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
 from ghpkg_async.pagination import Course
+from ghpkg_async.secrecy import Secrets
 from ghpkg_async.transport import Answer, Request
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Shelf:
     capped: bool = False
     latency: Callable[[int], int] = lambda _number: 0
     origin: URL = BASE
+    secrets: Secrets = attrs.field(factory=Secrets)
     asked: list[int] = attrs.field(factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
