@@ -192,6 +192,9 @@ class GitHubPackages:
     ) -> Audit:
         """Lists many owners' packages at once; what fails for one does not end the others.
 
+        The hourly budget of 5,000 requests may run out: a client with ``max_rate_limit_wait=3600``
+        waits for the next hour, any other records what is left as failures.
+
         Args:
             owners: names as people write them (``"acme"``, ``"user:octocat"``, ``"me"``) or this
                 client's namespaces; each is asked once.

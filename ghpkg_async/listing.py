@@ -10,6 +10,7 @@ import attrs
 from yarl import URL
 
 from .errors import (
+    InvalidResponse,
     PaginationCapReached,
     RequestTimeout,
     ServerError,
@@ -149,6 +150,7 @@ class Listing(Generic[T]):
     ) -> AsyncGenerator[list[T], None]:
         """The new items of each page along the course."""
         decode, origin = query.decoder(), str(self._session.origin)
+        wrong: InvalidResponse | None
         under_way: dict[int, asyncio.Task[_Fetched]] = {}
         partial: SSORequired | None = None
         failure: ServerError | RequestTimeout | None = None
@@ -166,20 +168,25 @@ class Listing(Generic[T]):
                 if not course.continues(fetched.finished_before, fetched.begun_after):
                     await _end(under_way)
                     continue
-                answer = fetched.answer
+                answer, wrong = fetched.answer, None
                 with self._session.secrets.hidden():
-                    if "X-GitHub-SSO" in answer.headers:
-                        url = str(answer.request.url)
-                        partial = partial_results(answer.headers, answer.status, "GET", url)
-                    links = read_links(answer.headers, origin)
                     items = answer.read(decode)
-                    ids = [item.id for item in items]
-                    new = seen.add(ids)
-                    course.took(links, len(ids), len(new), kept=answer.kept)
-                self._fetch_ahead(course, under_way)
+                ids = [item.id for item in items]
+                new = seen.add(ids)
+                try:
+                    with self._session.secrets.hidden():
+                        links = read_links(answer.link, origin)
+                        course.took(links, len(ids), len(new), kept=answer.kept)
+                        partial = partial or _partial(answer)
+                    self._fetch_ahead(course, under_way)
+                except InvalidResponse as error:
+                    wrong = error
                 yield items if len(new) == len(ids) else _first_of_each(items, new)
+                if wrong is not None:
+                    raise wrong
             if partial is not None:
-                raise partial
+                with self._session.secrets.hidden():
+                    raise partial
         finally:
             await _end(under_way)
 
@@ -214,6 +221,12 @@ class Listing(Generic[T]):
             url, lane=course, further=course.is_further(number), retry=retry
         )
         return _Fetched(answer, finished_before, changes.begun)
+
+
+def _partial(answer: Answer) -> SSORequired | None:
+    if "X-GitHub-SSO" not in answer.headers:
+        return None
+    return partial_results(answer.headers, answer.status, "GET", answer.request.shown_url)
 
 
 def _first_of_each(items: list[T], new: set[int]) -> list[T]:

@@ -200,11 +200,12 @@ class PackageRef:
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-a-user
         """
-        session, query = self._context.session, ""
-        if token is not None:
-            query = f"token={quote(check_token(token), safe='')}"
-            session.secrets.add(token)
-        await session.restore(session.url(f"{self._path}/restore", query), session.url(self._path))
+        query = "" if token is None else f"token={quote(check_token(token), safe='')}"
+        session = self._context.session
+        with session.secrets.using(token):
+            await session.restore(
+                session.url(f"{self._path}/restore", query), session.url(self._path)
+            )
 
     def versions(
         self, *, state: State = "active", per_page: int = 100, page: int = 1

@@ -23,17 +23,20 @@ from .changes import Changes
 from .errors import ConfigurationError, InvalidResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["CAP", "Course", "Links", "SeenIds", "check_page_arguments", "read_links"]
 
 CAP: Final = 10_000
 """Package listings refuse ``page * per_page`` above this."""
 MAX_PER_PAGE: Final = 100
+MAX_STALE: Final = 100
+"""Pages in a row that bring nothing new before links that lead on are not believed."""
 
 _IN_A_URL: Final = re.compile(r"[!-~]+")
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
-_REL: Final = re.compile(r";\s*rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
+_PARAMETER: Final = re.compile(r';\s*([\w*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)')
+_OF_PAGES: Final = frozenset({"next", "last", "first", "prev"})
 _PAGE: Final = re.compile(r"(?<=[?&])page=(\d+)(?=&|$)")
 _PER_PAGE: Final = re.compile(r"(?<=[?&])per_page=\d+(?=&|$)")
 
@@ -70,32 +73,34 @@ class Links:
     last_number: int | None
 
 
-def read_links(headers: Mapping[str, str], origin: str) -> Links | None:
-    """The ``Link`` header, or ``None`` where the answer has none.
+def read_links(header: str, origin: str) -> Links | None:
+    """What a ``Link`` header tells, or ``None`` where it tells nothing of pages.
 
-    Only the two links that paging needs are looked at.
+    Only what paging needs is looked at.
 
     Raises:
         InvalidResponse: a link leads to another origin.
     """
-    header = headers.get("Link")
-    if not header:
-        return None
-    found = {
-        rel: target
-        for target, parameters in _LINK.findall(header)
-        for rel in _rels(parameters)
-        if rel in ("next", "last")
-    }
-    for target in found.values():
-        _check_origin(target, origin)
+    found: dict[str, str] = {}
+    for target, parameters in _LINK.findall(header):
+        for rel in _rels(parameters):
+            if rel in _OF_PAGES:
+                found.setdefault(rel, target)
+    for rel in ("next", "last"):
+        if rel in found:
+            _check_origin(found[rel], origin)
     following = found.get("next")
+    if not found:
+        return None
     return Links(following, _number(following), _number(found.get("last")))
 
 
 def _rels(parameters: str) -> list[str]:
-    rel = _REL.search(parameters)
-    return rel[1].lower().split() if rel else []
+    for name, value in _PARAMETER.findall(parameters):
+        if name.lower() == "rel":
+            rels: str = value.strip('"').lower()
+            return rels.split()
+    return []
 
 
 def _number(url: str | None) -> int | None:
@@ -198,6 +203,7 @@ class Course:
         self._taken = 0
         self._start = self._taken_until = (first - 1) * per_page
         self._stale_in_a_row = 0
+        self._shrunk = False
         self._cursor: str | None = None
         self._cursors: set[str] = set()
 
@@ -259,6 +265,7 @@ class Course:
         if self._per_page < 2 or self._cursor is not None:
             return False
         self._per_page //= 2
+        self._shrunk = True
         self.last = self._guessed_last = None
         self._go_on_behind(self._taken_until)
         return True
@@ -274,11 +281,16 @@ class Course:
                 page behind it since, and be the same.
 
         Raises:
-            InvalidResponse: its links lead in a circle.
+            InvalidResponse: its links lead in a circle or on and on, or smaller pages do not
+                come smaller.
         """
         number = self.number
         if number is None:
             return
+        if self._shrunk and size > self._per_page:
+            raise InvalidResponse(
+                f"page {number}: {size} items, though {self._per_page} were asked"
+            )
         self._taken += fresh
         self._taken_until = number * self._per_page
         self._stale_in_a_row = 0 if fresh else self._stale_in_a_row + 1
@@ -287,8 +299,8 @@ class Course:
             links = None
         if links is not None:
             self._follow(links, number)
-        elif self._is_the_end(number, size):
-            self.number, self.last = None, number
+        elif self._cursor is not None or self._is_the_end(number, size):
+            self.number, self.last = None, number  # Behind a cursor there is nothing to count.
         if self.number is not None and self.number > self._reachable():
             self.more_beyond_cap = True
             self.number = None
@@ -308,10 +320,13 @@ class Course:
             self.at_least = max(self.at_least, (links.last_number - 1) * self._per_page + 1)
         self._cursor = None
         if links.next is None:
-            self.number, self.last = None, number
+            if self.last is None or self.last <= number:
+                self.number, self.last = None, number
+        elif self._stale_in_a_row > MAX_STALE:
+            raise InvalidResponse(f"Link: leads on, but {MAX_STALE} pages brought nothing new")
         elif links.next_number is None:
             if links.next in self._cursors:
-                raise InvalidResponse(f"Link: {links.next!r} leads in a circle")
+                raise InvalidResponse(f"Link: {links.next[:200]!r} leads in a circle")
             self._cursors.add(links.next)
             self._cursor = links.next
         elif links.next_number <= number:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -15,28 +17,44 @@ __all__ = ["Secrets"]
 
 RECOGNIZABLE: Final = 8
 """As many characters of a secret in a row are a part of it."""
+_SHORTEST: Final = 4
 _REMEMBERED: Final = 16
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
 
 
 class Secrets:
-    """The tokens of a client: the ones in use, and the last few that were."""
+    """The tokens of a client: those in use, and the last few that were."""
 
     def __init__(self) -> None:
         self._parts: dict[str, frozenset[str]] = {}
+        self._in_use: Counter[str] = Counter()
 
     def add(self, secret: str) -> None:
-        """Hides a secret from now on."""
+        """Hides one of the client's own tokens from now on."""
         if secret in self._parts:
             return
-        self._parts[secret] = frozenset(
-            written[start : start + RECOGNIZABLE]
-            for written in (secret.lower(), quote(secret, safe="").lower())
-            for start in range(max(1, len(written) - RECOGNIZABLE + 1))
-            if len(written) >= RECOGNIZABLE
-        )
-        if len(self._parts) > _REMEMBERED:
-            del self._parts[next(iter(self._parts))]
+        self._parts[secret] = _parts_of(secret)
+        idle = [each for each in self._parts if not self._in_use[each]]
+        if len(idle) > _REMEMBERED:
+            del self._parts[idle[0]]
+
+    @contextmanager
+    def using(self, secret: str | None) -> Iterator[None]:
+        """Hides a secret that belongs to one call, from whatever leaves the block."""
+        if not secret:
+            yield
+            return
+        self._in_use[secret] += 1
+        self._parts.setdefault(secret, _parts_of(secret))
+        try:
+            with self.hidden():
+                yield
+        finally:
+            self._in_use[secret] -= 1
+            if not self._in_use[secret]:
+                del self._in_use[secret]
+                self._parts.pop(secret, None)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -70,20 +88,29 @@ class Secrets:
 
     def clean(self, text: str) -> str:
         """The text with what can be recognized of a secret replaced."""
-        folded = text.lower()
         for parts in self._parts.values():
-            if not any(part in folded for part in parts):
-                continue
-            hidden = bytearray(len(text))
-            for start in range(len(text) - RECOGNIZABLE + 1):
-                if folded[start : start + RECOGNIZABLE] in parts:
-                    hidden[start : start + RECOGNIZABLE] = b"\1" * RECOGNIZABLE
-            text = _blotted(text, hidden)
-            folded = text.lower()
+            folded = text.translate(_LOWER)
+            if any(part in folded for part in parts):
+                text = _blotted(text, folded, parts)
         return text
 
 
-def _blotted(text: str, hidden: bytearray) -> str:
+def _parts_of(secret: str) -> frozenset[str]:
+    """What a secret is recognized by, as it is and percent-encoded; a very short one by nothing."""
+    found = set()
+    for written in {secret.translate(_LOWER), quote(secret, safe="").translate(_LOWER)}:
+        width = min(RECOGNIZABLE, len(written))
+        if width >= _SHORTEST:
+            found |= {written[at : at + width] for at in range(len(written) - width + 1)}
+    return frozenset(found)
+
+
+def _blotted(text: str, folded: str, parts: frozenset[str]) -> str:
+    width = len(next(iter(parts)))
+    hidden = bytearray(len(text))
+    for at in range(len(text) - width + 1):
+        if folded[at : at + width] in parts:
+            hidden[at : at + width] = b"\1" * width
     pieces, shown = [], True
     for character, covered in zip(text, hidden, strict=True):
         if not covered:

@@ -199,10 +199,9 @@ class Session:
             headers.update({"Content-Encoding": entry.encoding, "Link": entry.link})
             return attrs.evolve(answer, status=200, headers=headers, wire=entry.body, kept=True)
         etag = answer.headers.get("ETag")
-        if answer.status == 200 and etag:
-            link = answer.headers.get("Link", "")
+        if answer.status == 200 and etag and etag.isascii() and etag.isprintable():
             encoding = answer.headers.get("Content-Encoding", "")
-            await cache.put(key, etag=etag, link=link, encoding=encoding, body=answer.wire)
+            await cache.put(key, etag=etag, link=answer.link, encoding=encoding, body=answer.wire)
         return answer
 
     async def _send(self, request: Request, *, retry: bool = True) -> Answer:
@@ -242,7 +241,7 @@ class Session:
                     status, maybe_done = outcome.status, outcome.status >= 500
                     retries, retry_after = max_retries, _retry_after(outcome.headers)
                 else:
-                    status, maybe_done = None, outcome.sent
+                    status, maybe_done = None, outcome.carried_out
                     retries, retry_after = max_retries if outcome.transient else 0, None
                 wait = wait_before_retry(
                     status,
@@ -303,12 +302,11 @@ def _redirected(answer: Answer, redirects: int) -> Request:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
     if not _IN_A_URL.fullmatch(location):
         raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
-    url = None
     with suppress(ValueError):
         url = request.url.join(URL(location, encoded=True))
-    if url is None:
-        raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
-    return attrs.evolve(request, url=url)
+        if url.explicit_port != 0 and str(url):  # A port that is none shows only when looked at.
+            return attrs.evolve(request, url=url, etag="")
+    raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

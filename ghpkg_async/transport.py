@@ -20,6 +20,8 @@ from .secrecy import Secrets
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from multidict import MultiMapping
+
     from .auth import TokenSource
     from .codec import Buffer
 
@@ -99,11 +101,16 @@ class Answer:
 
     request: Request
     status: int
-    headers: Mapping[str, str]
+    headers: MultiMapping[str]
     wire: bytes = attrs.field(repr=False)
     scratch: Scratch = attrs.field(factory=Scratch, repr=False)
     uncertain: bool = False
     kept: bool = False
+
+    @property
+    def link(self) -> str:
+        """The ``Link`` header, also where it came in several lines."""
+        return ", ".join(self.headers.getall("Link", []))
 
     def read(self, decode: Callable[[Buffer], T]) -> T:
         """The body, decoded; `InvalidResponse` names the URL and the place that is wrong."""
@@ -125,13 +132,13 @@ class Failure:
     Attributes:
         request: what was asked.
         error: why.
-        sent: whether the request may have reached the server.
+        carried_out: whether the request may have been.
         transient: whether another attempt makes sense.
     """
 
     request: Request
     error: GitHubPackagesError
-    sent: bool
+    carried_out: bool
     transient: bool = True
 
 
@@ -211,10 +218,11 @@ class Transport:
                 return Answer(request, response.status, response.headers, wire, self._scratch)
         except (TimeoutError, InvalidResponse, aiohttp.ClientError, OSError) as error:
             cause = error
+        failure = _failure(request, cause, self._timeout)
         if response is not None and 400 <= response.status < 500:
-            # A refusal is one, though what it said of it was lost.
-            return Answer(request, response.status, response.headers, b"", self._scratch)
-        return _failure(request, cause, self._timeout)
+            # A refusal is one, though what it said was lost on the way.
+            failure = attrs.evolve(failure, carried_out=False)
+        return failure
 
     async def _headers_for(self, request: Request) -> CIMultiDict[str]:
         if isinstance(self._token, str) and not request.etag:
@@ -240,22 +248,22 @@ def _failure(request: Request, cause: Exception, timeout: float) -> Failure:
     match cause:
         case InvalidResponse():
             error = InvalidResponse(f"{request}: {cause}")
-            return Failure(request, error, sent=True, transient=False)
+            return Failure(request, error, carried_out=True, transient=False)
         case aiohttp.ClientResponseError():
             error = InvalidResponse(f"{request}: not HTTP: {cause.message[:200]}")
-            return Failure(request, error, sent=True, transient=False)
+            return Failure(request, error, carried_out=True, transient=False)
         case TimeoutError():
             error = RequestTimeout(f"{request}: no answer within {timeout:g} seconds")
-            return Failure(request, error, sent=True)
+            return Failure(request, error, carried_out=True)
         case aiohttp.ClientConnectorError():
             error = ConnectionFailed(f"{request}: no connection: {cause}")
             error.__cause__ = cause
             certificate = isinstance(cause, aiohttp.ClientSSLError)
-            return Failure(request, error, sent=False, transient=not certificate)
+            return Failure(request, error, carried_out=False, transient=not certificate)
     reason = str(cause)[:200] or type(cause).__name__
     error = ConnectionFailed(f"{request}: the connection broke: {reason}")
     error.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
-    return Failure(request, error, sent=True)
+    return Failure(request, error, carried_out=True)
 
 
 class _SentOnce(aiohttp.ClientConnectionError):

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
+from multidict import CIMultiDict
 from yarl import URL
 
 from ghpkg_async.codec import decode_versions
@@ -73,7 +74,7 @@ class Shelf:
             link = self.link(number, per_page).replace(
                 "?", f"?visibility={url.query.get('visibility', '')}&"
             )
-            headers = {"Link": link} if link else {}
+            headers = CIMultiDict({"Link": link} if link else {})
             return Answer(Request("GET", url), 200, headers, body)
         finally:
             self.in_flight -= 1

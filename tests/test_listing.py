@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from ghpkg_async import InvalidResponse, PaginationCapReached, ServerError, SSORequired
 from ghpkg_async.changes import Changes
@@ -139,7 +140,7 @@ async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> No
         async def get(self, url: URL, **options: Any) -> Answer:
             answer = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
-            return attrs.evolve(answer, headers={**answer.headers, **sso})
+            return attrs.evolve(answer, headers=CIMultiDict({**answer.headers, **sso}))
 
     seen = []
     with pytest.raises(SSORequired, match="21955855, 20582480") as partial:

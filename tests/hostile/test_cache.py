@@ -1,0 +1,198 @@
+"""What a hostile server says of ETags costs speed at most, and is believed no more than before."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghpkg_async import InvalidResponse
+from tests.hostile.rig import (
+    TOKEN,
+    HostileServer,
+    answer,
+    assert_keeps_secret,
+    at_most,
+    bomb,
+    hanging_up,
+    others,
+    package,
+    refused,
+    stalling,
+    told_by,
+    version,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ETAG = 'ETag: "a"'
+SAME = answer(304, "", ETAG)
+
+
+def all_bytes_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "etag",
+    ["\udcff\udcfe", "\u00e9", "", " ", '"', "W/", "*", "a" * 8000, '"a", "b"', "a\tb"],
+    ids=lambda etag: ascii(etag[:10]),
+)
+async def test_an_odd_etag_breaks_no_call(server: HostileServer, tmp_path: Path, etag: str) -> None:
+    server.will(answer(200, package(1), f"ETag: {etag}"))
+    for _ in range(2):
+        async with server.client(cache=tmp_path / "cache") as gh:
+            for _ in range(2):
+                assert (await gh.org("acme").package("npm", "p").get()).id == 1
+    assert len(server.requests) == 4
+
+
+async def test_a_304_that_was_not_asked_for_is_an_invalid_response(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    server.will(SAME)
+    async with server.client(cache=tmp_path / "cache") as gh:
+        error = await refused(gh.org("acme").package("npm", "p").get())
+    assert isinstance(error, InvalidResponse)
+
+
+async def test_a_write_is_never_answered_from_the_cache(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    server.will(answer(200, package(1), ETAG), SAME)
+    async with server.client(cache=tmp_path / "cache") as gh:
+        ref = gh.org("acme").package("npm", "p")
+        await ref.get()
+        for call in (ref.delete(), ref.restore()):
+            assert isinstance(await refused(call), InvalidResponse)
+    assert all("if-none-match" not in request.headers for request in server.requests[1:])
+
+
+async def test_a_kept_link_elsewhere_is_refused_again(
+    server: HostileServer, elsewhere: HostileServer, tmp_path: Path
+) -> None:
+    link = f'Link: <{elsewhere.url}/x?page=2>; rel="next"'
+    server.will(answer(200, [version(1)], ETAG, link), SAME)
+    for _ in range(2):
+        async with server.client(cache=tmp_path / "cache") as gh:
+            error = await refused(gh.org("acme").package("npm", "p").versions())
+            assert isinstance(error, InvalidResponse)
+    assert len(server.requests) == 2
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(bomb(100), "gzip"), (b"x", "br"), (b"{", "identity")]
+)
+async def test_a_kept_body_is_bounded_and_checked_again(
+    server: HostileServer, tmp_path: Path, body: bytes, encoding: str
+) -> None:
+    server.will(answer(200, body, ETAG, f"Content-Encoding: {encoding}"), SAME)
+    for _ in range(2):
+        async with server.client(cache=tmp_path / "cache") as gh:
+            with at_most(2):
+                error = await refused(gh.org("acme").package("npm", "p").get())
+            assert isinstance(error, InvalidResponse)
+
+
+async def test_headers_of_a_304_do_not_change_how_the_kept_body_reads(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    kept = gzip.compress(json.dumps([version(1)]).encode())
+    last = f'Link: <{server.url}/x?page=1>; rel="prev"'
+    evil = 'Link: <http://evil.invalid/x?page=2>; rel="next"'
+    server.will(
+        answer(200, kept, ETAG, "Content-Encoding: gzip", last),
+        answer(304, "", 'ETag: "b"', "Content-Encoding: br", evil),
+    )
+    async with server.client(cache=tmp_path / "cache") as gh:
+        ref = gh.org("acme").package("npm", "p")
+        for _ in range(3):
+            assert [each.id for each in await ref.versions()] == [1]
+    assert [request.headers.get("if-none-match") for request in server.requests][1:] == ['"a"'] * 2
+
+
+async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_path: Path) -> None:
+    server.will(answer(200, package(1), ETAG))
+    for token in (TOKEN, "ghp_another", ""):
+        async with server.client(token, cache=tmp_path / "cache") as gh:
+            await gh.org("acme").package("npm", "p").get()
+    assert all("if-none-match" not in request.headers for request in server.requests)
+    assert_keeps_secret(all_bytes_in(tmp_path).decode("latin-1"))
+
+
+async def test_an_etag_is_not_told_to_where_a_redirect_leads(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    """It belongs to what was asked for; a 304 there would mean something else."""
+    server.will(
+        answer(200, package(1), ETAG), answer(302, "", "Location: /x"), answer(200, package(2))
+    )
+    async with server.client(cache=tmp_path / "cache") as gh:
+        ref = gh.org("acme").package("npm", "p")
+        assert (await ref.get()).id == 1
+        assert (await ref.get()).id == 2
+    assert "if-none-match" not in server.requests[2].headers
+
+
+async def test_a_lost_answer_to_an_etag_is_asked_for_again(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    server.will(answer(200, package(1), ETAG), hanging_up(), SAME)
+    async with server.client(cache=tmp_path / "cache", max_retries=1) as gh:
+        ref = gh.org("acme").package("npm", "p")
+        await ref.get()
+        assert (await ref.get()).id == 1
+    assert gh.stats.requests == len(server.requests) == 3
+
+
+async def test_an_etag_that_repeats_the_token_shows_nowhere(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    server.will(answer(200, "{", f'ETag: "{TOKEN}"'))
+    async with server.client(cache=tmp_path / "cache") as gh:
+        for _ in range(2):
+            error = await refused(gh.org("acme").package("npm", "p").get())
+            assert_keeps_secret(told_by(error))
+
+
+async def test_leaving_with_a_cache_leaves_nothing_behind(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    server.will(stalling())
+    async with server.client(cache=tmp_path / "cache", timeout=60) as gh:
+        ref = gh.org("acme").package("npm", "p")
+        for turns in range(12):
+            task = asyncio.ensure_future(ref.get())
+            for _ in range(turns):
+                await asyncio.sleep(0.002 * (turns % 3))
+            task.cancel()
+            with at_most(0.5), pytest.raises(asyncio.CancelledError):
+                await task
+        assert others() == set()
+        tasks = [asyncio.ensure_future(ref.get()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+    with at_most(1):
+        for task in tasks:
+            await refused(task)
+        assert "closed" in str(await refused(ref.get()))
+    assert others() == set()
+
+
+@pytest.mark.parametrize("turns", range(0, 12, 2))
+async def test_closing_at_any_moment_of_a_call_with_a_cache_ends_it_with_an_error(
+    server: HostileServer, tmp_path: Path, turns: int
+) -> None:
+    server.will(stalling())
+    gh = server.client(cache=tmp_path / "cache", timeout=60)
+    task = asyncio.ensure_future(gh.org("acme").package("npm", "p").get())
+    for _ in range(turns):
+        await asyncio.sleep(0.0005 * turns)
+    with at_most(1):
+        await gh.close()
+        await refused(task)
+    assert others() == set()
