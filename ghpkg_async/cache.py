@@ -14,7 +14,7 @@ import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -147,6 +147,9 @@ class _NotOurs(Exception):
 
 
 def _open(path: str, max_bytes: int) -> sqlite3.Connection:
+    with suppress(OSError):  # What it cannot make, SQLite says better.
+        # For the owner's eyes only: it holds what private packages answer.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     database = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
     try:
         with closing(database.execute("PRAGMA page_size")) as row:

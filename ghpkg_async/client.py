@@ -61,7 +61,7 @@ class GitHubPackages:
         timeout: seconds for one attempt.
         max_retries: further attempts after a transient failure.
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
-            raised at once.
+            raised at once, and `ServerError` where a ``Retry-After`` does.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5); ``None``: no pacing.
         cache: a file to keep ETags and bodies in between runs (SQLite; several processes may share
             it): what did not change then costs nothing of the hourly budget.

@@ -212,6 +212,7 @@ _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
     ("downloads cannot be deleted", "download_limit"),
 )
 _LONGEST_TEXT: Final = 2000
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NEEDED_SCOPES: Final = re.compile(r"at least ([^.]{1,200}?) scopes?\b")
 _SCOPE: Final = re.compile(r"\w+:\w+|\brepo\b")
 _BY_STATUS: Final[Mapping[int, type[APIError]]] = {
@@ -293,7 +294,8 @@ def _text(value: object) -> str | None:
     """What a server says, cut to what can be read and written anywhere."""
     if not isinstance(value, str):
         return None
-    return value[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode() or None
+    text = value[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text) or None
 
 
 def partial_results(

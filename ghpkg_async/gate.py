@@ -114,7 +114,7 @@ class Gate:
         self.in_flight = 0
         self.seconds_paused = 0.0
         self._concurrency = concurrency
-        self._max_wait = max_wait
+        self.max_wait = max_wait
         self._on_wait = on_wait
         self._writes, self._starts, self._further = (
             _Line(write=True),
@@ -154,7 +154,8 @@ class Gate:
             return await ticket
         except BaseException:
             line.leave(lane, ticket)
-            if not ticket.cancelled() and not ticket.exception() and not ticket.result():
+            admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
+            if admitted and ticket.result() is None:
                 self.leave()  # Cancelled between the turn's coming and its being taken.
             raise
 
@@ -167,7 +168,7 @@ class Gate:
     def will_wait(self) -> bool:
         """Whether the present pause, if any, is short enough to wait for."""
         pause = self.limits.pause
-        return pause is None or pause.ends - self.clock() <= self._max_wait
+        return pause is None or pause.ends - self.clock() <= self.max_wait
 
     def close(self) -> None:
         """Ends every wait with an error, and every wait to come."""

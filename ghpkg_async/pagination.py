@@ -32,6 +32,7 @@ CAP: Final = 10_000
 MAX_PER_PAGE: Final = 100
 MAX_STALE: Final = 100
 """Pages in a row that bring nothing new before links that lead on are not believed."""
+MOST_SHRINKS: Final = 3
 
 _IN_A_URL: Final = re.compile(r"[!-~]+")
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
@@ -204,6 +205,7 @@ class Course:
         self._start = self._taken_until = (first - 1) * per_page
         self._stale_in_a_row = 0
         self._shrunk = False
+        self._shrinks = 0
         self._cursor: str | None = None
         self._cursors: set[str] = set()
 
@@ -258,12 +260,13 @@ class Course:
         return False
 
     def shrink(self) -> bool:
-        """Goes on with pages of half the size; whether there are any.
+        """Goes on with pages of half the size, a few times in a row; whether there are any.
 
         GitHub sometimes fails at a page that it cannot put together in time.
         """
-        if self._per_page < 2 or self._cursor is not None:
+        if self._per_page < 2 or self._cursor is not None or self._shrinks == MOST_SHRINKS:
             return False
+        self._shrinks += 1
         self._per_page //= 2
         self._shrunk = True
         self.last = self._guessed_last = None
@@ -291,6 +294,7 @@ class Course:
             raise InvalidResponse(
                 f"page {number}: {size} items, though {self._per_page} were asked"
             )
+        self._shrinks = 0
         self._taken += fresh
         self._taken_until = number * self._per_page
         self._stale_in_a_row = 0 if fresh else self._stale_in_a_row + 1

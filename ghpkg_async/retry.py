@@ -19,6 +19,7 @@ def wait_before_retry(
     *,
     max_retries: int,
     retry_after: float | None,
+    longest: float,
     jitter: float,
 ) -> float | None:
     """Seconds to wait before the next attempt, or ``None`` where this outcome stands.
@@ -28,13 +29,16 @@ def wait_before_retry(
         attempt: how many attempts were made, from 1.
         max_retries: how many more than one may be made.
         retry_after: the seconds the answer's ``Retry-After`` asks for, if it does.
+        longest: seconds; an answer that asks for more stands.
         jitter: a random number from 0 to 1, so that clients that failed together part.
     """
     if attempt > max_retries:
         return None
     if status is not None and status not in RETRIED_STATUSES:
         return None
-    return max(backoff(attempt, jitter), min(retry_after or 0.0, _LONGEST_WAIT))
+    if retry_after is not None and retry_after > longest:
+        return None
+    return max(backoff(attempt, jitter), retry_after or 0.0)
 
 
 def backoff(attempt: int, jitter: float) -> float:

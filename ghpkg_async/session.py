@@ -248,6 +248,7 @@ class Session:
                     attempt,
                     max_retries=retries,
                     retry_after=retry_after,
+                    longest=self.gate.max_wait,
                     jitter=self._jitter(),
                 )
                 if wait is None and isinstance(outcome, Answer):

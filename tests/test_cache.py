@@ -94,10 +94,13 @@ async def test_tokens_do_not_see_each_others_answers(
     assert not any("If-None-Match" in request.headers for request in server.requests)
 
 
-async def test_the_file_does_not_hold_the_token(server: EmbeddedGitHub, tmp_path: Path) -> None:
+async def test_the_file_is_the_owners_alone_and_does_not_hold_the_token(
+    server: EmbeddedGitHub, tmp_path: Path
+) -> None:
     async with client(server, tmp_path / "cache") as gh:
         await names(gh)
     assert b"ghp_one" not in (tmp_path / "cache").read_bytes()
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
 
 
 def test_answers_are_kept_apart_by_token_and_by_what_was_asked() -> None:
