@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from importlib.metadata import version
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -96,7 +96,7 @@ class GitHubPackages:
             "Accept": check_header_value(accept, "accept"),
             "User-Agent": check_header_value(user_agent, "user_agent")
             if user_agent is not None
-            else f"ghpkg-async/{version('ghpkg-async')}",
+            else _default_user_agent(),
         }
         if api_version is not None:
             headers["X-GitHub-Api-Version"] = check_header_value(api_version, "api_version")
@@ -220,6 +220,13 @@ class GitHubPackages:
             skip=skip,
             on_event=on_event,
         )
+
+
+@cache
+def _default_user_agent() -> str:
+    from importlib.metadata import version  # Costs more than most of this package to import.
+
+    return f"ghpkg-async/{version('ghpkg-async')}"
 
 
 def _cache(path: str | os.PathLike[str]) -> Cache:

@@ -47,28 +47,25 @@ class _PackageOnWire(Package):
     repository: msgspec.Raw = _ABSENT  # type: ignore[assignment]
 
 
-_packages = msgspec.json.Decoder(list[Package])
-_packages_on_wire = msgspec.json.Decoder(list[_PackageOnWire])
-_package = msgspec.json.Decoder(Package)
-_versions = msgspec.json.Decoder(list[PackageVersion])
-_version = msgspec.json.Decoder(PackageVersion)
-_owner = msgspec.json.Decoder(Owner | None)
-_repository = msgspec.json.Decoder(Repository | None)
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    # Made on first use: what takes most time about it is not paid for by an import.
+    return msgspec.json.Decoder(kind)
 
 
 def decode_package(body: Buffer) -> Package:
     """One package; raises `InvalidResponse` with the place in the document that is wrong."""
-    return _decode(_package, body)
+    return cast("Package", _decode(Package, body))
 
 
 def decode_version(body: Buffer) -> PackageVersion:
     """One version; raises `InvalidResponse` with the place in the document that is wrong."""
-    return _decode(_version, body)
+    return cast("PackageVersion", _decode(PackageVersion, body))
 
 
 def decode_versions(body: Buffer) -> list[PackageVersion]:
     """A page of versions; raises `InvalidResponse` with the place that is wrong."""
-    return _decode(_versions, body)
+    return cast("list[PackageVersion]", _decode(list[PackageVersion], body))
 
 
 class _Parts(Generic[T]):
@@ -81,32 +78,36 @@ class _Parts(Generic[T]):
     def __init__(self, decoder: msgspec.json.Decoder[T]) -> None:
         self._decoder = decoder
         self._known: dict[bytes, tuple[msgspec.Raw, T]] = {}
+        self._last: tuple[msgspec.Raw, T] | None = None
 
     def __len__(self) -> int:
         return len(self._known)
 
     def decoded(self, part: msgspec.Raw) -> T:
+        """What a part decodes to; most often it is the same as in the package before."""
+        last = self._last
+        if last is not None and last[0] == part:
+            return last[1]
         key = bytes(memoryview(part)[:_KEY])
         known = self._known.get(key)
-        if known is not None and known[0] == part:
-            return known[1]
-        value = self._decoder.decode(part)
-        if len(self._known) == _PARTS_KEPT:
-            self._known.clear()
-        self._known[key] = part.copy(), value
-        return value
+        if known is None or known[0] != part:
+            if len(self._known) == _PARTS_KEPT:
+                self._known.clear()
+            known = self._known[key] = part.copy(), self._decoder.decode(part)
+        self._last = known
+        return known[1]
 
 
 class PackageListDecoder:
     """Decodes the pages of one listing; what its packages share is decoded once, and shared."""
 
     def __init__(self) -> None:
-        self._owners = _Parts(_owner)
-        self._repositories = _Parts(_repository)
+        self._owners: _Parts[Owner | None] = _Parts(_decoder(Owner | None))
+        self._repositories: _Parts[Repository | None] = _Parts(_decoder(Repository | None))
 
     def __call__(self, body: Buffer) -> list[Package]:
         """A page of packages; raises `InvalidResponse` with the place that is wrong."""
-        arrived = _decode(_packages_on_wire, body)
+        arrived: list[_PackageOnWire] = _decode(list[_PackageOnWire], body)
         owner, repository = self._owners.decoded, self._repositories.decoded
         put = object.__setattr__
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -115,12 +116,13 @@ class PackageListDecoder:
                 put(package, "repository", repository(package.repository))
                 put(package, "__class__", Package)
             return cast("list[Package]", arrived)
-        return _decode(_packages, body)  # Raises too, and names the place in the whole page.
+        # Raises too, and names the place in the whole page.
+        return cast("list[Package]", _decode(list[Package], body))
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: Buffer) -> T:
+def _decode(kind: Any, body: Buffer) -> Any:
     try:
-        return decoder.decode(body)
+        return _decoder(kind).decode(body)
     except RecursionError:
         reason = "nested too deeply"
     except UnicodeDecodeError:

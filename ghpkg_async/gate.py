@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections import OrderedDict, deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -14,7 +15,7 @@ import attrs
 from .errors import GitHubPackagesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
     from datetime import datetime
 
     from .errors import LimitKind
@@ -115,7 +116,7 @@ class Gate:
         self.seconds_paused = 0.0
         self._concurrency = concurrency
         self.max_wait = max_wait
-        self._on_wait = on_wait
+        self._listeners = [] if on_wait is None else [on_wait]
         self._writes, self._starts, self._further = (
             _Line(write=True),
             _Line(write=False),
@@ -164,6 +165,15 @@ class Gate:
         self.in_flight -= 1
         self.limits.returned()
         self._dispatch()
+
+    @contextmanager
+    def listening(self, listener: Callable[[Wait], object]) -> Iterator[None]:
+        """Calls the listener too when a pause begins to hold a request."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def will_wait(self) -> bool:
         """Whether the present pause, if any, is short enough to wait for."""
@@ -230,8 +240,8 @@ class Gate:
             wait.seconds,
             f"{wait.until:%Y-%m-%d %H:%M:%S %Z}",
         )
-        if self._on_wait is not None:
-            self._on_wait(wait)
+        for listener in self._listeners:
+            listener(wait)
 
     def _end_pause(self, now: float) -> None:
         if self.limits.resume(now) and self._announced is not None:

@@ -53,7 +53,7 @@ class Page(Generic[T_co]):
     last: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Query(Generic[T]):
     """What a listing asks, and how its answers read.
 
@@ -68,7 +68,7 @@ class Query(Generic[T]):
     beyond_cap: Sequence[Query[T]] = ()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Fetched:
     answer: Answer
     finished_before: int

@@ -59,7 +59,7 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Links:
     """What an answer's ``Link`` header tells.
 

@@ -53,7 +53,7 @@ class Stats:
     seconds_waited: float = 0.0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Request:
     """What to ask.
 
@@ -125,7 +125,7 @@ class Answer:
         return self.scratch.inflate(self.wire, self.headers.get("Content-Encoding", ""))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Failure:
     """No whole answer.
 

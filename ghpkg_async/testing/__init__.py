@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ghpkg_async.testing.demo import demo_world
+    from ghpkg_async.testing.faults import Fault, Faults
+    from ghpkg_async.testing.limits import PrimaryLimit, SecondaryLimit
     from ghpkg_async.testing.packages import Package, Refusal, Version
     from ghpkg_async.testing.server import EmbeddedGitHub, Hook, Received
     from ghpkg_async.testing.world import ALL_SCOPES, Namespace, Repository, Token, World
@@ -29,12 +31,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_SCOPES",
     "EmbeddedGitHub",
+    "Fault",
+    "Faults",
     "Hook",
     "Namespace",
     "Package",
+    "PrimaryLimit",
     "Received",
     "Refusal",
     "Repository",
+    "SecondaryLimit",
     "Token",
     "Version",
     "World",
@@ -45,6 +51,8 @@ __all__ = [
 # has to cost nothing: each name brings its module when it is first asked for.
 _HOMES = {
     "demo": ("demo_world",),
+    "faults": ("Fault", "Faults"),
+    "limits": ("PrimaryLimit", "SecondaryLimit"),
     "packages": ("Package", "Refusal", "Version"),
     "server": ("EmbeddedGitHub", "Hook", "Received"),
     "world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "World"),

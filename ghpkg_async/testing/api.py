@@ -6,7 +6,6 @@ https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -14,12 +13,14 @@ from attrs import define, field
 
 from ghpkg_async.testing import routes
 from ghpkg_async.testing.actions import ACTIONS, Answer, Call
+from ghpkg_async.testing.limits import Quota
 from ghpkg_async.testing.packages import BadRequest, NotThere, Refusal
 from ghpkg_async.testing.render import Renderer, error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ghpkg_async.testing.limits import LimitReached
     from ghpkg_async.testing.routes import Operation
     from ghpkg_async.testing.world import Namespace, Token, World
 
@@ -29,7 +30,6 @@ API_VERSIONS = (DEFAULT_API_VERSION, "2026-03-10")
 WITHOUT_DOWNLOADS = "2026-03-10"
 
 ANONYMOUS_LIMIT = 60
-HOUR = 3600
 
 
 class Challenge(Refusal):
@@ -46,33 +46,6 @@ class Closed(Refusal):
     def __init__(self, message: str, headers: dict[str, str]) -> None:
         super().__init__(message)
         self.headers = headers
-
-
-@define
-class Quota:
-    """The requests of one token in the hour since the first of them."""
-
-    limit: int
-    used: int = 0
-    reset: int = 0
-
-    def headers(self, now: int, *, counts: bool) -> dict[str, str]:
-        """The headers that tell of it, after counting one more request or not.
-
-        Args:
-            now: The time as real clients know it, in seconds since 1970.
-            counts: Whether there was one to count.
-        """
-        if now >= self.reset:
-            self.used, self.reset = 0, now + HOUR
-        self.used += counts
-        return {
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(max(0, self.limit - self.used)),
-            "x-ratelimit-used": str(self.used),
-            "x-ratelimit-reset": str(self.reset),
-            "x-ratelimit-resource": "core",
-        }
 
 
 @define
@@ -107,7 +80,9 @@ class Api:
             segments[:2] = ["orgs", self._login(segments[1])]
         return routes.find("GET" if method == "HEAD" else method, segments)
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], origin: str) -> Answer:
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], *, origin: str, now: int
+    ) -> Answer:
         """Carry a request out.
 
         Args:
@@ -115,6 +90,7 @@ class Api:
             target: Path and query as they were on the wire.
             headers: The request's, by names that ignore case.
             origin: Scheme, host and port the request came in by; the answer's URLs lead there.
+            now: The time as real clients know it, in seconds since 1970.
         """
         found = self.operation(method, target)
         token = self._token(headers)
@@ -127,8 +103,26 @@ class Api:
             answer = Answer(refusal.status, body, extra)
         if answer.status == 200:
             answer = _conditional(answer, token, headers.get("If-None-Match"))
-        answer.headers.update(self._common_headers(found, token, headers, answer.status))
+        counts = answer.status != 304
+        answer.headers.update(self._common_headers(found, token, headers, now, counts=counts))
         return answer
+
+    def refusal(
+        self, reached: LimitReached, method: str, target: str, headers: Mapping[str, str], now: int
+    ) -> Answer:
+        """What a request gets that a limit keeps out.
+
+        Args:
+            reached: What the limit says.
+            method: The request's.
+            target: Path and query as they were on the wire.
+            headers: The request's, by names that ignore case.
+            now: The time as real clients know it, in seconds since 1970.
+        """
+        found, token = self.operation(method, target), self._token(headers)
+        common = self._common_headers(found, token, headers, now, counts=False)
+        body = error(reached.message, reached.documentation_url, reached.status)
+        return Answer(reached.status, body, {**common, **reached.headers})
 
     def _carry_out(
         self,
@@ -207,7 +201,9 @@ class Api:
         found: tuple[Operation, dict[str, str]] | None,
         token: Token | None,
         headers: Mapping[str, str],
-        status: int,
+        now: int,
+        *,
+        counts: bool,
     ) -> dict[str, str]:
         """What every answer carries, whatever it says."""
         self._answered += 1
@@ -225,7 +221,7 @@ class Api:
         if self.rate_limits:
             key, limit = (token.value, token.limit) if token else ("", ANONYMOUS_LIMIT)
             quota = self._quotas.setdefault(key, Quota(limit))
-            common |= quota.headers(int(time.time()), counts=status != 304)
+            common |= quota.headers(now, counts=counts)
         return common
 
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Self, TypeAlias
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 from urllib.parse import parse_qsl
+from weakref import WeakSet
 
 from aiohttp import web
-from attrs import field, frozen
+from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from ghpkg_async.testing import wire
 from ghpkg_async.testing.api import API_VERSIONS, Api
+from ghpkg_async.testing.faults import Fate, Faults
+from ghpkg_async.testing.paging import Window
 from ghpkg_async.testing.world import ALL_SCOPES, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
+
+    from ghpkg_async.testing.actions import Answer
+    from ghpkg_async.testing.limits import LimitReached
 
 #: Decides what a request gets: `await answer()` carries it out and gives GitHub's answer; what
 #: the hook returns is sent.
@@ -29,21 +37,28 @@ Hook: TypeAlias = Callable[
 GRACE = 0.05
 
 
-@frozen
+@define(eq=False)
 class Received:
-    """A request as it arrived.
+    """A request as it arrived, and what became of it.
 
     Attributes:
         method: The HTTP method.
         target: Path and query exactly as they were on the wire.
         headers: Without the credentials: of `Authorization` only the scheme is kept.
         operation: The operation's id in GitHub's reference, or `None`: there is no such route.
+        at: When it arrived, by `time.monotonic`.
+        status: The status of GitHub's answer, whether or not that got through. `None`: the
+            request was not carried out, or not yet.
+        fault: The fault it met, or the limit that refused it.
     """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
     operation: str | None
+    at: float = field(factory=time.monotonic)
+    status: int | None = None
+    fault: str | None = None
 
     @property
     def path(self) -> str:
@@ -60,7 +75,8 @@ class EmbeddedGitHub:
     """GitHub's Packages API on 127.0.0.1, out of a `World`.
 
     Open it with `async with`, or with `start` and `close`. The world may be changed while it is
-    served, and so may `latency`, `hook` and the switches, which are attributes of `api`.
+    served, and so may what it does with requests: the attributes of `api` and `latency` say how a
+    healthy server answers, `faults` what goes wrong, and a `hook` does anything else.
 
     Args:
         world: What it serves. Default: an empty world with one token of every scope.
@@ -77,14 +93,15 @@ class EmbeddedGitHub:
         api_versions: The values of `X-GitHub-Api-Version` it supports; none: a server older than
             API versioning, which ignores that header.
         latency: Seconds each request waits before it is carried out.
+        faults: What goes wrong. Default: nothing, until `faults.next` says so or others are set.
         hook: Passed by every request before it is answered, after the latency. It may answer
-            itself, change GitHub's answer, or cut the connection.
+            itself, change GitHub's answer, or cut the connection. The answer it gets has met its
+            faults and limits already.
 
     Attributes:
         api: What decides the answers.
-        requests: Every request received, in order of arrival.
-        in_flight: Requests being answered at the moment.
-        max_in_flight: The most that were at any.
+        requests: Every request received, in order of arrival. It may be cleared.
+        max_in_flight: The most requests that were in flight at any moment.
 
     Example:
         >>> async with EmbeddedGitHub() as server:
@@ -104,6 +121,7 @@ class EmbeddedGitHub:
         rate_limits: bool = True,
         api_versions: Iterable[str] = API_VERSIONS,
         latency: float = 0.0,
+        faults: Faults | None = None,
         hook: Hook | None = None,
     ) -> None:
         if world is None:
@@ -119,11 +137,16 @@ class EmbeddedGitHub:
             api_versions=tuple(api_versions),
         )
         self.latency = latency
+        self.faults = Faults() if faults is None else faults
         self.hook = hook
         self.requests: list[Received] = []
-        self.in_flight = 0
         self.max_in_flight = 0
+        self._answering: dict[asyncio.Task[Any], web.BaseRequest] = {}
+        #: aiohttp runs a task a connection: those that carried a request.
+        self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
         self._port = port
+        #: Host and port; what is under way as the server closes still names them.
+        self._address = ""
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -144,8 +167,7 @@ class EmbeddedGitHub:
         """
         if self._runner is None:
             raise RuntimeError("the embedded GitHub is not running")
-        host, port = self._runner.addresses[0][:2]
-        return f"http://{host}:{port}{self.api.base_path}"
+        return f"http://{self._address}{self.api.base_path}"
 
     @property
     def token(self) -> str:
@@ -159,6 +181,11 @@ class EmbeddedGitHub:
                 return token.value
         raise LookupError("the world has no token with every scope that is admin everywhere")
 
+    @property
+    def in_flight(self) -> int:
+        """Requests being answered at the moment, of clients that still wait for the answer."""
+        return sum(not wire.has_left(request) for request in self._answering.values())
+
     async def start(self) -> None:
         """Listen.
 
@@ -168,21 +195,52 @@ class EmbeddedGitHub:
         """
         if self._runner is not None:
             raise RuntimeError("the embedded GitHub is running already")
+        await self._listen(self._port)
+
+    async def _listen(self, port: int) -> None:
         # The low-level server: a router would decode paths before anyone could look at them.
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=GRACE)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
         except BaseException:
             await runner.cleanup()
             raise
         self._runner = runner
+        self._address = "{}:{}".format(*runner.addresses[0][:2])
 
     async def close(self) -> None:
         """Close the port and every connection, idle or not. Closing again does nothing."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        for site in list(runner.sites):
+            await site.stop()
+        # aiohttp would end them too, but complains of those that outlast its grace.
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=GRACE)
+        unfinished = list(self._answering)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        await runner.cleanup()
+
+    @asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """Refuse connections while the block runs: the port and all connections are closed.
+
+        Afterwards it listens on the same port again.
+
+        Raises:
+            RuntimeError: it is not running.
+            OSError: the port was taken meanwhile.
+        """
+        port = int(self.url.removesuffix(self.api.base_path).rpartition(":")[2])
+        await self.close()
+        try:
+            yield
+        finally:
+            await self._listen(port)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -197,19 +255,27 @@ class EmbeddedGitHub:
         await self.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.requests.append(self._received(request))
-        self.in_flight += 1
-        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        received = self._received(request)
+        self.requests.append(received)
+        task = cast("asyncio.Task[Any]", asyncio.current_task())  # A handler runs in one.
+        self._answering[task] = request
         try:
-            if self.latency > 0:
-                await asyncio.sleep(self.latency)
+            # Clients that left before this request came have not been noticed yet.
+            await asyncio.sleep(0)
+            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+            reached = self._limit_reached(request)
+            fate = Fate() if reached else self._fate(request, received)
+            received.fault = reached.limit if reached else fate.fault
+            if (latency := self.latency + fate.latency) > 0:
+                await asyncio.sleep(latency)
 
-            async def answer() -> web.Response:
-                return self._answer(request)
+            async def answer() -> web.StreamResponse:
+                whole = self._whole(request, received, fate, reached)
+                return await wire.send(request, whole, fate)
 
             return await (answer() if self.hook is None else self.hook(request, answer))
         finally:
-            self.in_flight -= 1
+            del self._answering[task]
 
     def _received(self, request: web.BaseRequest) -> Received:
         headers = CIMultiDict(request.headers)
@@ -223,31 +289,76 @@ class EmbeddedGitHub:
             found[0].id if found else None,
         )
 
-    def _answer(self, request: web.BaseRequest) -> web.Response:
-        # Not request.host: without a Host header that asks the resolver, and blocks.
-        host = request.headers.get("Host", self.url.split("/")[2])
-        answer = self.api.answer(
-            request.method, request.raw_path, request.headers, f"http://{host}"
+    def _limit_reached(self, request: web.BaseRequest) -> LimitReached | None:
+        """What the limits say of a request; one they let in is counted."""
+        caller, faults = _caller(request), self.faults
+        reached = None
+        if faults.primary_limit is not None:
+            reached = faults.primary_limit.refuses(caller, self._now())
+        if reached is None and faults.secondary_limit is not None:
+            arrived = list(self._answering.values())
+            until_this = arrived[: arrived.index(request) + 1]
+            reached = faults.secondary_limit.refuses(
+                caller,
+                request.method,
+                in_flight=sum(not wire.has_left(each) for each in until_this),
+                now=time.monotonic(),
+            )
+        return reached
+
+    def _fate(self, request: web.BaseRequest, received: Received) -> Fate:
+        listing = request.method == "GET" and (
+            received.path.endswith(("/packages", "/versions", "/conflicts"))
         )
-        headers = {"Server": "github.com", **answer.headers}
-        body: bytes | None = answer.body or None
-        if body is not None:
-            headers["Content-Type"] = "application/json; charset=utf-8"
-            if _takes_gzip(request.headers.get("Accept-Encoding", "")):
-                headers["Content-Encoding"] = "gzip"
-                body = zlib.compress(body, level=1, wbits=31)
-        return web.Response(status=answer.status, body=body, headers=headers)
+        kept_alive = request.task in self._connections
+        self._connections.add(request.task)
+        return self.faults.fate(
+            received.method,
+            received.target,
+            kept_alive=kept_alive,
+            per_page=Window.asked(received.query).per_page if listing else None,
+        )
+
+    def _whole(
+        self,
+        request: web.BaseRequest,
+        received: Received,
+        fate: Fate,
+        reached: LimitReached | None,
+    ) -> web.Response | None:
+        """The answer, undamaged; `None`: the request is not carried out, and nobody says so."""
+        now = self._now()
+        method, target, headers = request.method, request.raw_path, request.headers
+        answer: Answer | None = None
+        if reached is not None:
+            answer = self.api.refusal(reached, method, target, headers, now)
+        elif fate.carried_out:
+            # Not request.host: without a Host header that asks the resolver, and blocks.
+            origin = f"http://{headers.get('Host', self._address)}"
+            answer = self.api.answer(method, target, headers, origin=origin, now=now)
+            received.status = answer.status
+            if not fate.link:
+                answer.headers.pop("Link", None)
+        if answer is not None and (primary := self.faults.primary_limit) is not None:
+            free = answer.status == 304
+            answer.headers.update(primary.headers(_caller(request), now, free=free))
+        if fate.failure is not None:
+            answer = fate.failure
+        if answer is None:
+            return None
+        return wire.response(answer, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
+
+    def _now(self) -> int:
+        """The time by the server's clock, in seconds since 1970."""
+        return int(time.time() + self.faults.clock_skew)
+
+
+def _caller(request: web.BaseRequest) -> str:
+    """Whose limits a request counts against."""
+    return request.headers.get("Authorization", "")
 
 
 def _without_secret(authorization: str) -> str:
     scheme, space, _ = authorization.partition(" ")
     # Without a space the whole of it may be the secret.
     return f"{scheme} ***" if space else "***"
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for coding in accepted.lower().split(","):
-        name, _, parameters = coding.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

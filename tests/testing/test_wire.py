@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from ghpkg_async.testing import World, routes
-from ghpkg_async.testing.api import Quota
+from ghpkg_async.testing.limits import Quota
 
 if TYPE_CHECKING:
     from tests.testing.conftest import Caller, Reply, Serve

@@ -1,0 +1,76 @@
+"""Auditing many owners at once: what packages they hold, and what of it needs a look.
+
+    async with GitHubPackages() as gh:
+        async for entry in gh.audit(["acme", "user:octocat", "me"]):
+            ...
+        report = await gh.audit(["acme"], versions=True)
+        report.findings(["public", "stale:365", "untagged:50"])
+
+What comes is described in `ghpkg_async.audit.records`, what can be looked for in
+`ghpkg_async.audit.findings`, and files to keep it in are in `ghpkg_async.audit.outputs`.
+"""
+
+from ghpkg_async.audit.audit import Audit
+from ghpkg_async.audit.compare import Baseline, Change, Comparing, Comparison
+from ghpkg_async.audit.events import (
+    Event,
+    OwnerDone,
+    OwnerStarted,
+    PageDone,
+    Progress,
+    Waiting,
+)
+from ghpkg_async.audit.findings import FINDING_KINDS, Finding, Rule, findings_of
+from ghpkg_async.audit.owners import OwnerName, Shard, parse_owner, read_owners
+from ghpkg_async.audit.records import (
+    SCHEMA_VERSION,
+    AuditHeader,
+    ConflictEntry,
+    Entry,
+    FailureEntry,
+    ListingDone,
+    PackageEntry,
+    Record,
+    Unit,
+    VersionsSummary,
+    from_record,
+    to_record,
+)
+from ghpkg_async.audit.tally import AuditReport, SummaryRow, Tally
+
+__all__ = [
+    "FINDING_KINDS",
+    "SCHEMA_VERSION",
+    "Audit",
+    "AuditHeader",
+    "AuditReport",
+    "Baseline",
+    "Change",
+    "Comparing",
+    "Comparison",
+    "ConflictEntry",
+    "Entry",
+    "Event",
+    "FailureEntry",
+    "Finding",
+    "ListingDone",
+    "OwnerDone",
+    "OwnerName",
+    "OwnerStarted",
+    "PackageEntry",
+    "PageDone",
+    "Progress",
+    "Record",
+    "Rule",
+    "Shard",
+    "SummaryRow",
+    "Tally",
+    "Unit",
+    "VersionsSummary",
+    "Waiting",
+    "findings_of",
+    "from_record",
+    "parse_owner",
+    "read_owners",
+    "to_record",
+]

@@ -1,0 +1,97 @@
+"""An error of the client to the record of a failure. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ghpkg_async.audit.records import FailureEntry
+from ghpkg_async.errors import (
+    APIError,
+    ConnectionFailed,
+    Forbidden,
+    InsufficientScope,
+    InvalidResponse,
+    NotFound,
+    PaginationCapReached,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    SSORequired,
+    Unauthorized,
+)
+
+if TYPE_CHECKING:
+    from ghpkg_async.audit.records import Reason, Unit
+
+__all__ = ["FAILURES", "Failure", "concerns_all", "ends_owner", "failure_entry"]
+
+Failure = APIError | ConnectionFailed | InvalidResponse | PaginationCapReached
+FAILURES: Final = (APIError, ConnectionFailed, InvalidResponse, PaginationCapReached)
+"""What the server, or the way to it, did: recorded, and the audit goes on.
+
+Anything else, like a client that was closed meanwhile, ends the audit.
+"""
+
+_REASONS: Final[tuple[tuple[type[Failure], Reason], ...]] = (
+    (NotFound, "not_found"),
+    (InsufficientScope, "insufficient_scope"),
+    (Forbidden, "forbidden"),
+    (Unauthorized, "unauthorized"),
+    (RateLimited, "rate_limited"),
+    (ServerError, "server_error"),
+    (APIError, "refused"),
+    (RequestTimeout, "timeout"),
+    (ConnectionFailed, "no_connection"),
+    (PaginationCapReached, "cap_reached"),
+    (InvalidResponse, "invalid_response"),
+)
+
+
+def _is_partial(error: Failure) -> bool:
+    return isinstance(error, SSORequired) and error.status == 200
+
+
+def concerns_all(error: Failure) -> bool:
+    """Whether any other request would fail the same way at present."""
+    lost = isinstance(error, ConnectionFailed) and not isinstance(error, RequestTimeout)
+    return lost or isinstance(error, (RateLimited, Unauthorized))
+
+
+def ends_owner(error: Failure) -> bool:
+    """Whether an owner whose first answer this is need not be asked for anything more."""
+    if concerns_all(error):
+        return True
+    return isinstance(error, (NotFound, Forbidden)) and not _is_partial(error)
+
+
+def failure_entry(
+    error: Failure, owner: str, unit: Unit | None, name: str | None = None
+) -> FailureEntry:
+    """The record of a failure.
+
+    Args:
+        error: what happened.
+        owner: whose listing it was.
+        unit: which listing; ``None``: nothing of this owner can be listed.
+        name: the package whose versions could not be listed.
+    """
+    reason: Reason = next(reason for kind, reason in _REASONS if isinstance(error, kind))
+    entry = {
+        "owner": owner,
+        "listing": None if unit is None else unit.listing,
+        "package_type": None if unit is None else unit.package_type,
+        "name": name,
+        "message": str(error),
+    }
+    told: dict[str, object] = {}
+    if isinstance(error, APIError):
+        told["status"] = error.status
+    if isinstance(error, SSORequired):
+        reason = "sso_partial" if _is_partial(error) else "sso_required"
+        told["authorization_url"] = error.authorization_url
+        told["organizations"] = error.organizations
+    elif isinstance(error, InsufficientScope):
+        told["granted"], told["required"] = error.granted, error.required
+    elif isinstance(error, RateLimited):
+        told["retry_at"] = error.retry_at
+    return FailureEntry(**entry, **told, reason=reason)  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+"""Records as rows of one table: the columns that CSV and Parquet have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
+
+from ghpkg_async.audit.records import from_record, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ghpkg_async.audit.records import AuditHeader, Record
+
+__all__ = ["COLUMNS", "Column", "from_row", "to_row"]
+
+CellKind: TypeAlias = Literal["text", "number", "time", "texts"]
+
+
+@attrs.frozen
+class Column:
+    """A column.
+
+    Attributes:
+        name: its heading.
+        kind: what is in it.
+        required: whether an empty cell is an empty text, not the lack of one.
+    """
+
+    name: str
+    kind: CellKind = "text"
+    required: bool = False
+
+
+COLUMNS: Final = (
+    Column("record"),
+    Column("owner"),
+    Column("package_type"),
+    Column("name"),
+    Column("id", "number"),
+    Column("visibility"),
+    Column("version_count", "number"),
+    Column("created_at", "time"),
+    Column("updated_at", "time"),
+    Column("html_url", required=True),
+    Column("repository"),
+    Column("versions_count", "number"),
+    Column("versions_newest", "time"),
+    Column("versions_oldest", "time"),
+    Column("versions_tagged", "number"),
+    Column("versions_untagged", "number"),
+    Column("listing"),
+    Column("count", "number"),
+    Column("reason"),
+    Column("message", required=True),
+    Column("status", "number"),
+    Column("authorization_url"),
+    Column("organizations", "texts"),
+    Column("granted", "texts"),
+    Column("required", "texts"),
+    Column("retry_at", "time"),
+)
+
+_VERSIONS: Final = "versions_"
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """The record as a flat mapping; fields it does not have are left out, times are datetimes."""
+    row = to_record(record, times=True)
+    for name, value in (row.pop("versions", None) or {}).items():
+        row[f"{_VERSIONS}{name}"] = value
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> AuditHeader | Record | None:
+    """The record that `to_row` made the row of; cells may be ``None``."""
+    record = {
+        name: value
+        for name, value in row.items()
+        if value is not None and not name.startswith(_VERSIONS)
+    }
+    for name in ("listing", "package_type", "repository"):
+        record.setdefault(name, None)
+    if row.get("versions_count") is not None:
+        record["versions"] = {
+            name.removeprefix(_VERSIONS): value
+            for name, value in row.items()
+            if name.startswith(_VERSIONS)
+        }
+    return from_record(record)

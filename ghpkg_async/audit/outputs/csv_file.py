@@ -1,0 +1,140 @@
+"""CSV: a row a record, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
+from ghpkg_async.audit.outputs.files import Draft, foreign, readable
+from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ghpkg_async.audit.outputs.columns import Column
+    from ghpkg_async.audit.records import Record
+
+__all__ = ["CsvFile", "read_csv"]
+
+HEADINGS: Final = [*(column.name for column in COLUMNS), "schema_version"]
+
+# What makes a spreadsheet take a cell for a formula; and the apostrophe, to tell ours from others'.
+_GUARDED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+class CsvFile:
+    """An audit's records as CSV (RFC 4180, UTF-8), in place once it is closed.
+
+    A text cell that begins with one of ``= + - @ '`` or white space gets an apostrophe in front,
+    so that no spreadsheet runs it as a formula. JSON Lines and Parquet have texts as they are.
+
+    Args:
+        path: where. An earlier audit there is replaced.
+        header: what the audit is asked.
+
+    Raises:
+        ConfigurationError: the file cannot be written, or holds something else.
+    """
+
+    def __init__(self, path: Path, header: AuditHeader) -> None:
+        del header  # A table has no place for it.
+        self.path = path
+        _check_replaceable(path)
+        self._draft = Draft(path)
+        self._begun = False
+
+    def begin(self) -> None:
+        """Writes the headings, beside the file that is there."""
+        self._begun = True
+        self._draft.begin()
+        self._write_rows([HEADINGS])
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Writes a row for each."""
+        self._write_rows([_cells(record) for record in records])
+
+    def close(self) -> None:
+        """Puts the file in its place."""
+        if self._begun:
+            self._draft.commit()
+        else:
+            self._draft.discard()
+
+    def _write_rows(self, rows: Sequence[Sequence[object]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        self._draft.file.write(text.getvalue().encode())
+
+
+def read_csv(path: Path) -> Iterator[Record]:
+    """The records of a CSV file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no audit's of this schema.
+    """
+    with readable(path), path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        headings = _headings(path, rows)
+        for cells in rows:
+            try:
+                named = dict(zip(headings, cells, strict=True))
+                row = {
+                    column.name: _value(named.get(column.name, ""), column) for column in COLUMNS
+                }
+                record = from_row(row)
+            except (ValueError, csv.Error) as error:
+                raise foreign(
+                    path, f"its line {rows.line_num} is not an audit's: {error}"
+                ) from None
+            if named.get("schema_version") != str(SCHEMA_VERSION):
+                raise foreign(path, f"its schema_version is {named.get('schema_version')!r}")
+            if record is not None and not isinstance(record, AuditHeader):
+                yield record
+
+
+def _headings(path: Path, rows: Iterator[list[str]]) -> list[str]:
+    headings = next(rows, [])
+    if not set(HEADINGS) <= set(headings):
+        raise foreign(path)
+    return headings
+
+
+def _check_replaceable(path: Path) -> None:
+    if path.is_file() and path.stat().st_size:
+        # Its headings, and the schema of its first row.
+        next(read_csv(path), None)
+
+
+def _cells(record: Record) -> list[object]:
+    row = to_row(record)
+    return [*(_cell(row.get(column.name), column) for column in COLUMNS), SCHEMA_VERSION]
+
+
+def _cell(value: Any, column: Column) -> object:
+    if value is None:
+        return ""
+    if column.kind == "time":
+        return _written(value)
+    if column.kind == "number":
+        return value
+    text = " ".join(value) if column.kind == "texts" else str(value)
+    return f"'{text}" if text.startswith(_GUARDED) else text
+
+
+def _value(cell: str, column: Column) -> Any:
+    if not cell and not column.required:
+        return None
+    if column.kind == "number":
+        return int(cell)
+    if column.kind == "time":
+        return datetime.fromisoformat(cell)
+    text = cell.removeprefix("'")
+    return text.split() if column.kind == "texts" else text
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,236 @@
+"""JSON Lines: a line a record, and an audit that goes on where it was broken off.
+
+Lines are appended whole, so a process that is killed leaves at most its last line torn. A listing
+counts as done once its ``done`` marker is there, and as many records as that says: when an audit
+goes on, the lines of all others are taken out first, and their listings asked again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ghpkg_async.audit.outputs.files import Draft, foreign, open_locked, readable
+from ghpkg_async.audit.records import (
+    SCHEMA_VERSION,
+    AuditHeader,
+    Unit,
+    from_record,
+    to_line,
+)
+from ghpkg_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from ghpkg_async.audit.records import Record
+
+__all__ = ["JsonlFile", "read_jsonl"]
+
+_BEGINNING: Final = b'{"record":"audit",'
+_KEPT: Final = frozenset({"package", "conflict", "done"})
+
+
+class _Glance(msgspec.Struct):
+    """As much of a line as tells which listing it belongs to."""
+
+    record: str
+    owner: str = ""
+    package_type: str | None = None
+    count: int = -1
+
+    def unit(self) -> Unit:
+        is_conflict = self.record == "conflict"
+        return Unit(self.owner, None if is_conflict else self.package_type)
+
+
+_glance = msgspec.json.Decoder(_Glance)
+
+
+class JsonlFile:
+    """An audit's records as JSON Lines.
+
+    Args:
+        path: where. A file that is there is gone on with, if the same was asked.
+        header: what the audit is asked.
+
+    Attributes:
+        path: where it is.
+        done: the listings that an earlier run finished, and that need not be asked again.
+
+    Raises:
+        ConfigurationError: the file cannot be written, or holds something else.
+    """
+
+    def __init__(self, path: Path, header: AuditHeader) -> None:
+        self.path = path
+        self.done: frozenset[Unit] = frozenset()
+        self._header = header
+        self._file = open_locked(path)
+        self._begun = False
+        self._is_new = True
+        self._has_more = False
+        try:
+            self._look()
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was nothing to go on with."""
+        return self._is_new
+
+    def begin(self) -> None:
+        """Takes out what is not whole, and writes the first line where there is none."""
+        self._begun = True
+        if self._is_new:
+            self._file.truncate(0)
+            self._file.write(to_line(self._header))
+            self._file.flush()
+        elif self._has_more:
+            self._drop_the_rest()
+
+    def kept(self) -> Iterator[Record]:
+        """The records that are there already, in the file's order; after `begin`."""
+        if not self._is_new:
+            yield from read_jsonl(self.path)
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Appends the records, whole lines at once."""
+        self._file.write(b"".join(map(to_line, records)))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file, and takes it away where nothing was ever in it."""
+        if not self._begun and self._file.seek(0, 2) == 0:
+            self.path.unlink(missing_ok=True)
+        elif self._begun:
+            os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _look(self) -> None:
+        """Reads what is there: what was asked, and which listings are done."""
+        self._file.seek(0)
+        first = self._file.readline()
+        torn = not first.endswith(b"\n")
+        self._is_new = torn and (first.startswith(_BEGINNING) or _BEGINNING.startswith(first))
+        if self._is_new:
+            return
+        _check_same(self.path, _read_header(self.path, first), self._header)
+        records: Counter[Unit] = Counter()
+        finished: dict[Unit, int] = {}
+        lines = 0
+        for line in _whole_lines(self._file):
+            glance = _look_at(self.path, line, lines + 2)
+            lines += 1
+            if glance.record == "done":
+                finished[glance.unit()] = glance.count
+            elif glance.record in _KEPT:
+                records[glance.unit()] += 1
+        self.done = frozenset(unit for unit, count in finished.items() if records[unit] == count)
+        kept = sum(records[unit] + 1 for unit in self.done)
+        self._has_more = kept != lines or not _ends_whole(self._file)
+
+    def _drop_the_rest(self) -> None:
+        """Replaces the file by one with the lines of finished listings alone."""
+        draft = Draft(self.path)
+        draft.begin()
+        self._file.seek(0)
+        draft.file.write(self._file.readline())
+        for line in _whole_lines(self._file):
+            glance = _glance.decode(line)
+            if glance.record in _KEPT and glance.unit() in self.done:
+                draft.file.write(line)
+        self._file.close()
+        draft.commit()
+        self._file = open_locked(self.path)
+
+
+def read_jsonl(path: Path) -> Iterator[Record]:
+    """The records of a file of JSON Lines, but for a torn last line.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no audit's of this schema.
+    """
+    with readable(path), path.open("rb") as file:
+        _read_header(path, file.readline())
+        for number, line in enumerate(_whole_lines(file), 2):
+            try:
+                record = from_record(_read_line(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:
+                raise _broken(path, number, error) from None
+            if record is not None and not isinstance(record, AuditHeader):
+                yield record
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        if line.endswith(b"\n"):
+            yield line
+
+
+def _ends_whole(file: BinaryIO) -> bool:
+    file.seek(-1, 2)
+    return file.read(1) == b"\n"
+
+
+def _read_line(line: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(line, type=dict[str, Any])
+
+
+def _look_at(path: Path, line: bytes, number: int) -> _Glance:
+    try:
+        return _glance.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _broken(path, number, error) from None
+
+
+def _broken(path: Path, number: int, error: Exception) -> ConfigurationError:
+    return foreign(path, f"its line {number} is not an audit's: {error}")
+
+
+def _read_header(path: Path, line: bytes) -> AuditHeader:
+    try:
+        mapping = _read_line(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise foreign(path) from None
+    if mapping.get("record") != "audit":
+        raise foreign(path)
+    version = mapping.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise foreign(
+            path, f"its schema_version is {version!r}, and this version writes {SCHEMA_VERSION}"
+        )
+    try:
+        header = from_record(mapping)
+    except ConfigurationError:
+        header = None
+    if not isinstance(header, AuditHeader):
+        raise foreign(path)
+    return header
+
+
+def _check_same(path: Path, there: AuditHeader, asked: AuditHeader) -> None:
+    """Refuses a file that is another audit's: their records would mix."""
+    differing = [
+        what
+        for what, one, other in (
+            ("--base-url", there.base_url, asked.base_url),
+            ("owners", _lower(there.owners), _lower(asked.owners)),
+            ("package types", set(there.package_types), set(asked.package_types)),
+            ("--versions", there.versions, asked.versions),
+        )
+        if one != other
+    ]
+    if differing:
+        raise foreign(path, f"it is the output of an audit with other {' and '.join(differing)}")
+
+
+def _lower(owners: Sequence[str]) -> set[str]:
+    return {owner.lower() for owner in owners}

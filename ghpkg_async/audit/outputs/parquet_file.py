@@ -1,0 +1,138 @@
+"""Parquet: the table of records, typed and compressed. Needs pyarrow, which loads on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
+from ghpkg_async.audit.outputs.files import Draft, foreign, readable
+from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader, to_record
+from ghpkg_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ghpkg_async.audit.records import Record
+
+__all__ = ["ParquetFile", "read_parquet"]
+
+ROWS_A_GROUP: Final = 2048
+"""Rows written at a time: few enough not to hold up the event loop."""
+METADATA_KEY: Final = b"ghpkg_audit"
+"""Where in the file's metadata the audit's header is, as JSON."""
+
+
+class ParquetFile:
+    """An audit's records as Parquet, in place once it is closed.
+
+    Times are UTC timestamps, lists are lists. The file's metadata have the audit's header as JSON
+    under ``ghpkg_audit``.
+
+    Args:
+        path: where. An earlier audit there is replaced.
+        header: what the audit is asked.
+
+    Raises:
+        ConfigurationError: pyarrow is not installed, the file cannot be written, or it holds
+            something else.
+    """
+
+    def __init__(self, path: Path, header: AuditHeader) -> None:
+        self.path = path
+        self._arrow, self._parquet = _pyarrow(path)
+        if path.is_file() and path.stat().st_size:
+            _check_schema(path, self._parquet)
+        self._schema = _schema(self._arrow, header)
+        self._draft = Draft(path)
+        self._writer: Any = None
+        self._rows: list[dict[str, Any]] = []
+
+    def begin(self) -> None:
+        """Begins the file, beside the one that is there."""
+        self._draft.begin()
+        self._writer = self._parquet.ParquetWriter(
+            self._draft.file, self._schema, compression="zstd"
+        )
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Takes the records, and writes them some thousands at a time."""
+        self._rows += map(to_row, records)
+        if len(self._rows) >= ROWS_A_GROUP:
+            self._write_group()
+
+    def close(self) -> None:
+        """Writes what is left, and puts the file in its place."""
+        if self._writer is None:
+            self._draft.discard()
+            return
+        if self._rows:
+            self._write_group()
+        self._writer.close()
+        self._draft.commit()
+
+    def _write_group(self) -> None:
+        rows, self._rows = self._rows, []
+        self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+
+
+def read_parquet(path: Path) -> Iterator[Record]:
+    """The records of a Parquet file.
+
+    Raises:
+        ConfigurationError: pyarrow is not installed, or the file cannot be read, or is no audit's
+            of this schema.
+    """
+    _, parquet = _pyarrow(path)
+    with readable(path):
+        _check_schema(path, parquet)
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_A_GROUP):
+                for row in batch.to_pylist():
+                    try:
+                        record = from_row(row)
+                    except ConfigurationError as error:
+                        raise foreign(path, f"a row of it is not an audit's: {error}") from None
+                    if record is not None and not isinstance(record, AuditHeader):
+                        yield record
+
+
+def _pyarrow(path: Path) -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            f'{path}: Parquet needs pyarrow: pip install "ghpkg-async[parquet]"'
+        ) from None
+
+
+def _schema(arrow: Any, header: AuditHeader) -> Any:
+    types = {
+        "text": arrow.string(),
+        "number": arrow.int64(),
+        "time": arrow.timestamp("us", tz="UTC"),
+        "texts": arrow.list_(arrow.string()),
+    }
+    return arrow.schema(
+        [(column.name, types[column.kind]) for column in COLUMNS],
+        metadata={METADATA_KEY: msgspec.json.encode(to_record(header))},
+    )
+
+
+def _check_schema(path: Path, parquet: Any) -> None:
+    try:
+        with readable(path):
+            written = parquet.read_metadata(path).metadata or {}
+        header = msgspec.json.decode(written.get(METADATA_KEY, b"{}"), type=dict[str, Any])
+    except (ValueError, msgspec.DecodeError):  # What pyarrow raises of a file that is none.
+        raise foreign(path) from None
+    version = header.get("schema_version")
+    if version is None:
+        raise foreign(path)
+    if version != SCHEMA_VERSION:
+        raise foreign(
+            path, f"its schema_version is {version!r}, and this version writes {SCHEMA_VERSION}"
+        )

@@ -1,0 +1,324 @@
+"""What an audit finds, as immutable records, and the schema they are written by.
+
+A record is a JSON object with a ``record``, which says what it is:
+
+``audit``
+    Heads a file: what the audit was asked. ``schema_version``, ``base_url``, ``owners``,
+    ``package_types``, ``versions`` (whether versions were summed up), ``started_at``.
+``package``
+    ``owner``, ``package_type``, ``name``, ``id``, ``visibility``, ``version_count``,
+    ``created_at``, ``updated_at``, ``html_url``, ``repository`` (its full name, or null) and
+    ``versions``: null where they were not asked for, else ``count``, ``newest``, ``oldest``
+    (when these were created, or null), ``tagged`` and ``untagged`` (null for types without tags).
+``conflict``
+    A package in conflict since the Docker migration: the same fields without ``versions``.
+``failure``
+    What could not be listed: ``owner``; ``listing`` (``"packages"``, ``"docker_conflicts"``, or
+    null: nothing of the owner) with its ``package_type``; ``name`` where only one package's
+    versions failed; ``reason``, one of `REASONS`; ``message``; and where the server told,
+    ``status``, ``authorization_url``, ``organizations``, ``granted``, ``required``, ``retry_at``.
+``done``
+    Follows the last record of a listing that is complete: ``owner``, ``listing``,
+    ``package_type`` (null for conflicts) and ``count``, how many records it has.
+
+Times are like ``2020-05-19T22:19:11Z``. ``owner`` is as an audit is asked for it: ``acme``,
+``user:octocat``, ``me``. Later versions with the same ``schema_version`` may add fields and kinds
+of records, so readers ignore what they do not know.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+
+import attrs
+import msgspec
+
+from ghpkg_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "REASONS",
+    "SCHEMA_VERSION",
+    "AuditHeader",
+    "ConflictEntry",
+    "Entry",
+    "FailureEntry",
+    "ListingDone",
+    "ListingKind",
+    "PackageEntry",
+    "Reason",
+    "Record",
+    "Unit",
+    "VersionsSummary",
+    "from_record",
+    "same_owner",
+    "to_line",
+    "to_record",
+    "unit_of",
+]
+
+SCHEMA_VERSION: Final = 1
+"""The version of the records' schema; another number means that fields changed their meaning."""
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
+ListingKind: TypeAlias = Literal["packages", "docker_conflicts"]
+"""What is listed."""
+
+Reason: TypeAlias = Literal[
+    "not_found",
+    "sso_required",
+    "sso_partial",
+    "insufficient_scope",
+    "forbidden",
+    "unauthorized",
+    "rate_limited",
+    "server_error",
+    "no_connection",
+    "timeout",
+    "invalid_response",
+    "cap_reached",
+    "refused",
+]
+"""Why something could not be listed.
+
+``sso_partial``: it was, without the organizations named. ``no_connection``: no answer came.
+``cap_reached``: GitHub lists no further. ``refused``: any other answer that is an error.
+"""
+
+REASONS: Final[tuple[str, ...]] = (*Reason.__args__,)  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Unit:
+    """One listing of one owner: what an audit asks, finishes and resumes as a whole.
+
+    Attributes:
+        owner: as written, without regard to upper and lower case.
+        package_type: the type listed; ``None``: the Docker conflicts.
+    """
+
+    owner: str = attrs.field(eq=str.lower)
+    package_type: str | None
+
+    @property
+    def listing(self) -> ListingKind:
+        """What is listed."""
+        return "docker_conflicts" if self.package_type is None else "packages"
+
+    def __str__(self) -> str:
+        return f"{self.owner} {self.package_type or 'Docker conflicts'}"
+
+
+@attrs.frozen
+class VersionsSummary:
+    """A package's versions in five numbers.
+
+    Attributes:
+        count: how many there are.
+        newest: when the newest was created; ``None`` without versions.
+        oldest: when the oldest was created; ``None`` without versions.
+        tagged: how many have a tag; ``None`` for types whose versions have none.
+        untagged: how many have no tag; ``None`` for types whose versions have none.
+    """
+
+    count: int
+    newest: Moment | None
+    oldest: Moment | None
+    tagged: int | None
+    untagged: int | None
+
+
+@attrs.frozen(kw_only=True)
+class PackageEntry:
+    """A package of an audited owner.
+
+    Attributes:
+        owner: as the audit was asked for it: ``acme``, ``user:octocat``, ``me``.
+        package_type: like ``"container"``.
+        name: as it is, slashes and all.
+        id: GitHub's.
+        visibility: ``"public"``, ``"private"`` or ``"internal"``.
+        version_count: how many versions it has, as its listing tells.
+        created_at: when it was created.
+        updated_at: when it last changed.
+        html_url: its page.
+        repository: the full name of the repository it is linked to, if it is to one.
+        versions: its versions summed up, if the audit was asked to.
+    """
+
+    owner: str
+    package_type: str
+    name: str
+    id: int
+    visibility: str
+    version_count: int
+    created_at: Moment
+    updated_at: Moment
+    html_url: str
+    repository: str | None
+    versions: VersionsSummary | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ConflictEntry:
+    """A package in conflict since the migration to the Container registry.
+
+    The attributes are those of `PackageEntry`. As the listing of Docker packages may hold it too,
+    it may come as both.
+    """
+
+    owner: str
+    package_type: str
+    name: str
+    id: int
+    visibility: str
+    version_count: int
+    created_at: Moment
+    updated_at: Moment
+    html_url: str
+    repository: str | None
+
+
+@attrs.frozen(kw_only=True)
+class FailureEntry:
+    """What an audit could not list, and why.
+
+    Attributes:
+        owner: whose it is.
+        listing: which listing; ``None``: nothing of this owner.
+        package_type: the type listed; ``None`` for conflicts, and for a whole owner.
+        name: the package whose versions could not be listed; ``None``: the listing itself.
+        reason: one of `REASONS`.
+        message: what happened, for people.
+        status: the HTTP status, if there was an answer.
+        authorization_url: where the token can be authorized for single sign-on.
+        organizations: ids of the organizations that a partial listing lacks.
+        granted: the scopes the token has, where it lacks one.
+        required: the scopes it needs, where it lacks one.
+        retry_at: when a rate limit ends.
+    """
+
+    owner: str
+    listing: ListingKind | None
+    package_type: str | None
+    name: str | None = None
+    reason: str
+    message: str
+    status: int | None = None
+    authorization_url: str | None = None
+    organizations: tuple[str, ...] = ()
+    granted: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    retry_at: Moment | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListingDone:
+    """The marker behind the last record of a listing that is complete.
+
+    Attributes:
+        owner: whose it is.
+        listing: which listing.
+        package_type: the type listed; ``None`` for conflicts.
+        count: how many records the listing has.
+    """
+
+    owner: str
+    listing: ListingKind
+    package_type: str | None
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class AuditHeader:
+    """What an audit was asked.
+
+    Attributes:
+        base_url: the API's root.
+        owners: as written.
+        package_types: the types listed.
+        versions: whether versions were summed up.
+        started_at: when it began, by this computer's clock.
+        schema_version: by which schema its records are written.
+    """
+
+    base_url: str
+    owners: tuple[str, ...]
+    package_types: tuple[str, ...]
+    versions: bool
+    started_at: Moment
+    schema_version: int = SCHEMA_VERSION
+
+
+Entry: TypeAlias = PackageEntry | ConflictEntry | FailureEntry
+"""What an audit yields."""
+Record: TypeAlias = Entry | ListingDone
+"""What an audit writes: what it yields, and the markers of what is complete."""
+
+_KINDS: Final[Mapping[str, type[AuditHeader | Record]]] = {
+    "audit": AuditHeader,
+    "package": PackageEntry,
+    "conflict": ConflictEntry,
+    "failure": FailureEntry,
+    "done": ListingDone,
+}
+_NAMES: Final = {
+    kind: (name, tuple(field.name for field in attrs.fields(kind))) for name, kind in _KINDS.items()
+}
+
+
+def same_owner(owner: str) -> str:
+    """What is equal for two writings of one owner: logins are not case sensitive."""
+    return owner.lower()
+
+
+def to_record(record: AuditHeader | Record, *, times: bool = False) -> dict[str, Any]:
+    """The JSON-ready mapping of a record, with its ``record`` first.
+
+    Args:
+        record: what to write.
+        times: whether times stay datetimes.
+    """
+    fields = msgspec.to_builtins(record, builtin_types=(datetime,) if times else None)
+    name, order = _NAMES[type(record)]
+    record_fields = {field: fields[field] for field in order}
+    for field, value in record_fields.items():
+        if isinstance(value, tuple):
+            record_fields[field] = list(value)
+    return {"record": name, **record_fields}
+
+
+def to_line(record: AuditHeader | Record) -> bytes:
+    """The record as a line of JSON, its end included."""
+    return msgspec.json.encode(to_record(record)) + b"\n"
+
+
+def from_record(mapping: Mapping[str, Any]) -> AuditHeader | Record | None:
+    """The record that `to_record` made the mapping of; ``None``: a kind this version knows not.
+
+    Raises:
+        ConfigurationError: the mapping lacks a field or holds a wrong value.
+    """
+    name = mapping.get("record")
+    kind = _KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        return None
+    try:
+        return msgspec.convert(mapping, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"record: not a whole {name!r}: {error}") from None
+
+
+def unit_of(record: Record) -> Unit | None:
+    """The listing a record belongs to; ``None`` for the failure of a whole owner."""
+    if isinstance(record, PackageEntry):
+        return Unit(record.owner, record.package_type)
+    if isinstance(record, ConflictEntry):
+        return Unit(record.owner, None)
+    if record.listing is None:
+        return None
+    return Unit(record.owner, record.package_type)

@@ -1,0 +1,252 @@
+"""What an audit comes to: sums by owner and type, and all of it in one object. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ghpkg_async.audit.compare import Baseline, Comparing
+from ghpkg_async.audit.findings import Rule, findings_of
+from ghpkg_async.audit.records import (
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    PackageEntry,
+    Unit,
+    unit_of,
+)
+from ghpkg_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ghpkg_async.audit.compare import Comparison
+    from ghpkg_async.audit.findings import Finding
+    from ghpkg_async.audit.records import AuditHeader, Entry, Record
+
+__all__ = ["AuditReport", "SummaryRow", "Tally"]
+
+
+@attrs.define
+class SummaryRow:
+    """One owner's packages of one type, in numbers.
+
+    Attributes:
+        owner: as the audit was asked for it.
+        package_type: the type; ``None`` where nothing of the owner could be listed.
+        packages: how many there are.
+        public: of these, those anybody can see.
+        private: of these, those that only some can see.
+        internal: of these, those that the enterprise's members can see.
+        versions: how many versions they have together.
+        conflicts: how many are in conflict since the Docker migration.
+        failures: how many failures there were.
+        updated_at: when one of them last changed.
+    """
+
+    owner: str
+    package_type: str | None
+    packages: int = 0
+    public: int = 0
+    private: int = 0
+    internal: int = 0
+    versions: int = 0
+    conflicts: int = 0
+    failures: int = 0
+    updated_at: datetime | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Counts an entry of this owner and type."""
+        if isinstance(entry, FailureEntry):
+            self.failures += 1
+            return
+        if isinstance(entry, ConflictEntry):
+            self.conflicts += 1
+            return
+        self.packages += 1
+        self.versions += entry.version_count
+        self.public += entry.visibility == "public"
+        self.private += entry.visibility == "private"
+        self.internal += entry.visibility == "internal"
+        self.updated_at = max(self.updated_at or entry.updated_at, entry.updated_at)
+
+
+class Tally:
+    """Sums up records as they come; keeps a row for each owner and type, and no record.
+
+    Args:
+        header: what the audit was asked; its order is the rows'.
+
+    Attributes:
+        done: the listings that are complete.
+    """
+
+    def __init__(self, header: AuditHeader) -> None:
+        self.done: set[Unit] = set()
+        self._order = _Order(header)
+        self._rows: dict[tuple[str, str | None], SummaryRow] = {}
+
+    def add(self, record: Record) -> None:
+        """Counts a record."""
+        if not isinstance(record, ListingDone):
+            self._row(record.owner, _type_of(record)).add(record)
+            return
+        self.done.add(Unit(record.owner, record.package_type))
+        if record.package_type is not None:
+            self._row(record.owner, record.package_type)
+
+    def rows(self) -> list[SummaryRow]:
+        """The rows, by owner and type."""
+        return sorted(
+            self._rows.values(), key=lambda row: self._order.place(row.owner, row.package_type)
+        )
+
+    def _row(self, owner: str, package_type: str | None) -> SummaryRow:
+        key = (owner, package_type)
+        if key not in self._rows:
+            self._rows[key] = SummaryRow(owner, package_type)
+        return self._rows[key]
+
+
+class _Order:
+    """Owners and types in the order in which the audit was asked for them."""
+
+    def __init__(self, header: AuditHeader) -> None:
+        self._owners = {owner.lower(): place for place, owner in enumerate(header.owners)}
+        self._types = {each: place for place, each in enumerate(header.package_types)}
+
+    def place(self, owner: str, package_type: str | None) -> tuple[int, int]:
+        return (
+            self._owners.get(owner.lower(), len(self._owners)),
+            self._types.get(package_type or "", len(self._types)),
+        )
+
+
+_NEEDS: Final = {
+    "versions": "an audit with versions=True",
+    "compare": "compared_to, an earlier report",
+    "docker": "an audit with 'docker' among its package_types",
+}
+_KIND: Final[dict[type, int]] = {PackageEntry: 0, ConflictEntry: 1, FailureEntry: 2}
+
+
+def _type_of(entry: Entry) -> str | None:
+    if isinstance(entry, FailureEntry) and entry.listing == "docker_conflicts":
+        return "docker"
+    return entry.package_type
+
+
+@attrs.frozen
+class AuditReport:
+    """A whole audit, in memory.
+
+    Attributes:
+        header: what was asked.
+        entries: packages, conflicts and failures, by owner and type in the order asked.
+        done: the listings that are complete.
+    """
+
+    header: AuditHeader
+    entries: tuple[Entry, ...] = attrs.field(repr=False)
+    done: frozenset[Unit] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, header: AuditHeader, records: Iterable[Record]) -> AuditReport:
+        """The report of an audit's records, in whatever order they came."""
+        entries: list[Entry] = []
+        done: set[Unit] = set()
+        for record in records:
+            if isinstance(record, ListingDone):
+                done.add(Unit(record.owner, record.package_type))
+            else:
+                entries.append(record)
+        order = _Order(header)
+        entries.sort(
+            key=lambda each: (*order.place(each.owner, each.package_type), _KIND[type(each)])
+        )
+        return cls(header, tuple(entries), frozenset(done))
+
+    @property
+    def packages(self) -> tuple[PackageEntry, ...]:
+        """The packages."""
+        return tuple(each for each in self.entries if isinstance(each, PackageEntry))
+
+    @property
+    def conflicts(self) -> tuple[ConflictEntry, ...]:
+        """The packages in conflict since the Docker migration."""
+        return tuple(each for each in self.entries if isinstance(each, ConflictEntry))
+
+    @property
+    def failures(self) -> tuple[FailureEntry, ...]:
+        """What could not be listed, and why. Without any, the report is complete."""
+        return tuple(each for each in self.entries if isinstance(each, FailureEntry))
+
+    @property
+    def summary(self) -> tuple[SummaryRow, ...]:
+        """Numbers by owner and type."""
+        tally = Tally(self.header)
+        for record in self.records():
+            tally.add(record)
+        return tuple(tally.rows())
+
+    def findings(
+        self,
+        rules: Sequence[str | Rule],
+        *,
+        now: datetime | None = None,
+        compared_to: AuditReport | None = None,
+    ) -> list[Finding]:
+        """What the rules find, in the entries' order.
+
+        Args:
+            rules: like ``"public"`` or ``"stale:90"``; see `ghpkg_async.audit.findings`.
+            now: what ``stale`` counts back from, aware. Default: now.
+            compared_to: the earlier report that ``visibility_widened`` needs.
+
+        Raises:
+            ConfigurationError: a rule is none, or lacks what it needs.
+        """
+        parsed = [Rule.parse(rule) if isinstance(rule, str) else rule for rule in rules]
+        for rule in parsed:
+            need = rule.lacks(
+                versions=self.header.versions,
+                compares=compared_to is not None,
+                conflicts="docker" in self.header.package_types,
+            )
+            if need is not None:
+                raise ConfigurationError(f"rules: {rule} needs {_NEEDS[need]}")
+        old = Baseline.of(compared_to.records() if compared_to else ())
+        moment = now or datetime.now(UTC)
+        return [
+            finding
+            for entry in self.entries
+            for finding in findings_of(entry, parsed, now=moment, before=old.visibility(entry))
+        ]
+
+    def compare(self, old: AuditReport) -> Comparison:
+        """What changed since an earlier report.
+
+        Args:
+            old: the earlier one.
+        """
+        comparing = Comparing(Baseline.of(old.records()))
+        for record in self.records():
+            comparing.add(record)
+        return comparing.comparison()
+
+    def records(self) -> Iterable[Record]:
+        """The entries, and the markers of what is complete: what an output file holds."""
+        counts: dict[Unit | None, int] = {}
+        for entry in self.entries:
+            unit = unit_of(entry)
+            counts[unit] = counts.get(unit, 0) + 1
+            yield entry
+        for unit in self.done:
+            yield ListingDone(
+                owner=unit.owner,
+                listing=unit.listing,
+                package_type=unit.package_type,
+                count=counts.get(unit, 0),
+            )

@@ -1,0 +1,105 @@
+"""The command line: what is typed to a command, and how a command ends to an exit status."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from cyclopts import App, CycloptsError
+
+from ghpkg_async.cli.audit import audit
+from ghpkg_async.cli.conflicts import conflicts
+from ghpkg_async.cli.delete import delete
+from ghpkg_async.cli.demo import demo
+from ghpkg_async.cli.failures import DONE, Failure, WrongUsage, failure_of
+from ghpkg_async.cli.list_ import list_packages
+from ghpkg_async.cli.output import QuietConsole
+from ghpkg_async.cli.restore import restore
+from ghpkg_async.cli.serve import serve
+from ghpkg_async.cli.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["run"]
+
+HELP: Final = """List, delete and restore packages on GitHub, and serve a GitHub to try it on.
+
+The token comes from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
+GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server.
+
+Exit status: 0 done; 1 done, and what was asked to fail on was found; 2 wrong usage; 3 the server
+refused or could not be reached for all or part of it; 130 broken off.
+
+Example: ghpkg demo
+"""
+
+COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
+    "demo": demo,
+    "list": list_packages,
+    "versions": versions,
+    "conflicts": conflicts,
+    "audit": audit,
+    "delete": delete,
+    "restore": restore,
+    "serve": serve,
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command; returns its exit status.
+
+    Args:
+        arguments: what was typed after ``ghpkg``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding has no letters for is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run(arguments)
+        sys.stdout.flush()
+    except BaseException as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        return _end(failure)
+    return DONE
+
+
+def _run(arguments: Sequence[str]) -> None:
+    try:
+        command, bound, _ = _app().parse_args(
+            arguments, console=QuietConsole(), print_error=False, exit_on_error=False
+        )
+    except CycloptsError as error:
+        raise WrongUsage(f"{error} See ghpkg --help") from error
+    command(*bound.args, **bound.kwargs)
+
+
+def _end(failure: Failure) -> int:
+    try:
+        if failure.message:
+            print(f"ghpkg: {failure.message}", file=sys.stderr)
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads any more; Python tries to flush once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return failure.status
+
+
+def _app() -> App:
+    app = App(
+        name="ghpkg",
+        help=HELP,
+        version=f"ghpkg {version('ghpkg-async')}",
+        version_flags=["--version"],
+        help_format="markdown",
+    )
+    for name, command in COMMANDS.items():
+        # Without version flags: --version is theirs to take.
+        app.command(command, name=name, version_flags=[])
+    return app

@@ -1,0 +1,330 @@
+"""`ghpkg audit`: many owners at once, into files, compared, and judged."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, ClassVar, Final
+
+import attrs
+from cyclopts import Parameter
+
+from ghpkg_async import PACKAGE_TYPES, GitHubPackages
+from ghpkg_async.audit import (
+    FINDING_KINDS,
+    Audit,
+    AuditHeader,
+    AuditReport,
+    OwnerName,
+    Record,
+    Rule,
+    Shard,
+    parse_owner,
+    read_owners,
+)
+from ghpkg_async.audit.owners import unique
+from ghpkg_async.cli.audit_files import Files, typed_as
+from ghpkg_async.cli.audit_progress import Display
+from ghpkg_async.cli.audit_results import Results
+from ghpkg_async.cli.failures import DONE, REFUSED, Stop, WrongUsage
+from ghpkg_async.cli.options import DEFAULTS, Options
+from ghpkg_async.cli.text import counted
+
+FOUND: Final = 1
+LONGEST_WAIT: Final = 7200.0
+"""Seconds; the hourly budget is worth waiting for, and the clock of one side may be off."""
+RETRIES: Final = 5
+"""More than the client's own: a laptop that wakes up takes a while to find its network."""
+KEPT_AT_A_TIME: Final = 1000
+
+_SWITCH: Final = {"negative": (), "show_default": False}
+_MANY: Final = {"negative": (), "show_default": False}
+
+
+class Found(Stop):
+    """What was asked to fail on was found."""
+
+    status: ClassVar[int] = FOUND
+
+
+class Unreached(Stop):
+    """A part could not be listed."""
+
+    status: ClassVar[int] = REFUSED
+
+
+def audit(
+    *owners: Annotated[
+        str,
+        Parameter(
+            name="OWNER",
+            help="An organization's name; user:NAME for a user; me for the token's user.",
+        ),
+    ],
+    owners_from: Annotated[
+        Path | None,
+        Parameter(
+            help="Owners from a file, one a line; # begins a comment; -: standard input.",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    type_: Annotated[
+        list[str],
+        Parameter(
+            name="--type",
+            help=f"Only this package type; repeatable: {', '.join(PACKAGE_TYPES)}. "
+            "docker includes the Docker conflicts.",
+            **_MANY,
+        ),
+    ] = [],  # noqa: B006  (never changed; what cyclopts shows and takes)
+    versions: Annotated[
+        bool,
+        Parameter(
+            help="Sum up each package's versions: count, newest, oldest, tagged, untagged. "
+            "A request or more for every package.",
+            **_SWITCH,
+        ),
+    ] = False,
+    output: Annotated[
+        list[Path],
+        Parameter(
+            help="Write the records to FILE.jsonl, FILE.csv or FILE.parquet; repeatable. With "
+            ".jsonl, the same command goes on where an earlier run stopped.",
+            **_MANY,
+        ),
+    ] = [],  # noqa: B006
+    report: Annotated[Path | None, Parameter(help="Write a report for people, FILE.html.")] = None,
+    compare: Annotated[
+        Path | None,
+        Parameter(help="An earlier --output: tell what is new, gone or changed since."),
+    ] = None,
+    fail_on: Annotated[
+        list[str],
+        Parameter(
+            help=f"Exit with 1 if this is found; repeatable: {', '.join(FINDING_KINDS)}. "
+            "stale:DAYS, many_versions:N and untagged:N find what is more than that.",
+            **_MANY,
+        ),
+    ] = [],  # noqa: B006
+    shard: Annotated[
+        str | None,
+        Parameter(help="Only the I-th of N shares of the owners, I/N, for N machines."),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        Parameter(help="No progress on standard error.", **_SWITCH),
+    ] = False,
+    points_per_minute: Annotated[
+        str,
+        Parameter(
+            help="GitHub's secondary limit, a point a request; none: no pacing, for servers "
+            "without limits."
+        ),
+    ] = "900",
+    options: Options = DEFAULTS,
+) -> None:
+    """Audit the packages of many organizations and users.
+
+    What one owner refuses does not end the others. Exit status 0: done; 1: what --fail-on names
+    was found; 2: wrong usage; 3: a part could not be listed, which comes before 1 unless
+    --fail-on unreachable asks for 1. What was obtained is kept in any case.
+
+    Example: ghpkg audit acme octo-org --output audit.jsonl --fail-on public
+    """
+    rules = _rules(fail_on)
+    names = _owners(owners, owners_from, shard)
+    types = _package_types(type_)
+    for rule in rules:
+        _check_possible(rule, types, versions=versions, compares=compare is not None)
+    console = options.output()
+    client = options.client(
+        console,
+        on_wait=None,
+        points_per_minute=_points(points_per_minute),
+        max_rate_limit_wait=LONGEST_WAIT,
+        max_retries=RETRIES,
+    )
+    files = Files(output, report, compare)
+    display = Display(console, client, quiet=quiet)
+    if not names:
+        display.note(f"None of these owners is in shard {shard}")
+    with ExitStack() as stack:
+        whole = client.audit(map(str, names), package_types=types, versions=versions)
+        header = whole.header()
+        files.open(header, stack)
+        going_on = client.audit(
+            whole.owners,
+            package_types=types,
+            versions=versions,
+            skip=files.done,
+            on_event=display.event,
+        )
+        results = Results(
+            header,
+            rules,
+            files.baseline,
+            console=console,
+            now=datetime.now(UTC),
+            keeps_all=report is not None,
+        )
+        run = _Run(client, going_on, header, files, results, display)
+        asyncio.run(run.go())
+    _end(results, rules, files)
+
+
+@attrs.define
+class _Run:
+    """The part with an event loop."""
+
+    client: GitHubPackages
+    audit: Audit
+    header: AuditHeader
+    files: Files
+    results: Results
+    display: Display
+    _records: list[Record] = attrs.field(factory=list, init=False)
+
+    async def go(self) -> None:
+        """Everything from the first record to the last line."""
+        try:
+            with self.display.shown(self.audit):
+                await self._all()
+        except asyncio.CancelledError:
+            self.display.note(f"Broken off; {_how_to_go_on(self.files)}")
+            raise
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # The disk is full, for one.
+            raise Unreached(
+                f"{error}. What was written is kept; {_how_to_go_on(self.files)}"
+            ) from error
+        self.results.finish()
+        if self.files.report is not None:
+            from ghpkg_async.audit.report import write_report  # type: ignore[import-not-found,unused-ignore]
+
+            report = AuditReport.of(self.header, self._records)
+            write_report(
+                report,
+                self.files.report,
+                comparison=self.results.comparison,
+                findings=self.results.findings,
+            )
+        await self.results.show(self.display.requests_line())
+
+    async def _all(self) -> None:
+        self.display.going_on(self.files.resumable)
+        await self._take_kept()
+        async with self.client, aclosing(self.audit.batches()) as batches:
+            async for batch in batches:
+                await self._take(batch, kept=False)
+
+    async def _take_kept(self) -> None:
+        batch: list[Record] = []
+        for record in self.files.begin():
+            batch.append(record)
+            if len(batch) == KEPT_AT_A_TIME:
+                await self._take(batch, kept=True)
+                batch = []
+        await self._take(batch, kept=True)
+
+    async def _take(self, records: Sequence[Record], *, kept: bool) -> None:
+        self.files.write(records, kept=kept)
+        if self.files.report is not None:
+            self._records += records
+        await self.results.add(records)
+
+
+def _end(results: Results, rules: Sequence[Rule], files: Files) -> None:
+    """Leaves with the exit status; what made it so was shown before."""
+    status = exit_status(
+        failures=results.failures,
+        found=results.found,
+        tolerates_failures=any(rule.kind == "unreachable" for rule in rules),
+    )
+    again = f"; {_how_to_go_on(files)}" if results.failures and files.resumable else ""
+    if status == REFUSED:
+        raise Unreached(f"{counted(results.failures, 'failure')}: see above{again}")
+    if status == FOUND:
+        raise Found(f"Found what --fail-on names: {results.found_line()}{again}")
+
+
+def exit_status(*, failures: int, found: int, tolerates_failures: bool) -> int:
+    """How a finished audit ends.
+
+    What could not be listed weighs more than what was found, since nobody knows what else there
+    is; whoever fails on ``unreachable`` has both as findings.
+
+    Args:
+        failures: how many failures there were.
+        found: how many findings the rules to fail on have.
+        tolerates_failures: whether failures are such findings.
+    """
+    if failures and not tolerates_failures:
+        return REFUSED
+    return FOUND if found else DONE
+
+
+def _how_to_go_on(files: Files) -> str:
+    if files.resumable is not None:
+        return f"the same command goes on where {files.resumable.path} ends"
+    return "with --output FILE.jsonl, the same command would go on where it stopped"
+
+
+def _rules(texts: Sequence[str]) -> list[Rule]:
+    with typed_as("--fail-on"):
+        return [Rule.parse(text) for text in dict.fromkeys(texts)]
+
+
+def _check_possible(rule: Rule, types: Sequence[str], *, versions: bool, compares: bool) -> None:
+    lacks = rule.lacks(versions=versions, compares=compares, conflicts="docker" in types)
+    if lacks is not None:
+        option = {"versions": "--versions", "compare": "--compare FILE", "docker": "--type docker"}
+        raise WrongUsage(f"--fail-on: {rule} needs {option[lacks]}")
+
+
+def _owners(typed: Sequence[str], source: Path | None, shard: str | None) -> list[OwnerName]:
+    with typed_as("OWNER"):
+        owners = [parse_owner(text) for text in typed]
+    if source is not None:
+        with typed_as("--owners-from", whole=True):
+            owners += _read_owners(source)
+    if not owners:
+        raise WrongUsage("Nobody to audit: name an OWNER, or a file of them with --owners-from")
+    owners = unique(owners)
+    if shard is None:
+        return owners
+    with typed_as("--shard"):
+        share = Shard.parse(shard)
+    return [owner for owner in owners if share.holds(owner)]
+
+
+def _read_owners(source: Path) -> list[OwnerName]:
+    if str(source) == "-":
+        return read_owners(sys.stdin, "standard input")
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise WrongUsage(f"--owners-from: {source}: is no text in UTF-8") from None
+    except OSError as error:
+        raise WrongUsage(
+            f"--owners-from: {source}: cannot be read: {error.strerror or error}"
+        ) from None
+    return read_owners(lines, str(source))
+
+
+def _package_types(typed: Sequence[str]) -> tuple[str, ...]:
+    for each in typed:
+        if each not in PACKAGE_TYPES:
+            raise WrongUsage(f"--type: {each!r} is none of {', '.join(PACKAGE_TYPES)}")
+    return tuple(typed) or PACKAGE_TYPES
+
+
+def _points(typed: str) -> int | None:
+    if typed == "none":
+        return None
+    if not (typed.isascii() and typed.isdigit() and 0 < int(typed) < 10**9):
+        raise WrongUsage(f"--points-per-minute: {typed!r} is neither a whole number nor none")
+    return int(typed)

@@ -1,0 +1,322 @@
+"""What an audit comes to, told to people or as JSON Lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ghpkg_async.audit import (
+    Change,
+    Comparing,
+    FailureEntry,
+    ListingDone,
+    Rule,
+    SummaryRow,
+    Tally,
+    findings_of,
+    to_record,
+)
+from ghpkg_async.cli.tables import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from ghpkg_async.audit import AuditHeader, Baseline, Comparison, Finding, Record
+    from ghpkg_async.cli.output import Output
+
+__all__ = ["SUMMARY", "Results", "print_records"]
+
+ROWS_SHOWN: Final = 60
+"""Above so many rows, the table is by owner instead of by owner and type."""
+LINES_SHOWN: Final = 20
+"""Findings of a rule, changes of a kind, and failures that people are shown; JSON has all."""
+
+_LOOKED_FOR: Final = (
+    "public",
+    "docker_conflict",
+    "no_repository",
+    "empty",
+    "stale:365",
+    "many_versions:500",
+)
+
+
+class Results:
+    """Takes the records as they come; keeps sums, changes, and the findings asked for.
+
+    Args:
+        header: what the audit was asked.
+        rules: what to fail on.
+        baseline: the earlier audit, if there is one to compare with.
+        console: where to tell.
+        now: what staleness counts back from.
+        keeps_all: whether to keep what is found besides too, not only its number.
+    """
+
+    def __init__(
+        self,
+        header: AuditHeader,
+        rules: Sequence[Rule],
+        baseline: Baseline | None,
+        *,
+        console: Output,
+        now: datetime,
+        keeps_all: bool = False,
+    ) -> None:
+        self.comparison: Comparison | None = None
+        self.failures = 0
+        self.findings: list[Finding] = []
+        """What the rules to fail on found; and all others, where they are kept."""
+        self._header = header
+        self._asked = list(rules)
+        self._names = frozenset(map(str, rules))
+        self._keeps_all = keeps_all
+        self._rules = [*rules, *_besides(rules, header, compares=baseline is not None)]
+        self._baseline = baseline
+        self._comparing = Comparing(baseline) if baseline is not None else None
+        self._console = console
+        self._now = now
+        self._tally = Tally(header)
+        self._counts: Counter[str] = Counter()
+        self._failed: list[FailureEntry] = []
+        self._told_header = False
+
+    @property
+    def found(self) -> int:
+        """How many findings the rules to fail on have."""
+        return sum(self._counts[str(rule)] for rule in self._asked)
+
+    def found_line(self) -> str:
+        """The rules to fail on that found something, with their counts."""
+        return ", ".join(
+            f"{rule} ({self._counts[str(rule)]:,})"
+            for rule in self._asked
+            if self._counts[str(rule)]
+        )
+
+    async def add(self, records: Sequence[Record]) -> None:
+        """Takes records; as JSON Lines, they are told at once."""
+        for record in records:
+            self._tally.add(record)
+            if self._comparing is not None:
+                self._comparing.add(record)
+            if not isinstance(record, ListingDone):
+                before = self._baseline.visibility(record) if self._baseline else None
+                self._find(record, before)
+        if self._console.json:
+            lines = [to_record(record) for record in records]
+            if not self._told_header:
+                self._told_header = True
+                lines.insert(0, to_record(self._header))
+            await _print(lines)
+
+    def finish(self) -> None:
+        """Sums up, after the last record."""
+        if self._comparing is not None:
+            self.comparison = self._comparing.comparison()
+
+    async def show(self, last: str) -> None:
+        """Tells it all, after `finish`.
+
+        Args:
+            last: what to tell in the end, on standard error.
+        """
+        if self._console.json:
+            await _print(self._json_lines())
+        else:
+            self._show_sums()
+            self._show_changes()
+            self._show_findings()
+        self._show_failures()
+        self._console.note(last)
+
+    def _find(self, record: Any, before: str | None) -> None:
+        if isinstance(record, FailureEntry):
+            self.failures += 1
+            if len(self._failed) < LINES_SHOWN:
+                self._failed.append(record)
+        for finding in findings_of(record, self._rules, now=self._now, before=before):
+            self._counts[finding.rule] += 1
+            if self._keeps_all or finding.rule in self._names:
+                self.findings.append(finding)
+
+    def _json_lines(self) -> Iterable[dict[str, Any]]:
+        for finding in self.findings:
+            if finding.rule in self._names:
+                yield {"record": "finding", **msgspec.to_builtins(finding)}
+        if self.comparison is not None:
+            for change in self.comparison.changes:
+                yield {"record": "change", **msgspec.to_builtins(change)}
+            for unit in self.comparison.not_compared:
+                yield {"record": "not_compared", **msgspec.to_builtins(unit)}
+
+    def _show_sums(self) -> None:
+        # Those nothing could be listed of are told as failures; dashes would look like none.
+        rows = [row for row in self._tally.rows() if row.package_type is not None]
+        by_type = len(rows) <= ROWS_SHOWN
+        if not by_type:
+            rows = _by_owner(rows)
+        total = SummaryRow("total", None)
+        for row in rows:
+            _join(total, row)
+        columns = SUMMARY if by_type else [each for each in SUMMARY if each.header != "TYPE"]
+        if rows:
+            self._console.table([*rows, total], columns)
+
+    def _show_findings(self) -> None:
+        line = self._console.line
+        found = [rule for rule in self._rules if self._counts[str(rule)]]
+        if found:
+            line("")
+            line("Findings:")
+        listed_by: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            listed_by.setdefault(finding.rule, []).append(finding)
+        for rule in found:
+            line(f"  {rule}: {self._counts[str(rule)]:,}")
+            if rule.kind == "unreachable" or rule not in self._asked:
+                continue  # Failures are told with what to do about them.
+            listed = listed_by.get(str(rule), [])
+            for finding in listed[:LINES_SHOWN]:
+                where = " ".join(
+                    part for part in (finding.owner, finding.package_type, finding.name) if part
+                )
+                line(f"    {where}: {finding.detail}")
+            self._and_more(len(listed))
+
+    def _show_changes(self) -> None:
+        if self.comparison is None:
+            return
+        line = self._console.line
+        line("")
+        line("Changes:" if self.comparison.changes else "Nothing changed.")
+        for kind in ("new", "gone", "visibility", "grown", "shrunk"):
+            changes = [each for each in self.comparison.changes if each.kind == kind]
+            if not changes:
+                continue
+            line(f"  {kind}: {len(changes):,}")
+            for change in changes[:LINES_SHOWN]:
+                line(f"    {_told(change)}")
+            self._and_more(len(changes))
+        missing = self.comparison.not_compared
+        if missing:
+            line(
+                f"  Not compared, since one of the two audits lacks them: "
+                f"{', '.join(map(str, missing[:LINES_SHOWN]))}"
+            )
+            self._and_more(len(missing))
+
+    def _show_failures(self) -> None:
+        for failure in self._failed:
+            where = " ".join(
+                part
+                for part in (
+                    failure.owner,
+                    "Docker conflicts"
+                    if failure.listing == "docker_conflicts"
+                    else failure.package_type,
+                    failure.name,
+                )
+                if part
+            )
+            self._console.note(f"{where}: {failure.message}{_advice(failure)}")
+        if self.failures > len(self._failed):
+            self._console.note(f"... and {self.failures - len(self._failed):,} more failures")
+
+    def _and_more(self, count: int) -> None:
+        if count > LINES_SHOWN:
+            self._console.line(f"    ... and {count - LINES_SHOWN:,} more; --json has all")
+
+
+async def print_records(records: Iterable[Record | AuditHeader]) -> None:
+    """Writes records to standard output as lines of JSON."""
+    await _print([to_record(record) for record in records])
+
+
+async def _print(records: Iterable[dict[str, Any]]) -> None:
+    """Writes lines of JSON; in a thread, since a slow reader must not hold the event loop."""
+    # ASCII: what a server says steers no terminal.
+    text = "".join(f"{json.dumps(each)}\n" for each in records)
+    await asyncio.to_thread(_write, text)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _besides(rules: Sequence[Rule], header: AuditHeader, *, compares: bool) -> list[Rule]:
+    """What is counted although nobody fails on it."""
+    more = [Rule.parse(text) for text in _LOOKED_FOR]
+    if header.versions:
+        more.append(Rule("untagged", 100))
+    if compares:
+        more.append(Rule("visibility_widened"))
+    asked = {rule.kind for rule in rules}
+    return [rule for rule in more if rule.kind not in asked]
+
+
+def _advice(failure: FailureEntry) -> str:
+    if failure.reason == "sso_required":
+        where = failure.authorization_url or "the token's settings"
+        return f". Authorize the token for the organization's single sign-on: {where}"
+    if failure.reason == "insufficient_scope":
+        return f". The token needs {', '.join(failure.required) or 'another scope'}"
+    if failure.reason == "not_found":
+        return ". It is not there, or this token may not see it; a user is user:NAME"
+    if failure.reason == "unauthorized":
+        return ". Check the token"
+    if failure.retry_at is not None:
+        return f". The limit holds until {failure.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    return ""
+
+
+def _told(change: Change) -> str:
+    where = f"{change.owner} {change.package_type} {change.name}"
+    if change.kind in ("new", "gone"):
+        return f"{where} ({change.after if change.kind == 'new' else change.before})"
+    unit = "" if change.kind == "visibility" else " versions"
+    return f"{where}: {change.before}, now {change.after}{unit}"
+
+
+def _by_owner(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    owners: dict[str, SummaryRow] = {}
+    for row in rows:
+        _join(owners.setdefault(row.owner, SummaryRow(row.owner, None)), row)
+    return list(owners.values())
+
+
+def _join(sums: SummaryRow, row: SummaryRow) -> None:
+    for name in _NUMBERS:
+        setattr(sums, name, getattr(sums, name) + getattr(row, name))
+
+
+_NUMBERS: Final = (
+    "packages",
+    "public",
+    "private",
+    "internal",
+    "versions",
+    "conflicts",
+)
+
+
+def _number(name: str) -> Column[SummaryRow]:
+    return Column(
+        name.upper(),
+        lambda row: f"{getattr(row, name):,}" if getattr(row, name) else "-",
+        justify="right",
+    )
+
+
+SUMMARY: Final[tuple[Column[SummaryRow], ...]] = (
+    Column("OWNER", lambda row: row.owner),
+    Column("TYPE", lambda row: row.package_type or ""),
+    *(_number(name) for name in _NUMBERS),
+)

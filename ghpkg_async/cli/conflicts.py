@@ -1,0 +1,27 @@
+"""`ghpkg conflicts`: what collided in the migration of Docker packages."""
+
+import asyncio
+
+from ghpkg_async.cli.options import DEFAULTS, Options, Owner
+from ghpkg_async.cli.owners import namespace_of
+from ghpkg_async.cli.tables import PACKAGES
+
+
+def conflicts(owner: Owner, /, *, options: Options = DEFAULTS) -> None:
+    """List the Docker packages that collided in the migration to the Container registry.
+
+    Example: ghpkg conflicts acme
+    """
+    asyncio.run(_conflicts(owner, options))
+
+
+async def _conflicts(owner: str, options: Options) -> None:
+    output = options.output()
+    async with options.client(output) as client:
+        namespace = namespace_of(client, owner)
+        await output.listing(
+            namespace.docker_conflicts(),
+            PACKAGES,
+            noun="conflicting package",
+            nothing=f"{namespace.name} has no Docker migration conflicts.",
+        )

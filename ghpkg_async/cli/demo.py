@@ -1,0 +1,119 @@
+"""`ghpkg demo`: the whole library at work, without a token or the internet."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import aclosing, nullcontext
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from ghpkg_async import GitHubPackages
+from ghpkg_async.audit import Audit, AuditReport, ListingDone, PackageEntry, Record
+from ghpkg_async.cli.audit_results import SUMMARY, print_records
+from ghpkg_async.cli.output import Output
+from ghpkg_async.cli.text import counted
+
+LATENCY: Final = 0.15
+"""Seconds the embedded server takes for an answer, as GitHub does; else all is over in a blink."""
+
+
+def demo(
+    *,
+    json: Annotated[
+        bool,
+        Parameter(
+            negative=(), show_default=False, help="Print every package as a line of JSON instead."
+        ),
+    ] = False,
+) -> None:
+    """See it work: audit three owners side by side. No token, no internet.
+
+    It starts the embedded GitHub Packages that `ghpkg serve --demo` serves, asks for all six
+    package types and the Docker conflicts of every owner at once, and sums them up.
+
+    Example: ghpkg demo
+    """
+    asyncio.run(_demo(Output(json=json)))
+
+
+async def _demo(output: Output) -> None:
+    from ghpkg_async.testing import EmbeddedGitHub, demo_world
+
+    world = demo_world()
+    async with (
+        EmbeddedGitHub(world, latency=LATENCY) as server,
+        GitHubPackages(server.token, base_url=server.url) as client,
+    ):
+        audit = client.audit(
+            owner.login if owner.type == "Organization" else f"user:{owner.login}"
+            for owner in world.owners
+        )
+        started = time.perf_counter()
+        report = AuditReport.of(audit.header(), await _take_all(audit, output))
+        seconds = time.perf_counter() - started
+        if not output.json:
+            _show(report, client.stats.requests, seconds, output)
+
+
+async def _take_all(audit: Audit, output: Output) -> list[Record]:
+    """Every record; what comes is seen as it comes."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("listings, {task.fields[packages]} packages"),
+        console=output.progress,
+    )
+    records: list[Record] = []
+    with progress if output.shows_progress else nullcontext():
+        bars = _Bars(progress, audit)
+        async with aclosing(audit.batches()) as batches:
+            async for batch in batches:
+                records += batch
+                for record in batch:
+                    bars.take(record)
+                if output.json:
+                    await print_records(each for each in batch if isinstance(each, PackageEntry))
+    return records
+
+
+class _Bars:
+    """A bar for each owner."""
+
+    def __init__(self, progress: Progress, audit: Audit) -> None:
+        self._progress = progress
+        self._packages: Counter[str] = Counter()
+        listings = audit.progress.listings // len(audit.owners)
+        self._bars = {
+            owner: progress.add_task(owner, total=listings, packages=0) for owner in audit.owners
+        }
+
+    def take(self, record: Record) -> None:
+        bar = self._bars[record.owner]
+        if isinstance(record, ListingDone):
+            self._progress.advance(bar)
+        elif isinstance(record, PackageEntry):
+            self._packages[record.owner] += 1
+            self._progress.update(bar, packages=self._packages[record.owner])
+
+
+def _show(report: AuditReport, requests: int, seconds: float, output: Output) -> None:
+    output.table(report.summary, [column for column in SUMMARY if column.header != "CONFLICTS"])
+    output.line("")
+    output.line(
+        f"{counted(len(report.packages), 'package')}, "
+        f"{counted(sum(each.version_count for each in report.packages), 'version')}. "
+        f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s."
+    )
+    output.line("Docker packages in conflict since the migration to the Container registry:")
+    conflicts: dict[str, list[str]] = {}
+    for conflict in report.conflicts:
+        conflicts.setdefault(conflict.owner, []).append(conflict.name)
+    for owner, names in conflicts.items():
+        output.line(f"  {owner}: {', '.join(names)}")
+    output.line("")
+    output.line("The same on GitHub, for an organization, user:NAME or me:")
+    output.line("  GH_TOKEN=ghp_... ghpkg audit ORG --output audit.jsonl")
+    output.line("  GH_TOKEN=ghp_... ghpkg list ORG --type container")

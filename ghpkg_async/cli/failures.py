@@ -1,0 +1,221 @@
+"""An error to an exit status, and to a paragraph that says what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+from ghpkg_async import (
+    PACKAGE_TYPES,
+    APIError,
+    BadRequest,
+    ConfigurationError,
+    ConnectionFailed,
+    DeletionRefused,
+    Forbidden,
+    GitHubPackagesError,
+    InsufficientScope,
+    InvalidResponse,
+    NotFound,
+    PaginationCapReached,
+    RateLimited,
+    RequestTimeout,
+    ServerError,
+    SSORequired,
+    Unauthorized,
+)
+from ghpkg_async.cli.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "BROKEN_OFF",
+    "DONE",
+    "READER_LEFT",
+    "REFUSED",
+    "WRONG_USAGE",
+    "CannotListen",
+    "Declined",
+    "Failure",
+    "Stop",
+    "WrongUsage",
+    "failure_of",
+]
+
+DONE: Final = 0
+WRONG_USAGE: Final = 2
+REFUSED: Final = 3
+# As a shell reports a process that SIGINT or SIGPIPE ended.
+BROKEN_OFF: Final = 130
+READER_LEFT: Final = 141
+
+
+class Stop(Exception):
+    """Ends the command with an exit status and a message of its own; ``""``: without one."""
+
+    status: ClassVar[int]
+
+
+class WrongUsage(Stop):
+    """Arguments that cannot work, seen before anything was sent."""
+
+    status = WRONG_USAGE
+
+
+class CannotListen(Stop):
+    """The embedded server got no port."""
+
+    status = REFUSED
+
+
+class Declined(Stop):
+    """The user answered no."""
+
+    status = BROKEN_OFF
+
+
+@attrs.frozen
+class Failure:
+    """How a command ends that did not do what it was told.
+
+    Attributes:
+        status: the exit status.
+        message: for standard error, fit for a terminal; ``""``: nothing to say.
+    """
+
+    status: int
+    message: str
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """How the command ends after an error; ``None``: nobody expected it, show where it came from.
+
+    Of several at once, out of a task group, the first one counts.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(BROKEN_OFF, "")
+    if isinstance(error, Stop):
+        return Failure(error.status, printable(str(error)))
+    if isinstance(error, ConfigurationError):
+        return Failure(WRONG_USAGE, printable(_as_typed(str(error))))
+    if isinstance(error, GitHubPackagesError):
+        return Failure(REFUSED, printable(_paragraph(error)))
+    if isinstance(error, BrokenPipeError):
+        return Failure(READER_LEFT, "")
+    if isinstance(error, OSError):  # Standard output could not be written: the disk is full.
+        return Failure(REFUSED, printable(str(error)))
+    return None
+
+
+_TYPED: Final[Mapping[str, str]] = {
+    "api_version": "--api-version",
+    "base_url": "--base-url",
+    "concurrency": "--concurrency",
+    "name": "NAME",
+    "org": "OWNER",
+    "package_type": "TYPE",
+    "username": "OWNER",
+    "version_id": "--version",
+}
+
+
+def _as_typed(message: str) -> str:
+    """The message about an argument of the client, about what was typed instead."""
+    argument, colon, rest = message.partition(":")
+    return f"{_TYPED.get(argument, argument)}{colon}{rest}"
+
+
+def _paragraph(error: GitHubPackagesError) -> str:
+    """What went wrong, what else is known of it, and what to do."""
+    said = [str(error), *getattr(error, "__notes__", ()), _advice(error)]
+    return " ".join(f"{part.rstrip('.')}." for part in said if part)
+
+
+def _advice(error: GitHubPackagesError) -> str:
+    if isinstance(error, APIError):
+        return _advice_on_answer(error)
+    if isinstance(error, PaginationCapReached):
+        return "GitHub lists no further; narrow the list with --visibility"
+    if isinstance(error, RequestTimeout):
+        return "Try again, or with a lower --concurrency"
+    if isinstance(error, ConnectionFailed):
+        return "Check the network, and that --base-url is right"
+    if isinstance(error, InvalidResponse):
+        return (
+            "Check that --base-url is an API's root: https://api.github.com, or "
+            "https://HOST/api/v3 on GitHub Enterprise Server"
+        )
+    return ""
+
+
+def _advice_on_answer(error: APIError) -> str:
+    advice = ""
+    if isinstance(error, Unauthorized):
+        advice = (
+            f"Set {_token_variable(error.url)} to a personal access token (classic) that has not "
+            "expired and has the scope read:packages"
+        )
+    elif isinstance(error, InsufficientScope):
+        granted, required = (
+            ", ".join(scopes) or "none that GitHub named"
+            for scopes in (error.granted, error.required)
+        )
+        advice = (
+            f"The token's scopes are {granted}; needed are {required}. Add what is missing in "
+            "the token's settings"
+        )
+    elif isinstance(error, SSORequired):
+        where = error.authorization_url or "the token's settings"
+        advice = f"Authorize the token for the organization's single sign-on: {where}"
+    elif isinstance(error, RateLimited):
+        advice = (
+            f"The {error.kind} rate limit holds until "
+            f"{error.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}; run it again then"
+        )
+    elif isinstance(error, Forbidden):
+        advice = (
+            "The token may not do this: deleting and restoring take admin rights to the package, "
+            "and the scopes delete:packages and write:packages"
+        )
+    elif isinstance(error, NotFound):
+        advice = (
+            "It is not there, or this token may not see it. OWNER is an organization's name; a "
+            "user is user:NAME"
+        )
+    elif isinstance(error, DeletionRefused):
+        advice = (
+            "Versions downloaded less can go one at a time, with --version"
+            if error.reason == "download_limit"
+            else "Leave out --version to delete the whole package"
+        )
+    elif isinstance(error, BadRequest):
+        advice = _advice_on_bad_request(error)
+    elif isinstance(error, ServerError):
+        advice = "Try again later"
+    elif error.documentation_url:
+        advice = f"See {error.documentation_url}"
+    return advice
+
+
+def _advice_on_bad_request(error: BadRequest) -> str:
+    asked = parse_qs(urlsplit(error.url).query).get("package_type", [])
+    if asked and asked[0] not in PACKAGE_TYPES:
+        return f"The package types are {', '.join(PACKAGE_TYPES)}"
+    if asked and error.message == "Invalid argument.":
+        return (
+            "So GitHub answers the GITHUB_TOKEN of Actions too, which may list no packages: take "
+            "a personal access token (classic)"
+        )
+    return f"See {error.documentation_url}" if error.documentation_url else ""
+
+
+def _token_variable(url: str) -> str:
+    """The variable the client reads the token for that host from."""
+    host = urlsplit(url).hostname or ""
+    dotcom = host == "api.github.com" or host.endswith(".ghe.com")
+    return "GH_TOKEN" if dotcom else "GH_ENTERPRISE_TOKEN"

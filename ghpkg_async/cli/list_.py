@@ -1,0 +1,45 @@
+"""`ghpkg list`: the packages of an owner, one type at a time."""
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ghpkg_async import PACKAGE_TYPES, Visibility
+from ghpkg_async.cli.options import DEFAULTS, Options, Owner
+from ghpkg_async.cli.owners import namespace_of
+from ghpkg_async.cli.tables import PACKAGES
+
+
+def list_packages(
+    owner: Owner,
+    /,
+    *,
+    package_type: Annotated[
+        str, Parameter(name="--type", help=f"Which type: {', '.join(PACKAGE_TYPES)}.")
+    ],
+    visibility: Annotated[
+        Visibility | None, Parameter(help="Only public, private or internal packages.")
+    ] = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """List an owner's packages of one type, in the server's order.
+
+    Example: ghpkg list acme --type container --visibility internal
+    """
+    asyncio.run(_list(owner, package_type, visibility, options))
+
+
+async def _list(
+    owner: str, package_type: str, visibility: Visibility | None, options: Options
+) -> None:
+    output = options.output()
+    async with options.client(output) as client:
+        namespace = namespace_of(client, owner)
+        chosen = f"{visibility} {package_type}" if visibility else package_type
+        await output.listing(
+            namespace.packages(package_type, visibility=visibility),
+            PACKAGES,
+            noun=f"{chosen} package",
+            nothing=f"{namespace.name} has no {chosen} packages that this token may see.",
+        )

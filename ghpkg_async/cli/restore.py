@@ -1,0 +1,54 @@
+"""`ghpkg restore`: a deleted package, or one deleted version."""
+
+import asyncio
+
+from ghpkg_async.cli.options import (
+    DEFAULTS,
+    Name,
+    Options,
+    Owner,
+    PackageType,
+    VersionId,
+    version_id,
+)
+from ghpkg_async.cli.owners import namespace_of
+
+
+def restore(
+    owner: Owner,
+    package_type: PackageType,
+    name: Name,
+    /,
+    *,
+    version: VersionId = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Restore a deleted package, or one deleted version of a package.
+
+    GitHub does so within 30 days, and for a package only while its name is not taken again.
+    `ghpkg versions ... --state deleted` lists the versions; nothing lists deleted packages.
+    With --json, what is there again is asked for and printed.
+
+    Example: ghpkg restore acme container team/app --version 1042
+    """
+    asyncio.run(_restore(owner, package_type, name, version_id(version), options))
+
+
+async def _restore(
+    owner: str, package_type: str, name: str, version: int | None, options: Options
+) -> None:
+    output = options.output()
+    async with options.client(output) as client:
+        package = namespace_of(client, owner).package(package_type, name)
+        described = f"the {package_type} package {name} of {owner}"
+        if version is None:
+            await package.restore()
+            if options.json:
+                await output.lines([await package.get()])
+        else:
+            await package.version(version).restore()
+            described = f"version {version} of {described}"
+            if options.json:
+                await output.lines([await package.version(version).get()])
+    if not options.json:
+        output.line(f"Restored {described}.")

@@ -1,0 +1,99 @@
+"""`ghpkg serve`: the embedded GitHub Packages, for any client in any language."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
+
+from ghpkg_async.cli.failures import CannotListen, WrongUsage
+from ghpkg_async.cli.output import Output
+from ghpkg_async.cli.text import counted
+
+if TYPE_CHECKING:
+    from ghpkg_async.testing import World
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+
+_HIGHEST_PORT: Final = 65535
+
+
+def serve(
+    *,
+    port: Annotated[int, Parameter(help="The port to listen on; 0: a free one.")] = 0,
+    demo: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Serve the demo's world. Its tokens are ghp_demo (every scope) and "
+            "ghp_demo_read (read:packages).",
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        Parameter(help="Serve the world of this JSON file, with the tokens in it."),
+    ] = None,
+) -> None:
+    """Serve an embedded GitHub Packages API on 127.0.0.1, until SIGINT or SIGTERM.
+
+    It prints "listening on http://127.0.0.1:PORT" once it accepts connections. Without --demo
+    and --data its world is empty, and takes the token ghp_embedded (every scope). What is changed
+    lasts until it ends. `ghpkg` reads the token for it from GH_ENTERPRISE_TOKEN.
+
+    Example: ghpkg serve --port 8080 --demo
+    """
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise WrongUsage(f"--port: {port} is not a port, 0 to {_HIGHEST_PORT}")
+    if demo and data is not None:
+        raise WrongUsage("--demo and --data are two worlds; choose one")
+    world = _world(demo, data)
+    asyncio.run(_serve(world, port, Output(json=False), of_a_file=data is not None))
+
+
+def _world(demo: bool, data: Path | None) -> "World | None":
+    """The world to serve; ``None``: the server's own empty one."""
+    if demo:
+        from ghpkg_async.testing import demo_world
+
+        return demo_world()
+    if data is None:
+        return None
+    from ghpkg_async.testing import World
+
+    try:
+        return World.from_json(data)
+    except (OSError, ValueError) as error:
+        raise WrongUsage(f"--data: {data}: {error}") from error
+
+
+async def _serve(world: "World | None", port: int, output: Output, *, of_a_file: bool) -> None:
+    from ghpkg_async.testing import EmbeddedGitHub
+
+    # Handlers of `signal`, not of the loop: those are there on Windows too.
+    loop, told_to_stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in STOPPING:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told_to_stop.set))
+
+    server = EmbeddedGitHub(world, port=port)
+    try:
+        await server.start()
+    except OSError as error:
+        raise CannotListen(f"Cannot listen on port {port}: {error.strerror or error}") from error
+    try:
+        output.note(_served(server.world, of_a_file=of_a_file))
+        output.line(f"listening on {server.url}")
+        await told_to_stop.wait()
+    finally:
+        await server.close()
+        for number in STOPPING:  # It stops already; the loop to tell is about to be gone.
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _served(world: "World", *, of_a_file: bool) -> str:
+    owners = [owner.login for owner in world.owners if any(owner.all_packages())]
+    tokens = [token.value for token in world.tokens]
+    # The tokens of a file are somebody's own; the others are in the documentation.
+    accepted = counted(len(tokens), "token") if of_a_file else " or ".join(tokens)
+    return f"Serving {', '.join(owners) or 'no packages yet'}; accepting {accepted or 'no token'}."

@@ -1,0 +1,100 @@
+"""Rows and columns for people."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+
+import attrs
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from ghpkg_async.cli.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from ghpkg_async import Package, PackageVersion
+
+__all__ = ["DELETED_VERSIONS", "PACKAGES", "VERSIONS", "Column", "plain", "rich_table"]
+
+T = TypeVar("T")
+
+GAP: Final = "  "
+_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+
+
+@attrs.frozen
+class Column(Generic[T]):
+    """One column.
+
+    Attributes:
+        header: its heading.
+        cell: what an item shows in it.
+        justify: to which side.
+        shorten: what it shows where width is dear; the name a digest is known by, for one.
+    """
+
+    header: str
+    cell: Callable[[T], str]
+    justify: Literal["left", "right"] = "left"
+    shorten: Callable[[str], str] = str
+
+
+def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
+    """For a terminal: as wide as that is, long names folded."""
+    table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column.header, justify=column.justify, overflow="fold")
+    for item in items:
+        # Text, not str: brackets in a name are no markup.
+        table.add_row(*(Text(column.shorten(printable(column.cell(item)))) for column in columns))
+    return table
+
+
+def plain(items: Iterable[T], columns: Sequence[Column[T]]) -> str:
+    """For a file or a pipe: as wide as it takes, nothing cut and nothing folded."""
+    rows = [[column.header for column in columns]]
+    rows += [[printable(column.cell(item)) for column in columns] for item in items]
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for cell, width, column in zip(row, widths, columns, strict=True):
+            space = " " * (width - cell_len(cell))
+            cells.append(space + cell if column.justify == "right" else cell + space)
+        lines.append(GAP.join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d}"
+
+
+PACKAGES: Final[tuple[Column[Package], ...]] = (
+    Column("NAME", lambda package: package.name),
+    Column("VISIBILITY", lambda package: package.visibility),
+    Column("VERSIONS", lambda package: str(package.version_count), justify="right"),
+    Column("UPDATED", lambda package: _day(package.updated_at)),
+    Column(
+        "REPOSITORY",
+        lambda package: package.repository.full_name if package.repository else "",
+    ),
+)
+
+_ID: Final[Column[PackageVersion]] = Column("ID", lambda version: str(version.id), justify="right")
+_NAME: Final[Column[PackageVersion]] = Column(
+    "NAME", lambda version: version.name, shorten=lambda name: _DIGEST.sub(r"\1", name)
+)
+_TAGS: Final[Column[PackageVersion]] = Column("TAGS", lambda version: ", ".join(version.tags))
+_CREATED: Final[Column[PackageVersion]] = Column(
+    "CREATED", lambda version: _day(version.created_at)
+)
+_DELETED: Final[Column[PackageVersion]] = Column(
+    "DELETED", lambda version: _day(version.deleted_at)
+)
+
+VERSIONS: Final = (_ID, _NAME, _CREATED, _TAGS)
+DELETED_VERSIONS: Final = (_ID, _NAME, _CREATED, _DELETED, _TAGS)

@@ -1,0 +1,64 @@
+"""A served world, a client for it, and `ghpkg audit` against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from ghpkg_async import GitHubPackages
+from ghpkg_async.testing import EmbeddedGitHub, World
+from tests.audit.rig import TOKEN, Command, new_world
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def world() -> World:
+    return new_world()
+
+
+@pytest_asyncio.fixture
+async def server(world: World) -> AsyncIterator[EmbeddedGitHub]:
+    async with EmbeddedGitHub(world) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def gh(server: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
+    async with GitHubPackages(
+        TOKEN, base_url=server.url, points_per_minute=None, max_retries=0
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def ghpkg(server: EmbeddedGitHub, tmp_path: Path) -> Command:
+    return Command(server, tmp_path)
+
+
+@pytest.fixture
+def filled(world: World) -> World:
+    """Two organizations and a user, with 250 packages of a type, conflicts and versions."""
+    acme = world.org("acme")
+    for number in range(250):
+        acme.package("npm", f"p{number}", visibility=("public", "private")[number % 2])
+    acme.package("container", "team/app", repository="app", versions=3)
+    acme.docker_conflict("old", versions=2)
+    world.org("octo-org").package("maven", "m", versions=1)
+    world.user("octocat").package("npm", "mine", versions=1)
+    return world
+
+
+@pytest.fixture
+def small(world: World) -> World:
+    """Two organizations with a handful of packages."""
+    acme = world.org("acme")
+    for name in ("a", "b", "c"):
+        acme.package("npm", name, repository="r", versions=1)
+    acme.package("container", "open", visibility="public", repository="r", versions=3)
+    world.org("octo-org").package("maven", "m", repository="r", versions=1)
+    return world

@@ -1,0 +1,270 @@
+"""What the tests of audits share: records, a served world, and `ghpkg` as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from attrs import frozen
+from hypothesis import strategies as st
+
+from ghpkg_async.audit import (
+    AuditHeader,
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    PackageEntry,
+    VersionsSummary,
+)
+from ghpkg_async.audit.records import REASONS
+from ghpkg_async.testing import EmbeddedGitHub, World
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+    from ghpkg_async.audit import Record
+
+TOKEN = "ghp_audit"
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+SECONDS = 40
+UNPACED = ("--points-per-minute", "none")
+
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+COUNTS = st.integers(0, 2**40)
+OWNERS = st.sampled_from(["acme", "user:octocat", "me", "Octo-Org"])
+TYPES = st.sampled_from(["npm", "container", "docker", "cargo"])
+# Whatever JSON can carry: formulas, quotes, line ends, escapes, other scripts.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+NAMES = st.one_of(st.sampled_from(["=1+1", "@scope/pkg", "-x", "'quoted", "a,b", "a\nb"]), TEXTS)
+
+SUMMARIES = st.builds(
+    VersionsSummary,
+    count=COUNTS,
+    newest=st.none() | MOMENTS,
+    oldest=st.none() | MOMENTS,
+    tagged=st.none() | COUNTS,
+    untagged=st.none() | COUNTS,
+)
+_LISTED = {
+    "owner": OWNERS,
+    "package_type": TYPES,
+    "name": NAMES,
+    "id": COUNTS,
+    "visibility": st.sampled_from(["public", "private", "internal", "secret"]),
+    "version_count": COUNTS,
+    "created_at": MOMENTS,
+    "updated_at": MOMENTS,
+    "html_url": st.just("") | TEXTS,
+    "repository": st.none() | NAMES,
+}
+PACKAGES = st.builds(PackageEntry, **_LISTED, versions=st.none() | SUMMARIES)
+CONFLICTS = st.builds(ConflictEntry, **_LISTED)
+_WORDS = st.lists(st.text("abc:123", min_size=1, max_size=8), max_size=3).map(tuple)
+FAILURES = st.builds(
+    FailureEntry,
+    owner=OWNERS,
+    listing=st.sampled_from([None, "packages", "docker_conflicts"]),
+    package_type=st.none() | TYPES,
+    name=st.none() | NAMES,
+    reason=st.sampled_from(REASONS),
+    message=st.just("") | TEXTS,
+    status=st.none() | st.integers(200, 599),
+    authorization_url=st.none() | TEXTS,
+    organizations=_WORDS,
+    granted=_WORDS,
+    required=_WORDS,
+    retry_at=st.none() | MOMENTS,
+)
+DONE = st.builds(
+    ListingDone,
+    owner=OWNERS,
+    listing=st.just("packages"),
+    package_type=TYPES,
+    count=COUNTS,
+)
+RECORDS = st.one_of(PACKAGES, CONFLICTS, FAILURES, DONE)
+
+HEADER = AuditHeader(
+    base_url="https://api.github.com",
+    owners=("acme", "user:octocat"),
+    package_types=("npm", "container", "docker"),
+    versions=False,
+    started_at=NOW,
+)
+
+
+def package(owner: str = "acme", name: str = "left", **fields: Any) -> PackageEntry:
+    return PackageEntry(
+        **{
+            "owner": owner,
+            "package_type": "npm",
+            "name": name,
+            "id": 1,
+            "visibility": "private",
+            "version_count": 1,
+            "created_at": NOW,
+            "updated_at": NOW,
+            "html_url": "https://github.com/x",
+            "repository": "acme/left",
+            **fields,
+        }
+    )
+
+
+def conflict(owner: str = "acme", name: str = "image") -> ConflictEntry:
+    return ConflictEntry(
+        owner=owner,
+        package_type="docker",
+        name=name,
+        id=2,
+        visibility="private",
+        version_count=1,
+        created_at=NOW,
+        updated_at=NOW,
+        html_url="",
+        repository=None,
+    )
+
+
+def failure(owner: str = "acme", package_type: str | None = None, **fields: Any) -> FailureEntry:
+    return FailureEntry(
+        **{
+            "owner": owner,
+            "listing": None if package_type is None else "packages",
+            "package_type": package_type,
+            "reason": "not_found",
+            "message": "404 Not Found",
+            **fields,
+        }
+    )
+
+
+def done(owner: str = "acme", package_type: str | None = "npm", count: int = 0) -> ListingDone:
+    return ListingDone(
+        owner=owner,
+        listing="docker_conflicts" if package_type is None else "packages",
+        package_type=package_type,
+        count=count,
+    )
+
+
+def whole(owner: str, package_type: str, *names: str) -> list[Record]:
+    """A listing that is complete."""
+    packages: list[Record] = [
+        package(owner, name, package_type=package_type, id=number)
+        for number, name in enumerate(names)
+    ]
+    return [*packages, done(owner, package_type, len(names))]
+
+
+def new_world() -> World:
+    world = World(lambda: NOW)
+    world.token(TOKEN, login="octocat", limit=10**9)
+    return world
+
+
+def answering(
+    matches: Callable[[web.BaseRequest], bool], **answer: Any
+) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """A hook that answers the requests that match, and lets the others through."""
+
+    async def hook(
+        request: web.BaseRequest, carry_out: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        return web.json_response(**answer) if matches(request) else await carry_out()
+
+    return hook
+
+
+def identities(records: Iterable[Any]) -> list[tuple[object, ...]]:
+    """What tells records of one world apart, in an order of their own."""
+    return sorted(
+        (
+            type(record).__name__,
+            record.owner,
+            str(record.package_type),
+            str(getattr(record, "listing", "")),
+            str(getattr(record, "name", "")),
+        )
+        for record in records
+    )
+
+
+@frozen
+class Finished:
+    """How a run of `ghpkg audit` ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Standard output as JSON Lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@frozen
+class Command:
+    """`ghpkg audit` against a served world, in a folder of its own."""
+
+    server: EmbeddedGitHub
+    folder: Path
+    wrapper: tuple[str, ...] = ()
+    """What runs it, where a test wants to know more of the process."""
+
+    async def __call__(self, *arguments: str, typed: str = "") -> Finished:
+        process = await self.start(*arguments)
+        return await finish(process, typed)
+
+    async def on_terminal(self, *arguments: str) -> Finished:
+        """Runs it with a terminal for its standard error."""
+        ours, theirs = os.openpty()
+        try:
+            process = await self.start(*arguments, stderr=theirs)
+        finally:
+            os.close(theirs)
+        seen = asyncio.create_task(asyncio.to_thread(_read_all, ours))
+        ended = await finish(process)
+        return Finished(ended.status, ended.out, await seen)
+
+    async def start(self, *arguments: str, stderr: int = asyncio.subprocess.PIPE) -> Process:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("G")
+        }
+        return await asyncio.create_subprocess_exec(
+            *(*self.wrapper, sys.executable, "-m", "ghpkg_async.cli", "audit", *arguments),
+            *("--base-url", self.server.url),
+            *([] if any("per-minute" in each for each in arguments) else UNPACED),
+            cwd=self.folder,
+            env={**environment, "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120"},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+
+
+async def finish(process: Process, typed: str = "") -> Finished:
+    async with asyncio.timeout(SECONDS):
+        out, err = await process.communicate(typed.encode())
+    assert process.returncode is not None
+    return Finished(process.returncode, out.decode(), (err or b"").decode())
+
+
+def _read_all(terminal: int) -> str:
+    seen = b""
+    try:
+        while some := os.read(terminal, 65536):
+            seen += some
+    except OSError:  # How a terminal ends whose other side is closed.
+        pass
+    finally:
+        os.close(terminal)
+    return seen.decode()

@@ -1,0 +1,302 @@
+"""`ghpkg audit`, run as its users run it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ghpkg_async.audit import OwnerName, Shard
+from ghpkg_async.audit.outputs import read_records
+from tests.audit.rig import answering, finish, identities
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ghpkg_async.testing import EmbeddedGitHub, World
+    from tests.audit.rig import Command
+
+ACME = OwnerName("org", "acme")
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def of_kind(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [each for each in records if each["record"] == kind]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+class TestResults:
+    @pytest.mark.usefixtures("small")
+    async def test_people_get_sums_and_findings(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "octo-org")
+        assert run.status == 0
+        rows = [line.split() for line in run.out.splitlines()]
+        assert rows[0][:4] == ["OWNER", "TYPE", "PACKAGES", "PUBLIC"]
+        assert ["acme", "npm", "3", "-", "3", "-", "3", "-"] in rows
+        assert ["total", "5", "1", "4", "-", "7", "-"] in rows
+        assert "  public: 1" in run.out.splitlines()
+        assert "acme: 4 packages [" in run.err
+        assert "requests in 0:00:" in run.err
+
+    @pytest.mark.usefixtures("small")
+    async def test_json_is_the_records(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "--type", "npm", "--json", "--fail-on", "stale:1", "--quiet")
+        assert [each["record"] for each in run.records] == [
+            "audit",
+            *["package"] * 3,
+            "done",
+            *["finding"] * 3,
+        ]
+        assert run.records[-1]["rule"] == "stale:1"
+
+    @pytest.mark.usefixtures("small")
+    async def test_quiet_tells_no_progress(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "--quiet")
+        assert "[1 of 1 owner" not in run.err
+        assert run.out
+
+    @pytest.mark.usefixtures("small")
+    async def test_a_terminal_sees_how_far_it_is(
+        self, ghpkg: Command, server: EmbeddedGitHub
+    ) -> None:
+        server.latency = 0.1
+        run = await ghpkg.on_terminal("acme", "octo-org", "nobody")
+        assert run.status == 3
+        assert "3 of 3 owners" in run.err
+        assert "5 packages, 1 failure" in run.err
+        assert "requests left" in run.err
+        assert "[3 of 3 owners" not in run.err  # The plain lines are for logs.
+        quiet = await ghpkg.on_terminal("acme", "--quiet")
+        assert "1 of 1 owner" not in quiet.err
+
+    async def test_a_wait_for_a_rate_limit_is_told(
+        self, small: World, ghpkg: Command, server: EmbeddedGitHub
+    ) -> None:
+        del small
+        refusals = iter([True])
+        server.hook = answering(
+            lambda _request: next(refusals, False),
+            data={"message": "You have exceeded a secondary rate limit."},
+            status=403,
+            headers={"Retry-After": "1"},
+        )
+        run = await ghpkg("acme", "--type=npm")
+        assert run.status == 0
+        assert run.err.count("secondary rate limit: waiting 1 s") == 1
+
+    @pytest.mark.usefixtures("small")
+    async def test_owners_come_from_a_file_or_standard_input_too(
+        self, ghpkg: Command, tmp_path: Path
+    ) -> None:
+        (tmp_path / "owners.txt").write_text("# ours\nacme\n\nocto-org  # theirs\n")
+        run = await ghpkg("--owners-from", "owners.txt", "ACME", "--json", "--quiet")
+        assert len(of_kind(run.records, "package")) == 5
+        run = await ghpkg("--owners-from", "-", "--json", "--quiet", typed="octo-org\n")
+        assert len(of_kind(run.records, "package")) == 1
+
+    async def test_shards_share_the_owners(self, world: World, ghpkg: Command) -> None:
+        names = [f"org-{number}" for number in range(12)]
+        for name in names:
+            world.org(name).package("npm", "p")
+        runs = await asyncio.gather(
+            *(ghpkg(*names, "--type=npm", "--json", "--shard", f"{each}/2") for each in (1, 2))
+        )
+        shares = [{each["owner"] for each in of_kind(run.records, "package")} for run in runs]
+        assert shares[0] | shares[1] == set(names)
+        assert not shares[0] & shares[1]
+        assert all(shares)
+
+    async def test_a_shard_may_be_empty(self, ghpkg: Command, server: EmbeddedGitHub) -> None:
+        shard = next(each for each in (Shard(1, 2), Shard(2, 2)) if not each.holds(ACME))
+        run = await ghpkg("acme", f"--shard={shard}", "--output=a.jsonl")
+        assert run.status == 0
+        assert f"None of these owners is in shard {shard}" in run.err
+        assert not server.requests
+
+    async def test_what_a_server_says_steers_no_terminal(
+        self, world: World, ghpkg: Command
+    ) -> None:
+        world.org("acme").package("npm", "\x1b]0;owned\x07\u202e", visibility="public")
+        run = await ghpkg("acme", "--fail-on", "public")
+        assert "\x1b" not in run.out + run.err
+        assert r"\x1b]0;owned\x07\u202e: public" in run.out
+
+    @pytest.mark.usefixtures("small")
+    async def test_no_token_is_in_any_output(self, ghpkg: Command, tmp_path: Path) -> None:
+        run = await ghpkg("acme", "nobody", "--output=a.jsonl", "--output=a.csv")
+        written = contents(tmp_path)
+        assert len(written) == 2
+        assert not any("ghp_" in text for text in (run.out, run.err, *written.values()))
+
+
+class TestFiles:
+    @pytest.mark.usefixtures("small")
+    async def test_every_format_holds_the_same(self, ghpkg: Command, tmp_path: Path) -> None:
+        pytest.importorskip("pyarrow")
+        files = [tmp_path / f"audit{suffix}" for suffix in (".jsonl", ".csv", ".parquet")]
+        run = await ghpkg("acme", "nobody", "--versions", *(f"--output={file}" for file in files))
+        assert run.status == 3
+        records = [list(read_records(file)) for file in files]
+        assert records[0] == records[1] == records[2]
+        assert sum(each["record"] == "package" for each in lines_of(files[0])) == 4
+
+    @pytest.mark.usefixtures("small")
+    async def test_a_complete_output_costs_no_request(
+        self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        await ghpkg("acme", "--output=a.jsonl")
+        before, asked = (tmp_path / "a.jsonl").read_bytes(), len(server.requests)
+        run = await ghpkg("acme", "--output=a.jsonl", "--output=a.csv", "--fail-on=public")
+        assert run.status == 1
+        assert "is complete: nothing is asked" in run.err
+        assert len(server.requests) == asked
+        assert (tmp_path / "a.jsonl").read_bytes() == before
+        # What is not asked again is in the other outputs all the same.
+        kept = list(read_records(tmp_path / "a.jsonl"))
+        assert list(read_records(tmp_path / "a.csv")) == kept
+
+    @pytest.mark.usefixtures("small")
+    async def test_what_failed_is_asked_again_and_nothing_else(
+        self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        server.hook = answering(
+            lambda request: "npm" in request.path_qs or "octo" in request.path,
+            data={"message": "no"},
+            status=403,
+        )
+        owners = ("acme", "octo-org", "--output=a.jsonl", "--type=maven", "--type=npm")
+        run = await ghpkg(*owners)
+        assert run.status == 3
+        assert "the same command goes on" in run.err
+        server.hook = None
+        server.requests.clear()
+        run = await ghpkg(*owners)
+        assert run.status == 0
+        assert "Going on with a.jsonl: 1 of 4 listings are done" in run.err
+        assert {each.query["package_type"] for each in server.requests if "acme" in each.path} == {
+            "npm"
+        }
+        lines = lines_of(tmp_path / "a.jsonl")
+        assert not of_kind(lines, "failure")
+        assert sorted(each["name"] for each in of_kind(lines, "package")) == ["a", "b", "c", "m"]
+
+    @pytest.mark.usefixtures("small")
+    async def test_kill_9_at_any_moment_loses_and_doubles_nothing(
+        self, world: World, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        owners = [f"org-{number}" for number in range(30)]
+        for owner in owners:
+            for number in range(220):
+                world.org(owner).package("npm", f"p{number}")
+        command = (*owners, "--type=npm", "--output=a.jsonl", "--quiet")
+        server.latency = 0.02
+        path = tmp_path / "a.jsonl"
+        for kill in range(10):
+            process = await ghpkg.start(*command, "--concurrency=3")
+            goal = (kill + 1) * 25_000
+            while process.returncode is None:
+                if path.exists() and path.stat().st_size > goal:
+                    process.kill()
+                    break
+                await asyncio.sleep(0.003)
+            await finish(process)
+        with path.open("ab") as file:
+            file.write(b'{"record":"package","owner":"org-29","na')
+        run = await ghpkg(*command)
+        assert run.status == 0, run.err
+        packages = of_kind(lines_of(path), "package")
+        assert len(packages) == 30 * 220
+        assert len({(each["owner"], each["name"]) for each in packages}) == 30 * 220
+        assert path.read_bytes().endswith(b"\n")
+
+    async def test_ctrl_c_leaves_a_valid_file_and_says_how_to_go_on(
+        self, world: World, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        owners = [f"org-{number}" for number in range(40)]
+        for owner in owners:
+            world.org(owner).package("npm", "p")
+        command = (*owners, "--type=npm", "--output=a.jsonl", "--output=a.csv")
+        server.latency = 0.1
+        process = await ghpkg.start(*command, "--concurrency=2")
+        async with asyncio.timeout(20):
+            while len(server.requests) < 12:  # noqa: ASYNC110  (it has no event to wait for)
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        run = await finish(process)
+        assert run.status == 130
+        assert "the same command goes on where a.jsonl ends" in run.err
+        assert "Traceback" not in run.err
+        some = of_kind(lines_of(tmp_path / "a.jsonl"), "package")
+        assert 0 < len(some) < 40
+        with (tmp_path / "a.csv").open(newline="") as file:
+            assert sum(row["record"] == "package" for row in csv.DictReader(file)) == len(some)
+        server.latency = 0
+        run = await ghpkg(*command)
+        assert run.status == 0
+        assert len(of_kind(lines_of(tmp_path / "a.jsonl"), "package")) == 40
+        assert identities(read_records(tmp_path / "a.csv")) == identities(
+            read_records(tmp_path / "a.jsonl")
+        )
+
+    @pytest.mark.usefixtures("small")
+    async def test_without_an_output_to_go_on_with_ctrl_c_says_what_would_be(
+        self, ghpkg: Command, server: EmbeddedGitHub
+    ) -> None:
+        server.latency = 20
+        process = await ghpkg.start("acme")
+        async with asyncio.timeout(20):
+            while not server.requests:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        run = await finish(process)
+        assert run.status == 130
+        assert "--output FILE.jsonl" in run.err
+
+
+class TestCompare:
+    @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+    async def test_it_tells_what_changed_since_any_earlier_output(
+        self, small: World, ghpkg: Command, suffix: str
+    ) -> None:
+        if suffix == "parquet":
+            pytest.importorskip("pyarrow")
+        await ghpkg("acme", f"--output=old.{suffix}")
+        acme = small.org("acme")
+        acme.find("npm", "a").delete()
+        acme.find("npm", "b").visibility = "public"
+        acme.find("npm", "c").version("2.0.0")
+        acme.package("npm", "d")
+        run = await ghpkg("acme", f"--compare=old.{suffix}", "--json", "--quiet")
+        told = [
+            (each["kind"], each["name"], each["before"], each["after"])
+            for each in of_kind(run.records, "change")
+        ]
+        assert told == [
+            ("visibility", "b", "private", "public"),
+            ("grown", "c", 1, 2),
+            ("new", "d", None, "private"),
+            ("gone", "a", "private", None),
+        ]
+        run = await ghpkg("acme", f"--compare=old.{suffix}", "--fail-on=visibility_widened")
+        assert run.status == 1
+        assert "    acme npm b: private, now public" in run.out
+
+    @pytest.mark.usefixtures("small")
+    async def test_what_one_of_the_two_lacks_is_not_compared(
+        self, ghpkg: Command, server: EmbeddedGitHub
+    ) -> None:
+        await ghpkg("acme", "octo-org", "--output=old.jsonl", "--type=npm")
+        server.hook = answering(lambda request: "octo" in request.path, data={}, status=404)
+        run = await ghpkg("acme", "octo-org", "--compare=old.jsonl", "--type=npm", "--type=maven")
+        assert "Nothing changed." in run.out
+        assert "acme maven, octo-org npm" in run.out

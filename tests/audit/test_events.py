@@ -1,0 +1,47 @@
+"""How far an audit is, and how long it may still take."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghpkg_async.audit import Progress
+
+
+def progress(**numbers: int) -> Progress:
+    return Progress(**numbers)
+
+
+def test_before_the_first_page_nobody_knows() -> None:
+    assert progress(listings=70).seconds_to_go(3.0) is None
+    assert progress(listings=70).requests_to_go() == 70
+
+
+def test_listings_to_come_are_taken_to_be_like_those_that_came() -> None:
+    half_way = progress(listings=10, listings_begun=5, pages=20, pages_done=15)
+    assert half_way.requests_to_go() == 5 + 5 * 4
+    assert half_way.seconds_to_go(15.0) == 25.0
+
+
+def test_an_hour_whose_budget_does_not_suffice_is_waited_for() -> None:
+    half_way = progress(listings=10, listings_begun=5, pages=20, pages_done=15)
+    assert half_way.seconds_to_go(15.0, remaining=24, reset_in=1800.0) == 1800.0
+    assert half_way.seconds_to_go(15.0, remaining=25, reset_in=1800.0) == 25.0
+
+
+@given(
+    listings=st.integers(0, 9999),
+    begun=st.integers(0, 9999),
+    pages=st.integers(0, 9999),
+    done=st.integers(0, 9999),
+    elapsed=st.floats(0, 1e6),
+)
+def test_it_is_never_negative_and_nothing_in_the_end(
+    listings: int, begun: int, pages: int, done: int, elapsed: float
+) -> None:
+    begun, done = min(begun, listings), min(done, pages)
+    now = progress(listings=listings, listings_begun=begun, pages=pages, pages_done=done)
+    assert now.requests_to_go() >= 0
+    assert (now.seconds_to_go(elapsed) or 0.0) >= 0.0
+    end = progress(listings=listings, listings_begun=listings, pages=pages, pages_done=pages)
+    assert end.requests_to_go() == 0

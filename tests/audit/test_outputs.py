@@ -1,0 +1,266 @@
+"""Files: what goes in comes out, what is torn is mended, and what is another's is left alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghpkg_async import ConfigurationError
+from ghpkg_async.audit import ListingDone, Unit
+from ghpkg_async.audit.outputs import JsonlFile, open_output, read_records
+from ghpkg_async.audit.records import to_line
+from tests.audit.rig import HEADER, RECORDS, conflict, done, failure, package, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ghpkg_async.audit import Record
+
+SUFFIXES = [".jsonl", ".csv", ".parquet"]
+LISTINGS: list[list[Record]] = [
+    whole("acme", "npm", "a", "b", "c"),
+    [conflict(), done(package_type=None, count=1)],
+    whole("acme", "container"),
+    [package("user:octocat", "d"), failure("user:octocat", "npm")],
+    whole("user:octocat", "container", "e"),
+]
+
+
+@pytest.fixture(params=SUFFIXES)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param == ".parquet":
+        pytest.importorskip("pyarrow")
+    return tmp_path / f"audit{request.param}"
+
+
+def write(path: Path, records: Sequence[Record]) -> None:
+    output = open_output(path, HEADER)
+    output.begin()
+    output.write(records)
+    output.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(records=st.lists(RECORDS, max_size=8), suffix=st.sampled_from(SUFFIXES))
+def test_records_come_back_as_they_were_written(records: list[Record], suffix: str) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"audit{suffix}"
+        write(path, records)
+        assert list(read_records(path)) == records
+
+
+def test_nothing_but_the_file_is_left_behind(path: Path) -> None:
+    write(path, LISTINGS[0])
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_opening_changes_nothing(path: Path) -> None:
+    open_output(path, HEADER).close()
+    assert list(path.parent.iterdir()) == []
+    write(path, LISTINGS[0])
+    before = path.read_bytes()
+    open_output(path, HEADER).close()
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_another_process_keeps_out_of_a_file_being_written(path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("no locks")
+    output = open_output(path, HEADER)
+    output.begin()
+    with pytest.raises(ConfigurationError, match="another audit is writing it"):
+        open_output(path, HEADER)
+    output.close()
+    open_output(path, HEADER).close()
+
+
+def test_a_file_that_is_something_else_is_refused_and_left_alone(path: Path) -> None:
+    for content in (b"name,price\nx,1\n", b'{"a": 1}\n', b"PAR1", b"not ours\n"):
+        path.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="it is not an audit's output") as caught:
+            open_output(path, HEADER)
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == content
+        with pytest.raises(ConfigurationError):
+            list(read_records(path))
+
+
+@pytest.mark.parametrize("where", ["missing/audit", ".", "audit.txt"])
+def test_what_cannot_be_written_is_refused_by_its_path(
+    tmp_path: Path, path: Path, where: str
+) -> None:
+    target = tmp_path / (where if "." in where[1:] else f"{where}{path.suffix}")
+    if where == ".":
+        target = path
+        target.mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        open_output(target, HEADER)
+    assert str(caught.value).startswith(f"{target}: ")
+
+
+def test_another_schema_is_refused(path: Path) -> None:
+    header = attrs.evolve(HEADER, schema_version=999)
+    if path.suffix == ".csv":
+        write(path, LISTINGS[0])
+        path.write_text(path.read_text().replace(",1\n", ",999\n"))
+    else:
+        output = open_output(path, header)
+        output.begin()
+        output.close()
+    with pytest.raises(ConfigurationError, match=r"schema_version is '?999"):
+        open_output(path, HEADER)
+    with pytest.raises(ConfigurationError, match=r"schema_version is '?999"):
+        list(read_records(path))
+
+
+def resumed(path: Path) -> Iterator[tuple[JsonlFile, list[Record]]]:
+    output = JsonlFile(path, HEADER)
+    output.begin()
+    yield output, list(output.kept())
+    output.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_wherever_it_is_torn_each_listing_is_there_whole_or_not_at_all(data: st.DataObject) -> None:
+    records = [record for listing in LISTINGS for record in listing]
+    raw = to_line(HEADER) + b"".join(map(to_line, records))
+    cut = data.draw(st.integers(0, len(raw)))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.jsonl"
+        path.write_bytes(raw[:cut])
+        output = JsonlFile(path, HEADER)
+        output.begin()
+        kept = list(output.kept())
+        lines = raw[:cut].count(b"\n") - 1
+        expected = [
+            listing
+            for number, listing in enumerate(LISTINGS)
+            if sum(map(len, LISTINGS[: number + 1])) <= lines
+            and isinstance(listing[-1], ListingDone)
+        ]
+        assert kept == [record for listing in expected for record in listing]
+        # What is missing goes behind it, and then all is there once.
+        for listing in LISTINGS:
+            if listing not in expected:
+                output.write(listing)
+        output.close()
+        assert sorted(map(str, read_records(path))) == sorted(map(str, records))
+        assert all(json.loads(line) for line in path.read_bytes().splitlines())
+        assert list(Path(folder).iterdir()) == [path]
+
+
+def test_mixed_listings_are_taken_apart(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    lines: list[Record] = [
+        package(name="a"),
+        package("user:octocat", "b"),
+        package(name="c"),
+        done(count=2),
+        package("user:octocat", "d"),
+    ]
+    path.write_bytes(b"".join(map(to_line, [HEADER, *lines])))
+    for output, kept in resumed(path):
+        assert output.done == {Unit("acme", "npm")}
+        assert kept == [lines[0], lines[2], lines[3]]
+
+
+def test_a_listing_that_lacks_a_record_is_not_done(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(to_line(HEADER) + to_line(package()) + to_line(done(count=2)))
+    for output, kept in resumed(path):
+        assert not output.done
+        assert not kept
+
+
+def test_an_output_goes_on_with_the_same_owners_in_any_order_and_case(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(path, LISTINGS[0])
+    header = attrs.evolve(HEADER, owners=("user:Octocat", "ACME"))
+    output = JsonlFile(path, header)
+    assert output.done == {Unit("acme", "npm")}
+    output.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"owners": ("acme",)}, "owners"),
+        ({"package_types": ("npm",)}, "package types"),
+        ({"versions": True}, "--versions"),
+        ({"base_url": "https://ghe.example/api/v3"}, "--base-url"),
+    ],
+)
+def test_another_audits_output_is_not_gone_on_with(
+    tmp_path: Path, asked: dict[str, object], told: str
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(path, LISTINGS[0])
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match=f"an audit with other {told}"):
+        open_output(path, attrs.evolve(HEADER, **asked))  # type: ignore[arg-type]
+    assert path.read_bytes() == before
+
+
+def test_a_broken_line_in_the_middle_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(path, LISTINGS[0])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = b'{"record":"pack\n'
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(ConfigurationError, match="line 3"):
+        open_output(path, HEADER)
+    assert path.read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@scope/pkg", "\t=1", "'=1"])
+def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "audit.csv"
+    write(path, [package(name=name, repository=name)])
+    with path.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["name"] == row["repository"] == f"'{name}"
+    assert next(read_records(path)).name == name  # type: ignore[union-attr]
+
+
+def test_an_earlier_table_stays_until_the_new_one_is_whole(path: Path) -> None:
+    if path.suffix == ".jsonl":
+        pytest.skip("goes on with what is there")
+    write(path, LISTINGS[0])
+    output = open_output(path, HEADER)
+    output.begin()
+    output.write(LISTINGS[1])
+    assert list(read_records(path)) == LISTINGS[0]
+    output.close()
+    assert list(read_records(path)) == LISTINGS[1]
+
+
+def test_parquet_is_typed(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "audit.parquet"
+    write(path, [package(), failure(organizations=("1", "2"))])
+    table = parquet.read_table(path)
+    assert str(table.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
+    assert str(table.schema.field("version_count").type) == "int64"
+    assert table.column("organizations").to_pylist()[1] == ["1", "2"]
+    assert json.loads(table.schema.metadata[b"ghpkg_audit"])["schema_version"] == 1
+
+
+def test_without_pyarrow_the_way_to_get_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ConfigurationError, match=r'pip install "ghpkg-async\[parquet\]"'):
+        open_output(tmp_path / "audit.parquet", HEADER)

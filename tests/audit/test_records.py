@@ -1,0 +1,101 @@
+"""The schema: what is written is what others read, next week and with other tools."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+from hypothesis import given
+
+from ghpkg_async import ConfigurationError
+from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, records, to_record
+from ghpkg_async.audit.records import Unit, to_line, unit_of
+from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package
+
+if TYPE_CHECKING:
+    from ghpkg_async.audit import Record
+
+
+@given(RECORDS)
+def test_a_record_comes_back_as_it_was_written(record: Record) -> None:
+    line = to_line(record)
+    assert line.count(b"\n") == 1
+    assert from_record(json.loads(line)) == record
+
+
+def test_the_header_comes_back_as_it_was_written() -> None:
+    assert from_record(json.loads(to_line(HEADER))) == HEADER
+
+
+def test_a_package_has_the_documented_fields() -> None:
+    summary = VersionsSummary(3, NOW, datetime(2020, 5, 19, 22, 19, 11, tzinfo=UTC), 2, 1)
+    assert to_record(package(versions=summary)) == {
+        "record": "package",
+        "owner": "acme",
+        "package_type": "npm",
+        "name": "left",
+        "id": 1,
+        "visibility": "private",
+        "version_count": 1,
+        "created_at": "2026-01-15T12:00:00Z",
+        "updated_at": "2026-01-15T12:00:00Z",
+        "html_url": "https://github.com/x",
+        "repository": "acme/left",
+        "versions": {
+            "count": 3,
+            "newest": "2026-01-15T12:00:00Z",
+            "oldest": "2020-05-19T22:19:11Z",
+            "tagged": 2,
+            "untagged": 1,
+        },
+    }
+
+
+def test_the_first_line_tells_the_schema_and_what_was_asked() -> None:
+    assert to_record(HEADER) == {
+        "record": "audit",
+        "base_url": "https://api.github.com",
+        "owners": ["acme", "user:octocat"],
+        "package_types": ["npm", "container", "docker"],
+        "versions": False,
+        "started_at": "2026-01-15T12:00:00Z",
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+@pytest.mark.parametrize("record", [package(), conflict(), failure(), done(), HEADER])
+def test_every_field_that_is_written_is_documented(record: Record) -> None:
+    documentation = records.__doc__ or ""
+    for field in to_record(record):
+        assert f"``{field}``" in documentation, field
+
+
+@pytest.mark.parametrize("record", [package(), conflict(), failure(), done(), HEADER])
+def test_a_later_versions_fields_are_ignored(record: Record) -> None:
+    assert from_record({**to_record(record), "invented": [1]}) == record
+
+
+def test_a_later_versions_records_are_ignored() -> None:
+    assert from_record({"record": "invented"}) is None
+    assert from_record({"no": "record"}) is None
+
+
+@pytest.mark.parametrize("change", [{"name": None}, {"id": "1"}, {"created_at": "2026-01-15"}])
+def test_a_record_with_a_wrong_value_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^record: not a whole 'package'"):
+        from_record({**to_record(package()), **change})
+
+
+def test_records_cannot_be_changed() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        package().name = "other"  # type: ignore[misc]
+
+
+def test_a_record_belongs_to_the_listing_that_is_asked_as_a_whole() -> None:
+    assert unit_of(package("Acme")) == Unit("acme", "npm")
+    assert unit_of(conflict()) == unit_of(done(package_type=None)) == Unit("acme", None)
+    assert unit_of(failure(package_type="npm")) == unit_of(done()) == Unit("acme", "npm")
+    assert unit_of(failure()) is None

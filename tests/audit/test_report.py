@@ -1,0 +1,65 @@
+"""The report for people is made by a part of its own, which is there or is said to be missing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ghpkg_async.audit import AuditReport, Comparison
+from ghpkg_async.cli.app import run
+from tests.audit.rig import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ghpkg_async.testing import EmbeddedGitHub, World
+
+MODULE = "ghpkg_async.audit.report"
+
+
+@pytest.fixture
+def environment(server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GH_ENTERPRISE_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+
+
+async def test_without_it_the_way_to_get_it_is_told(
+    environment: None,
+    server: EmbeddedGitHub,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, MODULE, None)
+    command = ["audit", "acme", "--report=a.html", "--base-url", server.url]
+    assert await asyncio.to_thread(run, command) == 2
+    assert 'pip install "ghpkg-async[report]"' in capsys.readouterr().err
+    assert not server.requests
+
+
+async def test_it_gets_the_whole_audit_its_findings_and_what_changed(
+    environment: None, world: World, server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Any] = []
+    module = ModuleType(MODULE)
+    module.write_report = lambda *given, **named: written.append((given, named))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, MODULE, module)
+    world.org("acme").package("npm", "left", visibility="public")
+    command = ["audit", "acme", "--type=npm", "--quiet", "--base-url", server.url]
+    assert await asyncio.to_thread(run, [*command, "--output=old.jsonl"]) == 0
+    world.org("acme").package("npm", "right")
+    command += ["--report=a.html", "--compare=old.jsonl", "--output=new.jsonl"]
+    assert await asyncio.to_thread(run, command) == 0
+    # And once more, from what the output holds.
+    assert await asyncio.to_thread(run, command) == 0
+    for (report, path), named in written:
+        assert isinstance(report, AuditReport)
+        assert [each.name for each in report.packages] == ["left", "right"]
+        assert path.name == "a.html"
+        assert isinstance(named["comparison"], Comparison)
+        assert [each.name for each in named["comparison"].changes] == ["right"]
+        assert ("public", "left") in {(each.rule, each.name) for each in named["findings"]}
+    assert len(written) == 2

@@ -1,0 +1,229 @@
+"""Auditing over real connections: what is asked, what comes, and what one owner's trouble does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ghpkg_async import ConfigurationError, GitHubPackages
+from ghpkg_async.audit import (
+    AuditReport,
+    ConflictEntry,
+    PackageEntry,
+    Unit,
+)
+from tests.audit.rig import answering
+
+if TYPE_CHECKING:
+    from ghpkg_async.testing import EmbeddedGitHub, World
+
+BOTH = ("npm", "docker")
+
+
+def asked(server: EmbeddedGitHub, path: str = "") -> list[str]:
+    return [each.target for each in server.requests if each.path.startswith(path)]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_report_holds_everything_of_everybody(gh: GitHubPackages) -> None:
+    report = await gh.audit(["acme", gh.org("octo-org"), "user:octocat", "me"])
+    assert isinstance(report, AuditReport)
+    counts = Counter((each.owner, each.package_type) for each in report.packages)
+    assert counts == {
+        ("acme", "npm"): 250,
+        ("acme", "container"): 1,
+        ("acme", "docker"): 1,
+        ("octo-org", "maven"): 1,
+        ("user:octocat", "npm"): 1,
+        ("me", "npm"): 1,
+    }
+    assert [each.name for each in report.conflicts] == ["old"]
+    assert report.failures == ()
+    assert len(report.done) == 4 * 7
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_entry_is_the_package_with_its_owner(gh: GitHubPackages) -> None:
+    (entry,) = [each async for each in gh.audit(["acme"], package_types=["container"])]
+    package = await gh.org("acme").package("container", "team/app").get()
+    assert entry == PackageEntry(
+        owner="acme",
+        package_type="container",
+        name="team/app",
+        id=package.id,
+        visibility=package.visibility,
+        version_count=3,
+        created_at=package.created_at,
+        updated_at=package.updated_at,
+        html_url=package.html_url,
+        repository="acme/app",
+    )
+
+
+@pytest.mark.usefixtures("filled")
+async def test_packages_of_a_listing_come_in_the_servers_order(gh: GitHubPackages) -> None:
+    audit = gh.audit(["acme"], package_types=["npm"])
+    names = [each.name async for each in audit if isinstance(each, PackageEntry)]
+    assert names == [each.name for each in await gh.org("acme").packages("npm")]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_nothing_is_asked_twice_and_nothing_in_vain(
+    gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    await gh.audit(["acme", "ACME", gh.org("Acme")], package_types=["npm"])
+    assert sorted(asked(server)) == [
+        f"/orgs/acme/packages?package_type=npm&per_page=100&page={page}" for page in (1, 2, 3)
+    ]
+
+
+async def test_owners_without_packages_cost_a_request_for_each_listing(
+    world: World, gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    world.org("empty")
+    report = await gh.audit(["empty"])
+    assert len(asked(server)) == 7
+    assert len(set(asked(server))) == 7
+    assert report.entries == ()
+    assert report.done == {Unit("empty", each) for each in (*report.header.package_types, None)}
+
+
+async def test_nothing_is_sent_before_it_is_iterated(
+    gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    gh.audit(["acme"])
+    assert not server.requests
+
+
+@pytest.mark.usefixtures("filled")
+async def test_conflicts_belong_to_the_docker_packages(
+    gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    await gh.audit(["acme"], package_types=["npm", "container"])
+    assert not asked(server, "/orgs/acme/docker/conflicts")
+    report = await gh.audit(["acme"], package_types=["docker"])
+    assert [type(each) for each in report.entries] == [PackageEntry, ConflictEntry]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_each_iteration_asks_again(gh: GitHubPackages) -> None:
+    audit = gh.audit(["acme"], package_types=BOTH)
+    first, second = await audit, await audit
+    assert first.entries == second.entries
+
+
+@pytest.mark.usefixtures("filled")
+async def test_listings_that_an_earlier_audit_finished_are_not_asked(
+    gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    skip = {Unit("ACME", "npm"), Unit("acme", None), *(Unit("octo-org", each) for each in BOTH)}
+    audit = gh.audit(["acme", "octo-org"], package_types=BOTH, skip={*skip, Unit("octo-org", None)})
+    report = await audit
+    assert [each.name for each in report.packages] == ["old"]
+    assert {each.partition("&")[0] for each in asked(server)} == {
+        "/orgs/acme/packages?package_type=docker"
+    }
+    assert audit.progress.owners_done == audit.progress.owners == 2
+
+
+class TestVersions:
+    async def test_they_are_summed_up(self, world: World, gh: GitHubPackages) -> None:
+        app = world.org("acme").package("container", "team/app", versions=120)
+        for version in app.versions()[:7]:
+            version.tags = ()
+        report = await gh.audit(["acme"], package_types=["container"], versions=True)
+        listed = await gh.org("acme").package("container", "team/app").versions()
+        (summary,) = [each.versions for each in report.packages]
+        assert summary is not None
+        assert (summary.count, summary.tagged, summary.untagged) == (120, 113, 7)
+        assert summary.newest == max(each.created_at for each in listed)
+        assert summary.oldest == min(each.created_at for each in listed)
+
+    async def test_types_without_tags_have_none(self, world: World, gh: GitHubPackages) -> None:
+        world.org("acme").package("npm", "left", versions=2)
+        report = await gh.audit(["acme"], package_types=["npm"], versions=True)
+        (summary,) = [each.versions for each in report.packages]
+        assert summary is not None
+        assert (summary.count, summary.tagged, summary.untagged) == (2, None, None)
+
+    async def test_a_package_without_versions_costs_nothing(
+        self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        world.org("acme").package("npm", "empty")
+        report = await gh.audit(["acme"], package_types=["npm"], versions=True)
+        assert report.packages[0].versions is not None
+        assert report.packages[0].versions.count == 0
+        assert not asked(server, "/orgs/acme/packages/npm/")
+
+    async def test_what_fails_for_one_package_is_told_beside_it(
+        self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        for name in "abc":
+            world.org("acme").package("npm", name, versions=1)
+        server.hook = answering(lambda request: "/b/" in request.path, data={}, status=404)
+        report = await gh.audit(["acme"], package_types=["npm"], versions=True)
+        assert [(each.name, each.versions is None) for each in report.packages] == [
+            ("a", False),
+            ("b", True),
+            ("c", False),
+        ]
+        (failure,) = report.failures
+        assert (failure.listing, failure.package_type, failure.name, failure.reason) == (
+            "packages",
+            "npm",
+            "b",
+            "not_found",
+        )
+        # It is asked again when the audit goes on.
+        assert report.done == frozenset()
+
+    async def test_what_fails_for_all_is_told_once_and_the_packages_are_kept(
+        self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        for name in "abc":
+            world.org("acme").package("npm", name, versions=1)
+        server.hook = answering(
+            lambda request: "versions" in request.path,
+            data={"message": "API rate limit exceeded"},
+            status=403,
+            headers={"X-RateLimit-Remaining": "0", "Retry-After": "9999"},
+        )
+        report = await gh.audit(["acme"], package_types=["npm"], versions=True)
+        assert [each.name for each in report.packages] == ["a", "b", "c"]
+        assert [(each.reason, each.name) for each in report.failures] == [("rate_limited", None)]
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("owners", "told"),
+        [
+            ("acme", "one owner; give a list"),
+            (["a b"], "'a b' is neither"),
+            ([""], "'' is neither"),
+            ([3], "3 is neither"),
+        ],
+    )
+    async def test_what_is_no_owner_is_refused_before_anything_is_sent(
+        self, gh: GitHubPackages, owners: Any, told: str
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=f"^owners: .*{told}"):
+            gh.audit(owners)
+
+    async def test_another_clients_namespace_is_refused(self, gh: GitHubPackages) -> None:
+        other = GitHubPackages("")
+        with pytest.raises(ConfigurationError, match="another client"):
+            gh.audit([other.org("acme")])
+
+    @pytest.mark.parametrize("types", ["npm", [], [""], [".."]])
+    async def test_what_is_no_type_is_refused(self, gh: GitHubPackages, types: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"^package_types: "):
+            gh.audit(["acme"], package_types=types)
+
+    async def test_an_organization_called_me_is_not_me(self, gh: GitHubPackages) -> None:
+        assert gh.audit([gh.org("me"), gh.me(), "me"]).owners == ("org:me", "me")
+
+    async def test_nobody_to_audit_is_an_empty_audit(self, gh: GitHubPackages) -> None:
+        report = await gh.audit([])
+        assert report.entries == ()

@@ -1,0 +1,173 @@
+"""What one owner refuses, or nobody answers, is told and does not end the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ghpkg_async import GitHubPackages
+from ghpkg_async.audit import Unit
+from tests.audit.rig import TOKEN, answering
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from ghpkg_async.testing import EmbeddedGitHub, World
+
+
+def asked(server: EmbeddedGitHub, path: str = "") -> list[str]:
+    return [each.target for each in server.requests if each.path.startswith(path)]
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (
+                {"status": 404, "data": {"message": "Not Found"}},
+                {"reason": "not_found", "status": 404},
+            ),
+            (
+                {
+                    "status": 403,
+                    "data": {"message": "Resource protected by SAML"},
+                    "headers": {"X-GitHub-SSO": "required; url=https://github.com/sso?x=1"},
+                },
+                {"reason": "sso_required", "authorization_url": "https://github.com/sso?x=1"},
+            ),
+            (
+                {
+                    "status": 403,
+                    "data": {"message": "You need at least read:packages scope to list packages."},
+                    "headers": {"X-OAuth-Scopes": "repo"},
+                },
+                {
+                    "reason": "insufficient_scope",
+                    "granted": ("repo",),
+                    "required": ("read:packages",),
+                },
+            ),
+            ({"status": 403, "data": {"message": "No."}}, {"reason": "forbidden"}),
+        ],
+    )
+    async def test_an_owner_who_lets_nobody_in_costs_one_request_and_ends_no_other(
+        self,
+        filled: World,
+        gh: GitHubPackages,
+        server: EmbeddedGitHub,
+        answer: dict[str, Any],
+        expected: dict[str, object],
+    ) -> None:
+        filled.org("closed")
+        server.hook = answering(lambda request: "/closed/" in request.path, **answer)
+        report = await gh.audit(["closed", "octo-org"])
+        assert len(asked(server, "/orgs/closed/")) == 1
+        (failure,) = report.failures
+        assert (failure.owner, failure.listing, failure.package_type) == ("closed", None, None)
+        assert {name: getattr(failure, name) for name in expected} == expected
+        assert [each.name for each in report.packages] == ["m"]
+
+    async def test_a_listing_that_fails_does_not_end_the_owners_others(
+        self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        del filled
+        server.hook = answering(
+            lambda request: "package_type=npm" in request.path_qs, data={}, status=502
+        )
+        report = await gh.audit(["acme"])
+        (failure,) = report.failures
+        assert (failure.package_type, failure.reason) == ("npm", "server_error")
+        assert [each.name for each in report.packages] == ["old", "team/app"]
+        assert Unit("acme", "npm") not in report.done
+        assert len(report.done) == 6
+
+    async def test_what_came_before_a_failure_is_kept(
+        self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        del filled
+        server.hook = answering(
+            lambda request: "&page=3" in request.path_qs, data={"message": "no"}, status=403
+        )
+        report = await gh.audit(["acme"], package_types=["npm"])
+        assert len(report.packages) == 200
+        assert [each.reason for each in report.failures] == ["forbidden"]
+        assert report.done == frozenset()
+
+    async def test_a_partial_listing_names_the_organizations_it_lacks(
+        self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        del filled
+
+        async def partial(
+            request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            response = await answer()
+            if "/user/" in request.path:
+                response.headers["X-GitHub-SSO"] = (
+                    "partial-results; organizations=21955855,20582480"
+                )
+            return response
+
+        server.hook = partial
+        report = await gh.audit(["me"], package_types=["npm"])
+        assert [each.name for each in report.packages] == ["mine"]
+        (failure,) = report.failures
+        assert failure.reason == "sso_partial"
+        assert failure.organizations == ("21955855", "20582480")
+        assert report.done == frozenset()
+
+    async def test_a_limit_too_long_to_wait_for_ends_nothing_but_what_it_holds(
+        self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        del filled
+        server.hook = answering(
+            lambda _request: True,
+            data={"message": "API rate limit exceeded"},
+            status=403,
+            headers={"X-RateLimit-Remaining": "0", "Retry-After": "9999"},
+        )
+        owners = ["acme", *(f"org-{number}" for number in range(40))]
+        report = await gh.audit(owners)
+        assert [each.reason for each in report.failures] == ["rate_limited"] * 41
+        assert all(each.retry_at is not None for each in report.failures)
+        assert len(server.requests) <= 16
+
+    async def test_a_token_nobody_takes_is_not_tried_on_everybody(
+        self, world: World, server: EmbeddedGitHub
+    ) -> None:
+        del world
+        async with GitHubPackages("ghp_other", base_url=server.url, concurrency=2) as gh:
+            report = await gh.audit([f"org-{number}" for number in range(50)])
+        assert len(report.failures) == 50
+        assert {each.reason for each in report.failures} == {"unauthorized"}
+        assert len(server.requests) <= 5
+
+    async def test_one_refusal_of_a_good_token_stops_nobody(
+        self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        for number in range(9):
+            filled.org(f"odd-{number}")
+        server.hook = answering(lambda request: "/odd-" in request.path, data={}, status=401)
+        owners = ["octo-org", *(f"odd-{number}" for number in range(9)), "acme"]
+        report = await gh.audit(owners, package_types=["npm", "maven"])
+        assert len(report.failures) == 9
+        assert len(report.packages) == 251
+
+    async def test_nobody_there_to_answer_is_a_failure_of_each_owner(self) -> None:
+        async with GitHubPackages(
+            TOKEN, base_url="http://127.0.0.1:9", max_retries=0, points_per_minute=None
+        ) as gh:
+            report = await gh.audit(["acme", "octo-org"])
+        assert [each.reason for each in report.failures] == ["no_connection"] * 2
+
+    async def test_a_name_that_cannot_be_asked_for_is_the_servers_fault(
+        self, filled: World, gh: GitHubPackages
+    ) -> None:
+        filled.org("acme").package("maven", "a\x00b", versions=1)
+        report = await gh.audit(["acme"], package_types=["maven"], versions=True)
+        assert [(each.name, each.reason) for each in report.failures] == [
+            ("a\x00b", "invalid_response")
+        ]

@@ -1,0 +1,53 @@
+"""`ghpkg demo`: without a token, without the internet, the same each time."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ghpkg_async.testing import demo_world
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+
+def ids() -> list[int]:
+    return [package.id for owner in demo_world().owners for package in owner.packages()]
+
+
+async def test_it_sums_up_every_owner_and_type(bare: Command) -> None:
+    ran = await bare("demo")
+    assert (ran.status, ran.err) == (0, "")
+    assert ["acme", "npm", "111", "38", "37", "36", "276"] in ran.rows
+    assert ["user:octocat", "container", "1", "1", "-", "-", "4"] in ran.rows
+    assert "  acme: old-image, app/legacy\n" in ran.out
+    assert f"{len(ids())} packages" in ran.out
+    assert ran.out.endswith("\n  GH_TOKEN=ghp_... ghpkg list ORG --type container\n")
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+
+
+async def test_the_line_for_github_is_a_command(bare: Command, ghpkg: Command) -> None:
+    """It is run as it stands, but against a server that is there."""
+    shown = (await bare("demo")).out.splitlines()[-1]
+    token, command, *arguments = shown.split()
+    assert (token, command) == ("GH_TOKEN=ghp_...", "ghpkg")
+    ran = await ghpkg(*("me" if argument == "ORG" else argument for argument in arguments))
+    assert ran.status == 0
+
+
+async def test_the_environment_has_no_say(bare: Command) -> None:
+    odd = {"GH_TOKEN": "not a token", "GH_ENTERPRISE_TOKEN": "x", "HTTP_PROXY": "x"}
+    ran = await bare.having(**odd, FORCE_COLOR="1")("demo")
+    assert (ran.status, ran.err) == (0, "")
+
+
+async def test_json_is_every_package_once(bare: Command) -> None:
+    ran = await bare("demo", "--json")
+    assert (ran.status, ran.err) == (0, "")
+    assert sorted(item["id"] for item in ran.items) == sorted(ids())
+
+
+async def test_a_terminal_sees_it_happen(bare: Command) -> None:
+    ran = await bare.on_terminal("demo")
+    assert ran.status == 0
+    assert re.search(r"octo-org +\S+ 7/7 listings, 81 packages", ran.out)

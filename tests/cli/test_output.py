@@ -1,0 +1,170 @@
+"""Standard output under bad conditions: Ctrl-C, a reader that leaves, one that is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import json
+import os
+import re
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from ghpkg_async.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from typing_extensions import Buffer
+
+    from ghpkg_async import GitHubPackages
+    from ghpkg_async.testing import EmbeddedGitHub
+    from tests.cli.conftest import Command
+
+LIST = ("list", "acme", "--type", "npm")
+
+
+@pytest.fixture
+def later_pages_never_come(github: EmbeddedGitHub) -> asyncio.Event:
+    """Set as soon as a second page is asked for, which nobody gets."""
+    asked = asyncio.Event()
+    for number in range(150):
+        github.world.org("acme").package("npm", f"package-{number}", repository="pad")
+
+    async def hook(
+        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if request.query["page"] == "1":
+            return await answer()
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    github.hook = hook
+    return asked
+
+
+async def test_ctrl_c_leaves_whole_lines(
+    later_pages_never_come: asyncio.Event, ghpkg: Command
+) -> None:
+    process = await ghpkg.start(*LIST, "--json")
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        lines = [await process.stdout.readline() for _ in range(100)]
+        await later_pages_never_come.wait()
+        process.send_signal(signal.SIGINT)
+        rest, err = await process.communicate()
+    assert (process.returncode, rest, err) == (130, b"", b"")
+    assert json.loads(lines[-1])["name"] == "package-99"
+
+
+async def test_ctrl_c_shows_the_table_so_far(
+    later_pages_never_come: asyncio.Event, ghpkg: Command
+) -> None:
+    process = await ghpkg.start(*LIST)
+    async with asyncio.timeout(30):
+        await later_pages_never_come.wait()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert (process.returncode, err) == (130, b"")
+    assert out.decode().splitlines()[-1].startswith("package-99 ")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("options", [("--json",), ()])
+async def test_a_reader_that_leaves_ends_it_quietly(
+    github: EmbeddedGitHub, ghpkg: Command, options: tuple[str, ...], unbuffered: str
+) -> None:
+    for number in range(1000):  # More than a pipe holds, as a table too.
+        github.world.org("acme").package("npm", f"{'x' * 100}{number}", repository="pad")
+    reader, its_end = os.pipe()
+    process = await ghpkg.having(PYTHONUNBUFFERED=unbuffered).start(*LIST, *options, stdout=its_end)
+    os.close(its_end)
+    async with asyncio.timeout(30):
+        assert await asyncio.to_thread(os.read, reader, 1)
+        os.close(reader)
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (141, b"")
+
+
+async def test_a_full_disk_is_said(github: EmbeddedGitHub, ghpkg: Command) -> None:
+    github.world.org("acme").package("npm", "left")
+    try:
+        full = os.open("/dev/full", os.O_WRONLY)
+    except FileNotFoundError:
+        pytest.skip("needs /dev/full")
+    process = await ghpkg.start(*LIST, stdout=full)
+    os.close(full)
+    _, err = await process.communicate()
+    assert process.returncode == 3
+    assert err == b"ghpkg: [Errno 28] No space left on device\n"
+
+
+class SlowReader(io.RawIOBase):
+    """Takes nothing until the event loop went on, and then little at a time."""
+
+    def __init__(self) -> None:
+        self.loop_went_on = threading.Event()
+        self.took = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        assert self.loop_went_on.wait(5), "the event loop stands still"
+        taken = bytes(data)[:100]
+        self.took += taken
+        return len(taken)
+
+
+async def test_a_slow_reader_does_not_hold_the_loop(
+    github: EmbeddedGitHub, github_client: GitHubPackages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.world.org("acme").package("npm", "left")
+    packages = await github_client.org("acme").packages("npm")
+    reader = SlowReader()
+    with io.TextIOWrapper(reader, write_through=True) as stdout:  # type: ignore[type-var]
+        monkeypatch.setattr(sys, "stdout", stdout)
+        asyncio.get_running_loop().call_soon(reader.loop_went_on.set)
+        await Output(json=True).lines(packages)
+    assert json.loads(reader.took)["name"] == "left"
+
+
+async def test_the_secret_of_a_repository_is_left_out(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
+    github.world.org("acme").package("npm", "left", repository="pad")
+
+    async def hook(
+        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        answered = await answer()
+        assert isinstance(answered, web.Response)
+        assert isinstance(answered.body, bytes)
+        packages = json.loads(gzip.decompress(answered.body))
+        for package in packages:
+            package["repository"]["temp_clone_token"] = "ABC"
+        return web.json_response(packages)
+
+    github.hook = hook
+    (package,) = (await ghpkg(*LIST, "--json")).items
+    assert package["repository"]["full_name"] == "acme/pad"
+    assert "temp_clone_token" not in package["repository"]
+
+
+async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) -> None:
+    refuse(429, headers={"Retry-After": "600"})
+    process = await ghpkg.start(*LIST)
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        line = (await process.stderr.readline()).decode()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+    assert re.fullmatch(r"secondary rate limit: waiting \d+ s, until \d\d:\d\d:\d\d UTC\n", line)
+    assert (process.returncode, out, err) == (130, b"", b"")

@@ -1,0 +1,132 @@
+"""`ghpkg serve`: a port that answers, and an end without fuss."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from attrs import frozen
+
+from ghpkg_async import GitHubPackages, Unauthorized
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Command, Finished
+
+
+@frozen
+class Serving:
+    url: str
+    process: Process
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> Finished:
+        from tests.cli.conftest import finish
+
+        self.process.send_signal(number)
+        return await finish(self.process)
+
+
+@asynccontextmanager
+async def serving(ghpkg: Command, *options: str) -> AsyncIterator[Serving]:
+    process = await ghpkg.start("serve", *options)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(30):
+            line = (await process.stdout.readline()).decode()
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)
+        assert found, line
+        yield Serving(found[1], process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def names(url: str, token: str, owner: str, package_type: str) -> list[str]:
+    async with GitHubPackages(token, base_url=url) as client:
+        return [package.name for package in await client.org(owner).packages(package_type)]
+
+
+async def test_the_demo_takes_its_tokens_and_no_other(bare: Command) -> None:
+    async with serving(bare, "--port", "0", "--demo") as served:
+        for token in ("ghp_demo", "ghp_demo_read"):
+            found = await names(served.url, token, "acme", "container")
+            assert found == ["team/app", "team/worker", "gateway"]
+        for token in ("ghp_other", ""):
+            with pytest.raises(Unauthorized):
+                await names(served.url, token, "acme", "container")
+
+
+async def test_without_a_world_it_is_empty(bare: Command) -> None:
+    async with serving(bare) as served, GitHubPackages("ghp_embedded", base_url=served.url) as gh:
+        assert await gh.me().packages("npm") == []
+
+
+async def test_a_world_comes_from_a_file(bare: Command, tmp_path: Path) -> None:
+    file = tmp_path / "world.json"
+    package = {"package_type": "npm", "name": "left"}
+    world = {
+        "owners": [{"login": "acme", "packages": [package]}],
+        "tokens": [{"value": "ghp_x", "login": "octocat"}],
+    }
+    file.write_text(json.dumps(world), encoding="utf-8")
+    async with serving(bare, "--data", str(file)) as served:
+        assert await names(served.url, "ghp_x", "acme", "npm") == ["left"]
+        ended = await served.end()
+    assert ended.err == "Serving acme; accepting 1 token.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_quietly(bare: Command, number: signal.Signals) -> None:
+    async with (
+        serving(bare, "--demo") as served,
+        aiohttp.ClientSession() as session,  # It keeps its connection, which holds nothing up.
+        session.get(served.url) as answer,
+    ):
+        assert answer.status == 404
+        ended = await served.end(number)
+    assert (ended.status, ended.out) == (0, "")
+    assert ended.err == ("Serving acme, octo-org, octocat; accepting ghp_demo or ghp_demo_read.\n")
+
+
+async def test_a_taken_port_is_no_place_to_listen(bare: Command) -> None:
+    async with serving(bare) as served:
+        port = served.url.rpartition(":")[2]
+        ran = await bare("serve", "--port", port)
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith(f"ghpkg: Cannot listen on port {port}: ")
+    assert "in use" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--port", "65536"), "--port: 65536"),
+        (("--port", "-1"), "--port"),
+        (("--port", "http"), "--port"),
+        (("--data", "nowhere.json"), "--data: nowhere.json: "),
+        (("--data", "nowhere.json", "--demo"), "choose one"),
+    ],
+)
+async def test_wrong_usage(bare: Command, options: tuple[str, ...], told: str) -> None:
+    ran = await bare("serve", *options)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in ran.err
+
+
+async def test_a_file_that_holds_no_world(bare: Command, tmp_path: Path) -> None:
+    file = tmp_path / "world.json"
+    for text, told in (("{", "Expecting"), ('{"owner": []}', "unknown owner"), ("[]", "object")):
+        file.write_text(text, encoding="utf-8")
+        ran = await bare("serve", "--data", str(file))
+        assert (ran.status, ran.out) == (2, "")
+        assert told in ran.err

@@ -1,0 +1,104 @@
+"""What is typed: help, mistakes, and a missing extra."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghpkg_async import PACKAGE_TYPES
+from ghpkg_async.cli.app import run
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+NETWORKED = ("list", "versions", "conflicts", "delete", "restore")
+BLOCKED = """
+import sys
+sys.modules[{module!r}] = None
+from ghpkg_async.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("typed", [("--help",), ()])
+async def test_help_names_the_commands(bare: Command, typed: tuple[str, ...]) -> None:
+    ran = await bare(*typed)
+    assert (ran.status, ran.err) == (0, "")
+    for command in (*NETWORKED, "serve", "demo", "GH_TOKEN", "GH_ENTERPRISE_TOKEN"):
+        assert command in ran.out
+
+
+@pytest.mark.parametrize("command", [*NETWORKED, "serve", "demo"])
+def test_each_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert run([command, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert f"Example: ghpkg {command}" in out
+    if command in NETWORKED:
+        for option in ("--base-url", "--api-version", "--concurrency", "--json"):
+            assert option in out
+    if command == "list":
+        assert all(package_type in out for package_type in PACKAGE_TYPES)
+    assert "--token" not in out
+
+
+async def test_its_version(bare: Command) -> None:
+    ran = await bare("--version")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("ghpkg 0.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("nope", "nope"),
+        ("list", "OWNER"),
+        ("list acme", "--type"),
+        ("list acme --type npm --visibility secret", "--visibility"),
+        ("list acme --type npm --colour", "--colour"),
+        ("list acme --type npm more", "more"),
+        ("list acme --type npm --concurrency many", "--concurrency"),
+        ("list acme --type npm --concurrency 0", "--concurrency: 0"),
+        ("list acme --type npm --base-url nowhere", "--base-url: 'nowhere'"),
+        ("list acme --type npm --api-version é", "--api-version: 'é'"),
+        ("list team:acme --type npm", "OWNER: 'team:acme'"),
+        ("list .. --type npm", "OWNER: '..'"),
+        ("list user: --type npm", "OWNER: ''"),
+        ("versions acme npm", "NAME"),
+        ("versions acme npm ..", "NAME: '..'"),
+        ("versions acme .. left", "TYPE: '..'"),
+        ("versions acme npm left --state gone", "--state"),
+        ("delete acme npm --yes", "NAME"),
+        ("delete acme npm left --yes --version", "--version"),
+        ("restore acme npm left --version 1.0", "--version"),
+        ("demo --base-url http://127.0.0.1", "--base-url"),
+    ],
+)
+def test_a_mistake_is_named(capsys: pytest.CaptureFixture[str], typed: str, told: str) -> None:
+    assert run(typed.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ghpkg: ")
+    assert err.count("\n") == 1
+    assert told in err
+
+
+async def test_a_mistake_is_the_status_of_the_process(bare: Command) -> None:
+    ran = await bare("list", "acme")
+    assert (ran.status, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize("module", ["cyclopts", "rich"])
+async def test_without_the_extra_it_says_what_to_install(bare: Command, module: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", BLOCKED.format(module=module)),
+        env=bare.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert err == b'ghpkg needs its extra: pip install "ghpkg-async[cli]"\n'
