@@ -1,4 +1,7 @@
-"""Own deletes in a collection that is being listed: they move what the listing has yet to reach."""
+"""Own removals from a collection that is being listed: they move what is yet to be reached.
+
+A delete removes from what is active, a restore from what is deleted.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ __all__ = ["ChangeLog", "Changes"]
 
 
 class Changes:
-    """How many deletes one client began and finished in one collection."""
+    """How many removals one client began and finished in one collection."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -24,7 +27,7 @@ class Changes:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Counts a delete; whatever became of it, it is finished at the end."""
+        """Counts a removal; whatever became of it, it is finished at the end."""
         self.begun += 1
         self._settled.clear()
         try:
@@ -35,7 +38,7 @@ class Changes:
                 self._settled.set()
 
     async def settled(self) -> None:
-        """Waits until no delete is under way."""
+        """Waits until no removal is under way."""
         await self._settled.wait()
 
 
@@ -54,8 +57,8 @@ class ChangeLog:
         return changes
 
     @contextmanager
-    def delete_from(self, collection: str) -> Iterator[None]:
-        """Records a delete, if somebody lists the collection."""
+    def removing_from(self, collection: str) -> Iterator[None]:
+        """Records a removal, if somebody lists the collection."""
         changes = self._listed.get(collection.lower())
         if changes is None:
             yield

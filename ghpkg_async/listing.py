@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
+from .codec import PackageListDecoder
 from .errors import (
     InvalidResponse,
     PaginationCapReached,
@@ -16,6 +17,8 @@ from .errors import (
     ServerError,
     partial_results,
 )
+from .items import Items
+from .models import Package, PackageVersion
 from .pagination import Course, SeenIds, read_links
 
 if TYPE_CHECKING:
@@ -67,6 +70,11 @@ class Query(Generic[T]):
     decoder: Callable[[], Callable[[Buffer], list[T]]]
     beyond_cap: Sequence[Query[T]] = ()
 
+    @property
+    def kind(self) -> type[Any]:
+        """What the items are; where none come, nothing else tells."""
+        return Package if self.decoder is PackageListDecoder else PackageVersion
+
 
 @attrs.frozen(eq=False, repr=False)
 class _Fetched:
@@ -81,7 +89,7 @@ class Listing(Generic[T]):
     It is complete, or it raises: after what could be reached was yielded.
 
     ``async for item in listing`` yields the items in the server's order, each once, while the
-    pages behind are fetched side by side; ``await listing`` is the whole list;
+    pages behind are fetched side by side; ``await listing`` is the whole list, as `Items`;
     ``async for page in listing.pages()`` yields `Page` objects. Leaving the loop ends what is
     under way.
 
@@ -103,12 +111,15 @@ class Listing(Generic[T]):
                 for item in page.items:
                     yield item
 
-    def __await__(self) -> Generator[Any, None, list[T]]:
+    def __await__(self) -> Generator[Any, None, Items[T]]:
         return self._whole().__await__()
 
-    async def _whole(self) -> list[T]:
+    async def _whole(self) -> Items[T]:
+        items: Items[T] = Items(kind=self._query.kind)
         async with aclosing(self.pages()) as pages:
-            return [item async for page in pages for item in page.items]
+            async for page in pages:
+                items += page.items
+        return items
 
     async def pages(self) -> AsyncGenerator[Page[T], None]:
         """The pages in order, fetched up to the client's ``concurrency`` ahead."""

@@ -212,7 +212,7 @@ class PackageRef:
     ) -> Listing[PackageVersion]:
         """Lists the package's versions, newest first. There is no cap.
 
-        Deleting them inside the loop is fine: each is reached exactly once.
+        Deleting them inside the loop, or restoring deleted ones, is fine: each is reached once.
 
         Args:
             state: ``"active"``, or ``"deleted"`` for those that can be restored.
@@ -231,7 +231,7 @@ class PackageRef:
         path = f"{self._path}/versions"
         chosen = "" if state == "active" else f"state={state}&"
         url = str(self._context.session.url(path, f"{chosen}per_page={per_page}&page={page}"))
-        changes = self._context.changes.watch(path)
+        changes = self._context.changes.watch(path if state == "active" else deleted_in(path))
         expected = self._version_count if state == "active" and page == 1 else None
         return self._context.listing(
             Query(
@@ -300,7 +300,8 @@ class VersionRef:
         https://docs.github.com/en/rest/packages/packages#restore-package-version-for-a-user
         """
         session = self._context.session
-        await session.restore(session.url(f"{self._path}/restore"), session.url(self._path))
+        with self._context.changes.removing_from(deleted_in(self._collection)):
+            await session.restore(session.url(f"{self._path}/restore"), session.url(self._path))
 
 
 class Context:
@@ -323,8 +324,13 @@ class Context:
 
     async def delete(self, path: str, *, of: str) -> None:
         """Deletes what a path names, and tells the listings of its collection."""
-        with self.changes.delete_from(of):
+        with self.changes.removing_from(of):
             await self.session.delete(self.session.url(path))
+
+
+def deleted_in(collection: str) -> str:
+    """The collection of what was deleted from a collection."""
+    return f"{collection}?state=deleted"
 
 
 def _check_one_of(value: object, allowed: tuple[str, ...], argument: str) -> None:
