@@ -14,7 +14,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 from yarl import URL
@@ -127,7 +127,7 @@ class SeenIds:
     than memory. Versions come in the order of their ids, so that a page is put at an end.
     """
 
-    FEW: Final = 2**15
+    FEW: ClassVar[int] = 2**15
 
     def __init__(self) -> None:
         self._few: set[int] = set()
