@@ -28,6 +28,7 @@ from .errors import (
     UnprocessableEntity,
 )
 from .gate import Wait
+from .items import Items
 from .limits import RateLimit
 from .listing import Listing, Page
 from .models import (
@@ -64,6 +65,7 @@ __all__ = [
     "GitHubPackagesError",
     "InsufficientScope",
     "InvalidResponse",
+    "Items",
     "License",
     "Listing",
     "Namespace",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
-from .codec import PackageListDecoder
 from .errors import (
     InvalidResponse,
     PaginationCapReached,
@@ -18,7 +17,6 @@ from .errors import (
     partial_results,
 )
 from .items import Items
-from .models import Package, PackageVersion
 from .pagination import Course, SeenIds, read_links
 
 if TYPE_CHECKING:
@@ -61,19 +59,16 @@ class Query(Generic[T]):
     """What a listing asks, and how its answers read.
 
     Attributes:
+        kind: what the items are; where none come, nothing else tells.
         course: makes a new way through the pages.
         decoder: makes the decoder of one walk along them.
         beyond_cap: the queries that together reach what lies beyond the cap.
     """
 
+    kind: type[T]
     course: Callable[[], Course]
     decoder: Callable[[], Callable[[Buffer], list[T]]]
     beyond_cap: Sequence[Query[T]] = ()
-
-    @property
-    def kind(self) -> type[Any]:
-        """What the items are; where none come, nothing else tells."""
-        return Package if self.decoder is PackageListDecoder else PackageVersion
 
 
 @attrs.frozen(eq=False, repr=False)

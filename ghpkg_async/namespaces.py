@@ -100,6 +100,7 @@ class Namespace:
                 f"package_type={kind}{chosen}&per_page={per_page}&page={page}",
             )
             return Query(
+                Package,
                 lambda: Course(
                     str(url), per_page=per_page, first=page, capped=True, changes=changes
                 ),
@@ -122,7 +123,9 @@ class Namespace:
         https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-user
         """
         url = str(self._context.session.url(f"{self._root}/docker/conflicts"))
-        return self._context.listing(Query(lambda: Course(url, per_page=0), PackageListDecoder))
+        return self._context.listing(
+            Query(Package, lambda: Course(url, per_page=0), PackageListDecoder)
+        )
 
     def package(
         self, package_type: PackageType | str | Package, name: str | None = None
@@ -235,6 +238,7 @@ class PackageRef:
         expected = self._version_count if state == "active" and page == 1 else None
         return self._context.listing(
             Query(
+                PackageVersion,
                 lambda: Course(
                     url, per_page=per_page, first=page, expected=expected, changes=changes
                 ),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["RETRIED_STATUSES", "backoff", "wait_before_retry"]
+__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "backoff", "wait_before_retry"]
 
 RETRIED_STATUSES: Final = frozenset({500, 502, 503, 504})
 """Answers that another attempt may turn into a good one. Any other answer stands."""
 
 _FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
+LONGEST_BACKOFF: Final = 30.0
 
 
 def wait_before_retry(
@@ -43,5 +43,5 @@ def wait_before_retry(
 
 def backoff(attempt: int, jitter: float) -> float:
     """Seconds that double with each attempt, up to a bound, of which jitter takes up to half."""
-    whole = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
+    whole = min(LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
     return whole * (1 - jitter / 2)

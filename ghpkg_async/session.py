@@ -25,7 +25,7 @@ from .errors import (
     error_for,
     seconds_to_wait,
 )
-from .retry import wait_before_retry
+from .retry import LONGEST_BACKOFF, wait_before_retry
 from .transport import Answer, Failure, Request
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Session:
                     attempt,
                     max_retries=retries,
                     retry_after=retry_after,
-                    longest=self.gate.max_wait,
+                    longest=max(self.gate.max_wait, LONGEST_BACKOFF),
                     jitter=self._jitter(),
                 )
                 if wait is None and isinstance(outcome, Answer):

@@ -12,6 +12,7 @@ from yarl import URL
 
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
+from ghpkg_async.models import PackageVersion
 from ghpkg_async.pagination import Course
 from ghpkg_async.secrecy import Secrets
 from ghpkg_async.transport import Answer, Request
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ghpkg_async.changes import Changes
-    from ghpkg_async.models import PackageVersion
     from ghpkg_async.session import Session
 
 LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
@@ -111,5 +111,7 @@ class Shelf:
         self, changes: Changes | None = None, *, ahead: int = 16, **options: Any
     ) -> Listing[PackageVersion]:
         session: Session = self  # type: ignore[assignment]
-        query = Query(lambda: self.course(changes, **options), lambda: decode_versions)
+        query = Query(
+            PackageVersion, lambda: self.course(changes, **options), lambda: decode_versions
+        )
         return Listing(session, query, ahead=ahead)

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from ghpkg_async import InvalidResponse, PaginationCapReached, ServerError, SSORequired
+from ghpkg_async import (
+    InvalidResponse,
+    PackageVersion,
+    PaginationCapReached,
+    ServerError,
+    SSORequired,
+)
 from ghpkg_async.changes import Changes
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, Query
@@ -21,7 +27,6 @@ from tests.shelf import BASE, Shelf
 if TYPE_CHECKING:
     from yarl import URL
 
-    from ghpkg_async import PackageVersion
     from ghpkg_async.transport import Answer
     from tests.shelf import LinkMode
 
@@ -241,13 +246,14 @@ class Catalogue(Shelf):
             url = f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page=1{visibility}"
             course = self.course()
             return Query(
+                PackageVersion,
                 lambda: type(course)(url, per_page=self.per_page, capped=True),
                 lambda: decode_versions,
             )
 
         parts = [query(f"&visibility={each}") for each in ("public", "private", "internal")]
         first = query("")
-        whole = Query(first.course, first.decoder, parts if beyond else ())
+        whole = Query(PackageVersion, first.course, first.decoder, parts if beyond else ())
         return Listing(self, whole, ahead=16)  # type: ignore[arg-type]
 
 

@@ -122,9 +122,10 @@ async def test_over_many_organizations(
     assert "acme team/app" in output
 
 
-async def test_in_a_notebook(server: EmbeddedGitHub) -> None:
+async def test_in_a_notebook(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
     names = await execute("notebook")
-    assert names["newest"] in names["packages"]
+    assert len(names["newest"]) == len(names["packages"]) == 3
+    assert "internal" in capsys.readouterr().out
 
 
 async def test_against_enterprise_server() -> None:

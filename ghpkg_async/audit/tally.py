@@ -22,6 +22,9 @@ from ghpkg_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+    import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
+
     from ghpkg_async.audit.compare import Comparison
     from ghpkg_async.audit.findings import Finding
     from ghpkg_async.audit.records import AuditHeader, Entry, Record
@@ -140,7 +143,7 @@ def _type_of(entry: Entry) -> str | None:
 
 @attrs.frozen
 class AuditReport:
-    """A whole audit, in memory.
+    """A whole audit, in memory. A notebook shows its summary as a table.
 
     Attributes:
         header: what was asked.
@@ -243,10 +246,27 @@ class AuditReport:
             unit = unit_of(entry)
             counts[unit] = counts.get(unit, 0) + 1
             yield entry
-        for unit in self.done:
+        for unit in sorted(self.done, key=str):
             yield ListingDone(
                 owner=unit.owner,
                 listing=unit.listing,
                 package_type=unit.package_type,
                 count=counts.get(unit, 0),
             )
+
+    def to_arrow(self) -> pa.Table:
+        """The records as a table of Arrow; see `ghpkg_async.frames.to_arrow`."""
+        from ghpkg_async.frames import to_arrow
+
+        return to_arrow(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The records as a data frame of pandas; see `ghpkg_async.frames.to_pandas`."""
+        from ghpkg_async.frames import to_pandas
+
+        return to_pandas(self)
+
+    def _repr_html_(self) -> str:
+        from ghpkg_async.frames.display import report_html
+
+        return report_html(self)

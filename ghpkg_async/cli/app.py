@@ -16,6 +16,7 @@ from ghpkg_async.cli.delete import delete
 from ghpkg_async.cli.demo import demo
 from ghpkg_async.cli.failures import DONE, Failure, WrongUsage, failure_of
 from ghpkg_async.cli.list_ import list_packages
+from ghpkg_async.cli.notebook import notebook
 from ghpkg_async.cli.output import QuietConsole
 from ghpkg_async.cli.restore import restore
 from ghpkg_async.cli.serve import serve
@@ -46,6 +47,7 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "delete": delete,
     "restore": restore,
     "serve": serve,
+    "notebook": notebook,
 }
 
 

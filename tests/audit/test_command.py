@@ -142,7 +142,6 @@ class TestResults:
 class TestFiles:
     @pytest.mark.usefixtures("small")
     async def test_every_format_holds_the_same(self, ghpkg: Command, tmp_path: Path) -> None:
-        pytest.importorskip("pyarrow")
         files = [tmp_path / f"audit{suffix}" for suffix in (".jsonl", ".csv", ".parquet")]
         run = await ghpkg("acme", "nobody", "--versions", *(f"--output={file}" for file in files))
         assert run.status == 3
@@ -268,8 +267,6 @@ class TestCompare:
     async def test_it_tells_what_changed_since_any_earlier_output(
         self, small: World, ghpkg: Command, suffix: str
     ) -> None:
-        if suffix == "parquet":
-            pytest.importorskip("pyarrow")
         await ghpkg("acme", f"--output=old.{suffix}")
         acme = small.org("acme")
         acme.find("npm", "a").delete()

@@ -105,7 +105,6 @@ async def test_all_records_exactly_once_in_flat_memory_whatever_happens(
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other units")
 @pytest.mark.usefixtures("filled")
 async def test_ten_times_the_packages_take_hardly_more_memory(ghpkg: Command) -> None:
     measured = evolve(ghpkg, wrapper=(sys.executable, "-c", MEASURE))

@@ -84,7 +84,6 @@ def test_who_is_missing_is_reported(report: str) -> None:
 
 
 def test_plot(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "benchmarks.png"
 
     run = benchmarks("--quick", "--only", "cpu", "--plot", str(picture))

@@ -13,12 +13,13 @@ from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader, to_record
 from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from ghpkg_async.audit.outputs.columns import Column
     from ghpkg_async.audit.records import Record
 
-__all__ = ["ParquetFile", "read_parquet"]
+__all__ = ["ParquetFile", "audit_schema", "read_parquet", "schema_of"]
 
 ROWS_A_GROUP: Final = 2048
 """Rows written at a time: few enough not to hold up the event loop."""
@@ -46,7 +47,7 @@ class ParquetFile:
         self._arrow, self._parquet = _pyarrow(path)
         if path.is_file() and path.stat().st_size:
             _check_schema(path, self._parquet)
-        self._schema = _schema(self._arrow, header)
+        self._schema = audit_schema(self._arrow, header)
         self._draft = Draft(path)
         self._writer: Any = None
         self._rows: list[dict[str, Any]] = []
@@ -109,7 +110,26 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
         ) from None
 
 
-def _schema(arrow: Any, header: AuditHeader) -> Any:
+def audit_schema(arrow: Any, header: AuditHeader) -> Any:
+    """The schema of an audit's file.
+
+    Args:
+        arrow: the module ``pyarrow``.
+        header: what the audit was asked.
+    """
+    return schema_of(arrow, COLUMNS, {METADATA_KEY: msgspec.json.encode(to_record(header))})
+
+
+def schema_of(
+    arrow: Any, columns: Iterable[Column], metadata: Mapping[bytes, bytes] | None = None
+) -> Any:
+    """The schema of a table with these columns.
+
+    Args:
+        arrow: the module ``pyarrow``.
+        columns: the columns.
+        metadata: what else to keep with them.
+    """
     types = {
         "text": arrow.string(),
         "number": arrow.int64(),
@@ -117,8 +137,7 @@ def _schema(arrow: Any, header: AuditHeader) -> Any:
         "texts": arrow.list_(arrow.string()),
     }
     return arrow.schema(
-        [(column.name, types[column.kind]) for column in COLUMNS],
-        metadata={METADATA_KEY: msgspec.json.encode(to_record(header))},
+        [(column.name, types[column.kind]) for column in columns], metadata=metadata
     )
 
 

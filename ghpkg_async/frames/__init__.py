@@ -1,0 +1,14 @@
+"""Packages, versions and audits as data frames.
+
+    packages = await gh.org("acme").packages("container")
+    packages.to_pandas()                           # or .to_arrow()
+    (await gh.audit(["acme"])).to_pandas()
+    to_pandas(sorted(packages, key=...))           # any list of them
+
+`to_arrow` needs pyarrow, `to_pandas` needs pandas and not pyarrow; each loads on first use.
+"""
+
+from ghpkg_async.frames.convert import to_arrow, to_pandas
+from ghpkg_async.items import Items
+
+__all__ = ["Items", "to_arrow", "to_pandas"]

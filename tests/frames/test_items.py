@@ -1,0 +1,108 @@
+"""What awaiting gives is a list in all but how a notebook shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from IPython.lib.pretty import pretty
+
+from ghpkg_async import Package
+from ghpkg_async.items import Items
+from tests.frames.rig import package, version
+from tests.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ghpkg_async import GitHubPackages
+    from ghpkg_async.testing import EmbeddedGitHub
+
+
+async def test_a_listing_gives_all_its_pages_as_one() -> None:
+    shelf = Shelf(list(range(25)))
+    items = await shelf.listing()
+    assert type(items) is Items
+    assert [each.id for each in items] == shelf.ids
+
+
+async def test_what_an_empty_listing_is_of_is_known(
+    github: EmbeddedGitHub, github_client: GitHubPackages
+) -> None:
+    owner = github_client.org(github.world.org("acme").login)
+    github.world.org("acme").package("npm", "left", versions=1)
+    packages = await owner.packages("container")
+    conflicts = await owner.docker_conflicts()
+    versions = await owner.package("npm", "left").versions(state="deleted")
+    assert (packages, conflicts, versions) == ([], [], [])
+    assert packages.to_pandas().columns.to_list() == conflicts.to_arrow().column_names
+    assert "version_count" in packages.to_arrow().column_names
+    assert "tags" in versions.to_arrow().column_names
+
+
+def test_it_compares_and_prints_as_a_list() -> None:
+    plain = [package(), package(id=2)]
+    items = Items(plain)
+    assert items == plain
+    assert plain == items
+    assert items != plain[:1]
+    assert [*items, *plain] == items + plain
+    assert repr(items) == repr(plain)
+    assert str(items) == str(plain)
+    assert pretty(items) == pretty(plain)  # type: ignore[no-untyped-call,unused-ignore]
+    assert isinstance(items, list)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(items)
+
+
+def test_it_is_json() -> None:
+    assert json.dumps(Items([1, "a"])) == '[1, "a"]'
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_pickles_as_a_list(protocol: int) -> None:
+    items = Items([package(), package(id=2)], kind=Package)
+    pickled = pickle.dumps(items, protocol)
+    assert b"ghpkg_async.items" not in pickled
+    loaded = pickle.loads(pickled)  # noqa: S301
+    assert type(loaded) is list
+    assert loaded == items
+
+
+@pytest.mark.parametrize(
+    "made",
+    [copy.copy, copy.deepcopy, sorted, lambda items: items[:1], lambda items: items + items],
+)
+def test_what_is_made_of_it_is_a_list(made: Callable[[Items[int]], list[int]]) -> None:
+    items = Items([1, 2])
+    assert type(made(items)) is list
+    assert made(items) == made([1, 2])  # type: ignore[arg-type]
+
+
+def test_there_is_no_more_room_in_it_than_in_a_list() -> None:
+    with pytest.raises(AttributeError):
+        Items([1]).mine = 2  # type: ignore[attr-defined]
+
+
+def test_it_can_be_made_anew() -> None:
+    items = Items(sorted([version("a"), version("b", id=2)], key=lambda each: -each.id))
+    assert [each.id for each in items] == [2, 1]
+    shown = items._repr_html_()
+    assert shown is not None
+    assert "2 versions" in shown
+
+
+async def test_those_who_show_nothing_load_nothing_for_it() -> None:
+    code = "import sys, ghpkg_async, ghpkg_async.audit; print(*sys.modules)"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    loaded = out.decode().split()
+    assert "ghpkg_async.items" in loaded
+    assert not {"pandas", "pyarrow", "numpy", "rich", "ghpkg_async.frames"} & set(loaded)
