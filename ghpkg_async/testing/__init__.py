@@ -11,6 +11,12 @@ builder or a JSON file:
     async with EmbeddedGitHub(world) as server:
         ...  # any client, at server.url
 
+What goes wrong is switched on with `Faults`: latency, resets, stalls, cut answers, server errors
+that may or may not have done what they were asked, missing `Link`, and GitHub's limits:
+
+    server.faults = Faults(seed=7, server_error=0.1, primary_limit=PrimaryLimit(60, window=2))
+    server.faults.next("reset_after", method="DELETE")
+
 With pytest, the fixtures `github` and `github_client` are there as soon as the library is
 installed; see `ghpkg_async.testing.plugin`.
 """

@@ -6,6 +6,24 @@ for a fixture. The fixtures are asynchronous, for pytest-asyncio in either of it
     async def test_cleanup(github, github_client):
         github.world.org("acme").package("npm", "left", versions=3)
         assert len(await github_client.org("acme").packages("npm")) == 1
+
+What goes wrong is switched on in a line, at any time:
+
+    async def test_a_bad_day(github, github_client):
+        github.faults = Faults(seed=7, server_error=0.1, reset_after=0.05, latency=(0.0, 0.02))
+
+    async def test_a_delete_that_was_done_but_answered_502(github, github_client):
+        github.faults.next("server_error_after", method="DELETE")
+
+    async def test_the_hourly_budget_runs_out(github, github_client):
+        github.faults.primary_limit = PrimaryLimit(20, window=2)
+
+    async def test_an_outage(github, github_client):
+        async with github.down():
+            ...
+
+`Faults` lists all there is, and `github.requests` tells what each request met and what became of
+it. `ghpkg_async.testing` has these names.
 """
 
 from __future__ import annotations

@@ -145,6 +145,7 @@ class EmbeddedGitHub:
         #: aiohttp runs a task a connection: those that carried a request.
         self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
         self._port = port
+        self._closing = False
         #: Host and port; what is under way as the server closes still names them.
         self._address = ""
         self._runner: web.ServerRunner | None = None
@@ -198,6 +199,7 @@ class EmbeddedGitHub:
         await self._listen(self._port)
 
     async def _listen(self, port: int) -> None:
+        self._closing = False
         # The low-level server: a router would decode paths before anyone could look at them.
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=GRACE)
         await runner.setup()
@@ -214,6 +216,7 @@ class EmbeddedGitHub:
         runner, self._runner = self._runner, None
         if runner is None:
             return
+        self._closing = True
         for site in list(runner.sites):
             await site.stop()
         # aiohttp would end them too, but complains of those that outlast its grace.
@@ -255,6 +258,8 @@ class EmbeddedGitHub:
         await self.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._closing:
+            return wire.hang_up(request)
         received = self._received(request)
         self.requests.append(received)
         task = cast("asyncio.Task[Any]", asyncio.current_task())  # A handler runs in one.
@@ -307,9 +312,7 @@ class EmbeddedGitHub:
         return reached
 
     def _fate(self, request: web.BaseRequest, received: Received) -> Fate:
-        listing = request.method == "GET" and (
-            received.path.endswith(("/packages", "/versions", "/conflicts"))
-        )
+        listing = (received.operation or "").startswith(("list-", "get-all-"))
         kept_alive = request.task in self._connections
         self._connections.add(request.task)
         return self.faults.fate(

@@ -50,12 +50,12 @@ async def send(
         case "stall" | "stall_after":
             await until_left(request)
         case "close_keep_alive":
-            _close(request)
+            return hang_up(request)
         case "reset_before" | "reset_after":
             _reset(request)
         case "cut_body" if whole is not None:
             _write(request, _part(whole, fate.place, headers_only=False))
-            _close(request)
+            return hang_up(request)
         case "reset_headers" | "reset_body" if whole is not None:
             headers_only = fate.fault == "reset_headers"
             _write(request, _part(whole, fate.place, headers_only=headers_only))
@@ -63,8 +63,14 @@ async def send(
             _reset(request)
         case _ if whole is not None:
             return whole
-    # Nobody is left to receive it, which ends the connection's handler quietly.
-    return web.Response()
+    return _nothing()
+
+
+def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+    """Close the request's connection in good order; what is left to send is nothing."""
+    if request.transport is not None:
+        request.transport.close()
+    return _nothing()
 
 
 async def until_left(request: web.BaseRequest) -> None:
@@ -93,14 +99,14 @@ def _part(whole: web.Response, place: float, *, headers_only: bool) -> bytes:
     return head + body[: int(place * (len(body) - 1))]
 
 
+def _nothing() -> web.StreamResponse:
+    # aiohttp wants an answer; nobody is left to receive it, which ends the connection quietly.
+    return web.Response()
+
+
 def _write(request: web.BaseRequest, data: bytes) -> None:
     if request.transport is not None:
         request.transport.write(data)
-
-
-def _close(request: web.BaseRequest) -> None:
-    if request.transport is not None:
-        request.transport.close()
 
 
 def _reset(request: web.BaseRequest) -> None:

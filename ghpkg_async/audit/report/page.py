@@ -1,0 +1,251 @@
+"""All that the page tells of an audit, ready to be laid out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from ghpkg_async.audit.report.charts import charts_of
+from ghpkg_async.audit.report.rows import Row, rules_of, table_of
+from ghpkg_async.audit.report.sums import unfinished
+from ghpkg_async.audit.report.text import Links, counted, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from ghpkg_async.audit.compare import Change, Comparison
+    from ghpkg_async.audit.findings import Finding
+    from ghpkg_async.audit.records import AuditHeader, FailureEntry
+    from ghpkg_async.audit.report.charts import Chart
+    from ghpkg_async.audit.report.rows import FoundRule, Table
+    from ghpkg_async.audit.tally import AuditReport
+
+__all__ = ["MOST_LISTED", "Changes", "Figure", "Lost", "Page", "page_of"]
+
+MOST_LISTED: Final = 1000
+"""Changes of a kind, failures and conflicts that are listed; how many more there are is told."""
+
+_REASONS: Final[Mapping[str, str]] = {
+    "not_found": "Not there, or not visible to this token",
+    "sso_required": "Single sign-on required",
+    "sso_partial": "Lacks organizations with single sign-on",
+    "insufficient_scope": "The token lacks a scope",
+    "forbidden": "Forbidden",
+    "unauthorized": "The token was refused",
+    "rate_limited": "Rate limit",
+    "server_error": "Server error",
+    "no_connection": "No connection",
+    "timeout": "No answer in time",
+    "invalid_response": "Not a valid answer",
+    "cap_reached": "GitHub lists no further",
+    "refused": "Refused",
+}
+_CHANGES: Final = (
+    ("new", "New packages"),
+    ("gone", "Packages that are gone"),
+    ("visibility", "Visibility changed"),
+    ("grown", "More versions"),
+    ("shrunk", "Fewer versions"),
+)
+
+
+@attrs.frozen
+class Figure:
+    """A headline figure.
+
+    Attributes:
+        label: what it counts.
+        value: how much it is.
+        note: what is worth knowing about it, or ``""``.
+        tone: ``"bad"`` where somebody should look, else ``""``.
+    """
+
+    label: str
+    value: int
+    note: str = ""
+    tone: str = ""
+
+
+@attrs.frozen
+class Lost:
+    """What could not be obtained.
+
+    Attributes:
+        owner: whose it is.
+        what: which part.
+        reason: why, in a few words.
+        message: what happened.
+        advice: what the server told besides, or ``""``.
+        url: where the token can be authorized, if it can be there.
+    """
+
+    owner: str
+    what: str
+    reason: str
+    message: str
+    advice: str
+    url: str | None
+
+
+@attrs.frozen
+class Changes:
+    """The changes of one kind.
+
+    Attributes:
+        kind: which.
+        title: for people.
+        changes: those that are listed.
+        count: how many there are.
+    """
+
+    kind: str
+    title: str
+    changes: Sequence[Change]
+    count: int
+
+
+@attrs.frozen
+class Page:
+    """The page.
+
+    Attributes:
+        header: what the audit was asked.
+        figures: the headline.
+        charts: what can be seen at a glance.
+        findings: the rules that found something; ``None``: nothing was looked for.
+        compares: whether it was compared with an earlier audit.
+        since: when that one began, if it is known.
+        changes: what changed, by kind.
+        not_compared: the listings that were not compared.
+        lost: what could not be obtained.
+        lost_count: how much that is.
+        unfinished: the listings that nothing is known of.
+        conflicts: packages in conflict since the Docker migration.
+        conflict_count: how many there are.
+        table: the packages.
+        has_untagged: whether untagged versions were counted.
+    """
+
+    header: AuditHeader
+    figures: Sequence[Figure]
+    charts: Sequence[Chart]
+    findings: Sequence[FoundRule] | None
+    compares: bool
+    since: datetime | None
+    changes: Sequence[Changes]
+    not_compared: Sequence[str]
+    lost: Sequence[Lost]
+    lost_count: int
+    unfinished: Sequence[str]
+    conflicts: Sequence[Row]
+    conflict_count: int
+    table: Table
+    has_untagged: bool
+
+
+def page_of(
+    report: AuditReport,
+    *,
+    comparison: Comparison | None,
+    findings: Iterable[Finding] | None,
+    since: datetime | None,
+) -> Page:
+    """The page of an audit.
+
+    Args:
+        report: the audit.
+        comparison: what changed since an earlier one.
+        findings: what to point out; ``None``: nothing was looked for.
+        since: when the earlier one began.
+    """
+    links = Links(report.header.base_url)
+    found = None if findings is None else list(findings)
+    lost, conflicts, waiting = report.failures, report.conflicts, unfinished(report)
+    changes = comparison.changes if comparison is not None else ()
+    return Page(
+        header=report.header,
+        figures=_figures(report, comparison, len(lost) + len(waiting)),
+        charts=charts_of(report, comparison, report.header.started_at),
+        findings=None if found is None else rules_of(found),
+        compares=comparison is not None,
+        since=since,
+        changes=[
+            Changes(kind, title, of_kind[:MOST_LISTED], len(of_kind))
+            for kind, title in _CHANGES
+            if (of_kind := [change for change in changes if change.kind == kind])
+        ],
+        not_compared=[str(unit) for unit in comparison.not_compared] if comparison else [],
+        lost=[_lost(failure, links) for failure in lost[:MOST_LISTED]],
+        lost_count=len(lost),
+        unfinished=[str(unit) for unit in waiting],
+        conflicts=[Row.of(each, links) for each in conflicts[:MOST_LISTED]],
+        conflict_count=len(conflicts),
+        table=table_of(report.packages, found or (), links),
+        has_untagged=report.header.versions,
+    )
+
+
+def _figures(report: AuditReport, comparison: Comparison | None, lost: int) -> list[Figure]:
+    packages = report.packages
+    public = sum(package.visibility == "public" for package in packages)
+    owners = {failure.owner.lower() for failure in report.failures if failure.listing is None}
+    figures = [
+        Figure("Packages", len(packages), _packages_note(comparison)),
+        Figure("Versions", sum(package.version_count for package in packages)),
+        Figure(
+            "Owners", len(report.header.owners), f"{len(owners):,} not reached" if owners else ""
+        ),
+        Figure("Public packages", public, _share(public, len(packages))),
+    ]
+    if "docker" in report.header.package_types:
+        figures.append(Figure("Docker conflicts", len(report.conflicts)))
+    return [*figures, Figure("Not obtained", lost, tone="bad" if lost else "")]
+
+
+def _packages_note(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    new, gone = len(comparison.of_kind("new")), len(comparison.of_kind("gone"))
+    return f"{new:,} new, {gone:,} gone"
+
+
+def _share(part: int, whole: int) -> str:
+    if not part:
+        return ""
+    percent = 100 * part / whole
+    return f"{percent:.0f} % of all" if percent >= 1 else "under 1 % of all"
+
+
+def _lost(failure: FailureEntry, links: Links) -> Lost:
+    return Lost(
+        owner=failure.owner,
+        what=_what(failure),
+        reason=_REASONS.get(failure.reason, failure.reason),
+        message=failure.message,
+        advice=_advice(failure),
+        url=links(failure.authorization_url),
+    )
+
+
+def _what(failure: FailureEntry) -> str:
+    if failure.name is not None:
+        return f"Versions of {failure.package_type} {failure.name}"
+    if failure.listing is None:
+        return "Everything"
+    if failure.package_type is None:
+        return "Docker conflicts"
+    return f"{failure.package_type} packages"
+
+
+def _advice(failure: FailureEntry) -> str:
+    if failure.required:
+        has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
+        return f"The token needs {' or '.join(failure.required)}{has}."
+    if failure.organizations:
+        listed = ", ".join(failure.organizations)
+        return f"{counted(len(failure.organizations), 'organization')} by id: {listed}."
+    if failure.retry_at is not None:
+        return f"The limit holds until {moment(failure.retry_at)}."
+    return ""

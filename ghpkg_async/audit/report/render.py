@@ -1,0 +1,150 @@
+"""An audit to a page, and the page to a file."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ghpkg_async.audit.outputs.files import Draft
+from ghpkg_async.audit.report.page import page_of
+from ghpkg_async.audit.report.rows import EMPTY_ROW
+from ghpkg_async.audit.report.text import counted, day, moment, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from ghpkg_async.audit.compare import Comparison
+    from ghpkg_async.audit.findings import Finding
+    from ghpkg_async.audit.tally import AuditReport
+
+__all__ = ["render_report", "write_report"]
+
+_HERE: Final = "ghpkg_async.audit.report"
+_ASSETS: Final = "assets"
+_STYLES: Final = ("colors.css", "page.css", "charts.css", "table.css", "phone.css", "print.css")
+"""In the order in which they count."""
+
+
+def write_report(
+    report: AuditReport,
+    path: Path,
+    *,
+    comparison: Comparison | None = None,
+    findings: Iterable[Finding] | None = None,
+    since: datetime | None = None,
+) -> None:
+    """Writes an audit as one HTML file. What was in its place stays until it is whole.
+
+    Args:
+        report: the audit.
+        path: where; a file there is replaced.
+        comparison: what changed since an earlier audit, to be told too.
+        findings: what to point out; ``None``: nothing was looked for.
+        since: when the earlier audit began, aware, if that is to be told.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+        OSError: writing it failed: the disk is full, for one.
+    """
+    text = render_report(report, comparison=comparison, findings=findings, since=since)
+    draft = Draft(path)
+    try:
+        draft.begin()
+        draft.file.write(text.encode())
+        draft.commit()
+    except BaseException:
+        draft.discard()
+        raise
+
+
+def render_report(
+    report: AuditReport,
+    *,
+    comparison: Comparison | None = None,
+    findings: Iterable[Finding] | None = None,
+    since: datetime | None = None,
+) -> str:
+    """An audit as one HTML page; ages count back from when the audit began.
+
+    Args:
+        report: the audit.
+        comparison: what changed since an earlier audit, to be told too.
+        findings: what to point out; ``None``: nothing was looked for.
+        since: when the earlier audit began, aware, if that is to be told.
+    """
+    style, script = _inline(*_STYLES), _inline("report.js")
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        page=page_of(report, comparison=comparison, findings=findings, since=since),
+        empty_row=EMPTY_ROW,
+        policy=_policy(style=style, script=script),
+        style=Markup(style),  # noqa: S704  (The package's own file.)
+        script=Markup(script),  # noqa: S704
+    )
+
+
+def _policy(*, style: str, script: str) -> str:
+    """The Content-Security-Policy: this style, this script, and nothing from anywhere.
+
+    Should markup get into the page despite all escaping, it could neither run nor load nor send
+    anything, and not even the page's own script could make markup of a text.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hash(script)}",
+            f"style-src {_hash(style)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _inline(*names: str) -> str:
+    """Files of the package as one text, to stand in the page."""
+    folder = files(_HERE) / _ASSETS
+    texts = [(folder / name).read_text(encoding="utf-8") for name in names]
+    # Browsers take the hash of what they read, where every line ends the same way.
+    return "\n" + "\n".join("\n".join(texts).splitlines()) + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(_HERE, _ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(counted=counted, day=day, moment=moment, number=_number)
+    # `tojson` writes no character of which markup is made, and none that is not ASCII.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    """What each expression of the template goes through, before it is escaped."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else shown(value)
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,120 @@
+"""What the tests of faults have in common: how to read the server's records, and a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pytest
+from attrs import define
+
+from ghpkg_async import GitHubPackages, GitHubPackagesError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from ghpkg_async import PackageVersion
+    from ghpkg_async.namespaces import PackageRef, VersionRef
+    from ghpkg_async.testing import EmbeddedGitHub, Fault, Received
+
+T = TypeVar("T")
+
+FIRST_WAIT = 0.24
+"""The least a first retry waits, in seconds, with some tolerance for timers."""
+
+#: The faults that leave a client without an answer, and those that only GitHub knows to be done.
+SILENT: tuple[Fault, ...] = ("reset_before", "close_keep_alive", "stall")
+LYING: tuple[Fault, ...] = ("reset_after", "reset_headers", "reset_body", "cut_body", "stall_after")
+
+
+class MakeClient(Protocol):
+    """Makes a client of the server."""
+
+    def __call__(self, **options: object) -> GitHubPackages: ...
+
+
+def left(gh: GitHubPackages) -> PackageRef:
+    """The package of 3 versions."""
+    return gh.org("acme").package("npm", "left")
+
+
+def a_version(server: EmbeddedGitHub, gh: GitHubPackages) -> VersionRef:
+    """A version that may be deleted."""
+    newest = server.world.org("acme").find("npm", "left").versions()[0]
+    return left(gh).version(newest.id)
+
+
+def versions_of_long(gh: GitHubPackages) -> PackageRef:
+    """The package of 250 versions."""
+    return gh.org("acme").package("npm", "long")
+
+
+def expected_ids(server: EmbeddedGitHub) -> list[int]:
+    """The ids of its versions, as a listing is to give them."""
+    return [version.id for version in server.world.org("acme").find("npm", "long").versions()]
+
+
+def ids(versions: list[PackageVersion]) -> list[int]:
+    return [version.id for version in versions]
+
+
+def statuses(server: EmbeddedGitHub, method: str | None = None) -> list[int | None]:
+    """What became of the requests, in order; `None` is not carried out."""
+    return [r.status for r in server.requests if method in (None, r.method)]
+
+
+def gaps(requests: list[Received]) -> list[float]:
+    """The seconds between each request and the next."""
+    return [after.at - before.at for before, after in pairwise(requests)]
+
+
+async def many(call: Callable[[], Awaitable[object]], times: int) -> None:
+    """Makes a call in so many tasks at once; all succeed."""
+    async with asyncio.TaskGroup() as group:
+        for _ in range(times):
+            group.create_task(awaiting(call()))
+
+
+async def awaiting(call: Awaitable[T]) -> T:
+    """Makes a coroutine, and so a task, of what can only be awaited."""
+    return await call
+
+
+async def error_of(call: Awaitable[object]) -> GitHubPackagesError:
+    """The library's error that the call ends with."""
+    with pytest.raises(GitHubPackagesError) as caught:
+        await call
+    return caught.value
+
+
+def says_it_may_be_done(error: BaseException) -> bool:
+    return any("may have been carried out" in note for note in getattr(error, "__notes__", ()))
+
+
+@contextmanager
+def takes(least: float = 0.0, most: float = 2.5) -> Iterator[None]:
+    """Fails unless the block takes about so many seconds."""
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    assert least <= took <= most, f"took {took:.2f} s instead of {least} to {most}"
+
+
+@define
+class Clock:
+    """A client's clock that can be put forward, so that nobody waits for a minute."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+    @classmethod
+    def of(cls, gh: GitHubPackages) -> Clock:
+        """The clock of a client from now on."""
+        clock = cls()
+        gh._session.gate.clock = clock
+        return clock

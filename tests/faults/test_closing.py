@@ -1,0 +1,94 @@
+"""Closing a client ends whatever waits, soon and clearly; nothing works after that."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghpkg_async import GitHubPackagesError
+from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit, SecondaryLimit
+from tests.faults.rig import MakeClient, error_of, left, takes, versions_of_long
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ghpkg_async import GitHubPackages
+
+
+async def iterate(gh: GitHubPackages) -> None:
+    async for _ in versions_of_long(gh).versions(per_page=10):
+        pass
+
+
+def failing() -> Faults:
+    faults = Faults()
+    faults.next("server_error", times=999, status=503, headers={"Retry-After": "30"})
+    return faults
+
+
+WAITS: dict[str, Callable[[], Faults]] = {
+    "for an answer": lambda: Faults(stall=1.0),
+    "for the rest of an answer": lambda: Faults(stall_after=1.0),
+    "for its turn": lambda: Faults(latency=60.0),
+    "for another attempt": failing,
+    "for the primary limit": lambda: Faults(primary_limit=PrimaryLimit(0, window=600)),
+    "for the secondary limit": lambda: Faults(secondary_limit=SecondaryLimit(1, retry_after=600)),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_closing_ends_every_waiting_call_within_a_second(
+    server: EmbeddedGitHub, client: MakeClient, wait: str
+) -> None:
+    gh = client(concurrency=4)
+    server.faults = WAITS[wait]()
+    tasks = [asyncio.create_task(error_of(left(gh).get())) for _ in range(12)]
+    tasks += [asyncio.create_task(error_of(iterate(gh))) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    waiting = [task for task in tasks if not task.done()]
+    assert len(waiting) >= 10, "they do not wait"
+    with takes(most=1):
+        await gh.close()
+        errors = await asyncio.gather(*waiting)
+    assert all("closed" in str(error) for error in errors), errors
+    assert {type(error) for error in errors} == {GitHubPackagesError}
+    server.faults = Faults()
+    await asyncio.sleep(0.05)
+    assert server.in_flight == 0
+
+
+async def test_after_closing_every_use_is_refused_at_once(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client()
+    await left(gh).get()
+    await gh.close()
+    await gh.close()
+    asked = len(server.requests)
+    with takes(most=1):
+        for call in (left(gh).get, left(gh).delete, left(gh).restore, lambda: iterate(gh)):
+            assert "closed" in str(await error_of(call()))
+    assert len(server.requests) == asked
+
+
+async def test_leaving_the_block_closes(server: EmbeddedGitHub, client: MakeClient) -> None:
+    async with client() as gh:
+        await left(gh).get()
+    assert "closed" in str(await error_of(left(gh).get()))
+
+
+async def test_nothing_is_left_behind(server: EmbeddedGitHub, client: MakeClient) -> None:
+    server.faults = Faults(seed=1, stall=0.2, server_error=0.2, latency=(0.0, 0.1))
+    before = asyncio.all_tasks()
+    gh = client()
+    tasks = [asyncio.create_task(error_of(iterate(gh))) for _ in range(8)]
+    await asyncio.sleep(0.15)
+    await gh.close()
+    await asyncio.gather(*tasks)
+    server.faults = Faults()
+    await asyncio.sleep(0.15)
+    left_over = {task for task in asyncio.all_tasks() - before if "iterate" in repr(task)}
+    assert not left_over
+    assert server.in_flight == 0

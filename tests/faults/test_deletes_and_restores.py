@@ -1,0 +1,185 @@
+"""Writes whose outcome got lost: done once, reported done, and never reported what is not so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghpkg_async import ConnectionFailed, NotFound, RateLimited, ServerError
+from ghpkg_async.testing import EmbeddedGitHub, Fault, PrimaryLimit
+from tests.faults.rig import (
+    LYING,
+    SILENT,
+    MakeClient,
+    a_version,
+    error_of,
+    left,
+    says_it_may_be_done,
+    statuses,
+)
+
+if TYPE_CHECKING:
+    from ghpkg_async import GitHubPackages
+
+DONE_UNHEARD: list[Fault] = [*LYING, "server_error_after"]
+NOT_DONE: list[Fault] = [*SILENT, "server_error"]
+
+
+@pytest.fixture
+def impatient(client: MakeClient) -> GitHubPackages:
+    return client(timeout=0.2)
+
+
+@pytest.mark.parametrize("fault", DONE_UNHEARD)
+async def test_a_delete_that_was_done_unheard_is_reported_done(
+    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+) -> None:
+    server.faults.next(fault)
+    version = a_version(server, impatient)
+    await version.delete()
+    assert statuses(server) == [204, 404]
+    with pytest.raises(NotFound):
+        await version.get()
+
+
+@pytest.mark.parametrize("fault", NOT_DONE)
+async def test_a_delete_that_was_not_done_is_done_once(
+    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+) -> None:
+    await left(impatient).get()
+    server.faults.next(fault)
+    await a_version(server, impatient).delete()
+    assert statuses(server, "DELETE") == [None, 204]
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "server_error_after"])
+async def test_packages_are_deleted_as_safely(
+    server: EmbeddedGitHub, gh: GitHubPackages, fault: Fault
+) -> None:
+    server.faults.next(fault)
+    await left(gh).delete()
+    assert statuses(server) == [204, 404]
+
+
+async def test_nothing_to_delete_is_not_found_and_asked_once(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    error = await error_of(gh.org("acme").package("npm", "none").delete())
+    assert isinstance(error, NotFound)
+    assert not says_it_may_be_done(error)
+    assert statuses(server) == [404]
+
+
+async def test_an_attempt_that_never_left_does_not_make_a_404_a_success(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    async with server.down():
+        task = asyncio.create_task(error_of(gh.org("acme").package("npm", "none").delete()))
+        await asyncio.sleep(0.1)
+    assert isinstance(await task, NotFound)
+
+
+@pytest.mark.parametrize("kind", ["version", "package"])
+@pytest.mark.parametrize("fault", DONE_UNHEARD)
+async def test_a_restore_that_was_done_unheard_is_reported_done(
+    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault, kind: str
+) -> None:
+    thing = a_version(server, impatient) if kind == "version" else left(impatient)
+    await thing.delete()
+    server.faults.next(fault)
+    await thing.restore()
+    assert statuses(server) == [204, 204, 404, 200]
+    await thing.get()
+
+
+@pytest.mark.parametrize("fault", NOT_DONE)
+async def test_a_restore_that_was_not_done_is_done_once(
+    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+) -> None:
+    version = a_version(server, impatient)
+    await version.delete()
+    server.faults.next(fault)
+    await version.restore()
+    assert statuses(server, "POST") == [None, 204]
+
+
+async def test_nothing_to_restore_is_not_found(server: EmbeddedGitHub, gh: GitHubPackages) -> None:
+    error = await error_of(a_version(server, gh).restore())
+    assert isinstance(error, NotFound)
+    assert not says_it_may_be_done(error)
+    assert statuses(server) == [404]
+
+
+async def test_nothing_to_restore_is_not_found_after_a_failure_either(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    server.faults.next("server_error")
+    error = await error_of(gh.org("acme").package("npm", "none").restore())
+    assert isinstance(error, NotFound)
+    assert says_it_may_be_done(error)
+
+
+@pytest.mark.parametrize("method", ["delete", "restore"])
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("reset_after", ConnectionFailed),
+        ("stall_after", ConnectionFailed),
+        ("server_error_after", ServerError),
+    ],
+)
+async def test_who_gives_up_says_that_it_may_be_done(
+    server: EmbeddedGitHub,
+    client: MakeClient,
+    method: str,
+    fault: Fault,
+    expected: type[Exception],
+) -> None:
+    gh = client(max_retries=0, timeout=0.2)
+    version = a_version(server, gh)
+    if method == "restore":
+        await version.delete()
+    server.faults.next(fault)
+    error = await error_of(getattr(version, method)())
+    assert isinstance(error, expected)
+    assert says_it_may_be_done(error)
+
+
+async def test_who_cannot_look_whether_the_restore_was_done_says_so(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(max_retries=1)
+    version = a_version(server, gh)
+    await version.delete()
+    server.faults.next("server_error_after", method="POST")
+    server.faults.next("server_error", method="GET", times=9)
+    error = await error_of(version.restore())
+    assert isinstance(error, ServerError)
+    assert says_it_may_be_done(error)
+
+
+@pytest.mark.parametrize("method", ["delete", "restore"])
+async def test_who_is_stopped_by_a_limit_after_a_lost_attempt_says_so(
+    server: EmbeddedGitHub, client: MakeClient, method: str
+) -> None:
+    gh = client(max_rate_limit_wait=5)
+    version = a_version(server, gh)
+    if method == "restore":
+        await version.delete()
+    server.faults.primary_limit = PrimaryLimit(1)
+    server.faults.next("reset_after")
+    error = await error_of(getattr(version, method)())
+    assert isinstance(error, RateLimited)
+    assert says_it_may_be_done(error)
+
+
+async def test_a_failure_before_anything_was_sent_does_not_say_so(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(max_retries=0)
+    async with server.down():
+        error = await error_of(left(gh).delete())
+    assert isinstance(error, ConnectionFailed)
+    assert not says_it_may_be_done(error)

@@ -1,0 +1,77 @@
+"""One gate for a whole client: how many requests are in flight, and how they come back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
+from tests.faults.rig import MakeClient, awaiting, ids, left, many, versions_of_long
+
+if TYPE_CHECKING:
+    from ghpkg_async import GitHubPackages
+
+
+async def everything(gh: GitHubPackages) -> None:
+    """Listings and calls of three namespaces, all at once."""
+    listings = [
+        gh.org("acme").packages("npm"),
+        gh.me().packages("npm"),
+        gh.user("octocat").packages("npm"),
+    ]
+    async with asyncio.TaskGroup() as group:
+        for listing in listings:
+            group.create_task(awaiting(listing))
+        for _ in range(3):
+            versions = versions_of_long(gh).versions(per_page=10)
+            group.create_task(awaiting(versions))
+        group.create_task(many(left(gh).get, 20))
+
+
+async def test_no_more_than_concurrency_are_in_flight_over_namespaces_and_listings(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.latency = 0.005
+    await everything(client(concurrency=5))
+    assert server.max_in_flight == 5
+
+
+async def test_that_holds_while_requests_fail_and_clients_lose_patience(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(
+        seed=3, latency=(0.0, 0.01), reset_before=0.03, stall=0.03, cut_body=0.03, server_error=0.03
+    )
+    await everything(client(concurrency=5, timeout=0.2))
+    assert server.max_in_flight == 5
+    assert {r.fault for r in server.requests} >= {"reset_before", "stall", "server_error"}
+
+
+async def test_after_a_pause_tasks_come_back_spread_out(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(concurrency=16)
+    server.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=1))
+    await left(gh).get()
+    waiting = asyncio.create_task(many(left(gh).get, 16))
+    await asyncio.sleep(0.3)
+    server.faults = Faults()
+    before = len(server.requests)
+    await waiting
+    times = [request.at for request in server.requests[before:]]
+    assert len(times) == 16
+    assert times[-1] - times[0] > 0.5
+    for start in times:
+        assert sum(start <= at < start + 0.1 for at in times) <= 5, "a herd"
+
+
+async def test_a_long_listing_leaves_room_for_others(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.latency = 0.02
+    gh = client(concurrency=2)
+    long = asyncio.create_task(awaiting(versions_of_long(gh).versions(per_page=5)))
+    await asyncio.sleep(0.1)
+    await left(gh).get()
+    assert not long.done()
+    assert len(ids(await long)) == 250

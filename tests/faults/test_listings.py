@@ -1,0 +1,123 @@
+"""Listings through faults: whole, each item once, in order, or an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ghpkg_async import ServerError
+from ghpkg_async.testing import EmbeddedGitHub, Faults
+from tests.faults.rig import (
+    MakeClient,
+    error_of,
+    expected_ids,
+    ids,
+    takes,
+    versions_of_long,
+)
+
+if TYPE_CHECKING:
+    from ghpkg_async import GitHubPackages
+
+
+async def test_large_pages_that_keep_failing_give_way_to_smaller_ones(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(fail_pages_above=50)
+    gh = client(max_retries=1)
+    with takes(most=3):
+        assert ids(await versions_of_long(gh).versions()) == expected_ids(server)
+    sizes = [int(r.query["per_page"]) for r in server.requests]
+    assert sizes[:2] == [100, 100]
+    assert sizes[-1] <= 50
+
+
+async def test_that_happens_on_the_way_too_and_each_item_comes_once(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(max_retries=1, concurrency=1)
+    found = []
+    async for page in versions_of_long(gh).versions().pages():
+        found += ids(page.items)
+        server.faults.fail_pages_above = 30
+    assert found == expected_ids(server)
+
+
+async def test_where_no_page_is_small_enough_the_failure_stands(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(server_error=1.0)
+    gh = client(max_retries=0)
+    with takes(most=3):
+        assert isinstance(await error_of(versions_of_long(gh).versions()), ServerError)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_answers_without_link_cost_no_item(
+    server: EmbeddedGitHub, gh: GitHubPackages, seed: int
+) -> None:
+    server.faults = Faults(seed=seed, missing_link=0.5, latency=(0.0, 0.01))
+    assert ids(await versions_of_long(gh).versions(per_page=20)) == expected_ids(server)
+
+
+async def test_on_a_bad_day_a_listing_is_whole_and_in_order(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(
+        seed=12,
+        latency=(0.0, 0.02),
+        missing_link=0.2,
+        reset_before=0.04,
+        reset_headers=0.04,
+        cut_body=0.04,
+        server_error=0.04,
+        stall=0.04,
+    )
+    gh = client(timeout=0.3, max_retries=8)
+    assert ids(await versions_of_long(gh).versions(per_page=5)) == expected_ids(server)
+    assert len({r.fault for r in server.requests}) == 6
+
+
+async def test_deleting_in_the_loop_through_faults_reaches_each_version_once(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    expected = expected_ids(server)
+    server.faults = Faults(seed=9, server_error_after=0.05, reset_after=0.05, server_error=0.05)
+    app = versions_of_long(gh)
+    found = []
+    async for version in app.versions(per_page=30):
+        found.append(version.id)
+        if len(found) % 20 == 1:
+            await app.version(version.id).delete()
+    assert found == expected
+    assert expected_ids(server) == [each for n, each in enumerate(expected) if n % 20]
+    done = [r.target for r in server.requests if r.method == "DELETE" and r.status == 204]
+    assert len(done) == len(set(done)) == 13
+
+
+async def test_restoring_in_the_loop_reaches_each_deleted_version_once(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    real = server.world.org("acme").find("npm", "long")
+    for gone in real.versions()[:100]:
+        gone.delete()
+    expected = [version.id for version in real.versions("deleted")]
+    app = versions_of_long(gh)
+    found = []
+    async for version in app.versions(state="deleted", per_page=30):
+        found.append(version.id)
+        if len(found) % 10 == 1:
+            await app.version(version.id).restore()
+    assert found == expected
+
+
+async def test_a_listing_that_cannot_be_finished_raises_after_what_it_had(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults.next("server_error", target="page=3", times=99)
+    found = []
+    with pytest.raises(ServerError):
+        async for version in versions_of_long(client(max_retries=0)).versions(per_page=1):
+            found.append(version.id)
+    assert found == expected_ids(server)[:2]

@@ -1,0 +1,66 @@
+"""Pacing, before GitHub has to ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
+from tests.faults.rig import Clock, MakeClient, gaps, left, many, takes, versions_of_long
+
+
+async def test_a_burst_of_one_budget_then_the_minute_is_kept(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(secondary_limit=SecondaryLimit(20))
+    gh = client(points_per_minute=20)
+    clock = Clock.of(gh)
+    tasks = [asyncio.create_task(left(gh).get()) for _ in range(24)]
+    await asyncio.sleep(0.3)
+    assert len(server.requests) == 20
+    server.faults = Faults()
+    clock.ahead = 61
+    await left(gh).get()
+    await asyncio.gather(*tasks)
+    assert {r.fault for r in server.requests} == {None}
+
+
+async def test_writes_are_a_second_apart_and_reads_need_not_wait_for_them(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(points_per_minute=900)
+    app = versions_of_long(gh)
+    versions = [version.id async for version in app.versions()][:3]
+    server.requests.clear()
+    async with asyncio.TaskGroup() as group:
+        for version in versions:
+            group.create_task(app.version(version).delete())
+        group.create_task(many(left(gh).get, 20))
+    deletes = [r for r in server.requests if r.method == "DELETE"]
+    assert min(gaps(deletes)) >= 0.9
+    reads = [r for r in server.requests if r.method == "GET"]
+    assert reads[-1].at < deletes[1].at
+
+
+async def test_a_write_costs_five_points(server: EmbeddedGitHub, client: MakeClient) -> None:
+    gh = client(points_per_minute=11)
+    await left(gh).delete()
+    await left(gh).restore()
+    await left(gh).get()
+    assert gh.stats.points == 11
+    one_too_many = asyncio.create_task(left(gh).get())
+    await asyncio.sleep(0.2)
+    assert len(server.requests) == 3
+    one_too_many.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await one_too_many
+
+
+async def test_none_switches_pacing_off(server: EmbeddedGitHub, client: MakeClient) -> None:
+    gh = client(points_per_minute=None)
+    app = versions_of_long(gh)
+    versions = [version.id async for version in app.versions()][:100]
+    with takes(most=2):
+        await asyncio.gather(*(app.version(each).delete() for each in versions))
+    assert sum(r.status == 204 for r in server.requests) == 100

@@ -1,0 +1,135 @@
+"""The hourly budget runs out: nobody asks in vain, and everybody goes on after the reset."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ghpkg_async import RateLimited, Wait
+from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit
+from tests.faults.rig import MakeClient, error_of, gaps, left, many, takes
+
+
+async def test_every_task_holds_until_the_reset_and_none_asks_in_vain(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(12, window=1))
+    gh = client(concurrency=4)
+    await left(gh).get()
+    with takes(0.5, 3):
+        await many(left(gh).get, 20)
+    assert [r.fault for r in server.requests] == [None] * 21
+    assert max(gaps(server.requests[11:13])) > 0.3, "no pause after the twelfth"
+
+
+@pytest.mark.parametrize("status", [403, 429])
+async def test_a_refusal_holds_every_task_and_all_go_on_after_it(
+    server: EmbeddedGitHub, client: MakeClient, status: int
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(5, window=1, status=status))
+    somebody_else, gh = client(), client(concurrency=3)
+    await many(left(somebody_else).get, 5)
+    server.faults.primary_limit = PrimaryLimit(0, window=1, status=status)
+    waiting = asyncio.create_task(many(left(gh).get, 12))
+    await asyncio.sleep(0.3)
+    server.faults = Faults()
+    await waiting
+    refused = [r for r in server.requests if r.fault == "primary_limit"]
+    assert 1 <= len(refused) <= 3, "asked again while it was refused"
+    assert sum(r.status == 200 for r in server.requests) == 5 + 12
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600])
+async def test_the_reset_is_judged_by_the_servers_clock(
+    server: EmbeddedGitHub, client: MakeClient, skew: int
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(1, window=1), clock_skew=skew)
+    gh = client()
+    await left(gh).get()
+    with takes(0.4, 2.5):
+        await left(gh).get()
+    assert [r.fault for r in server.requests] == [None, None]
+
+
+async def test_a_wait_that_would_be_too_long_is_refused_to_every_task_at_once(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(3))
+    gh = client(max_rate_limit_wait=60)
+    for _ in range(3):
+        await left(gh).get()
+    with takes(most=0.5):
+        errors = await asyncio.gather(*(error_of(left(gh).get()) for _ in range(10)))
+    assert len(server.requests) == 3, "asked in vain"
+    assert gh.rate_limit is not None
+    for error in errors:
+        assert isinstance(error, RateLimited)
+        assert (error.kind, error.retry_at) == ("primary", gh.rate_limit.reset)
+
+
+async def test_tasks_that_wait_already_are_refused_at_once_too(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.latency = 0.05
+    server.faults = Faults(primary_limit=PrimaryLimit(0))
+    gh = client(concurrency=1, max_rate_limit_wait=60)
+    with takes(most=0.5):
+        errors = await asyncio.gather(*(error_of(left(gh).get()) for _ in range(10)))
+    assert {type(error) for error in errors} == {RateLimited}
+    assert len(server.requests) == 1
+
+
+async def test_what_the_server_said_last_is_readable(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(60, window=600))
+    gh = client()
+    assert gh.rate_limit is None
+    await left(gh).get()
+    await left(gh).get()
+    told = gh.rate_limit
+    assert told is not None
+    assert (told.limit, told.remaining, told.used, told.resource) == (60, 58, 2, "core")
+    assert abs(told.reset - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(seconds=3)
+
+
+async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
+    server: EmbeddedGitHub, client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ghpkg_async")
+    server.faults = Faults(primary_limit=PrimaryLimit(1, window=1))
+    waits: list[Wait] = []
+    gh = client(on_wait=waits.append)
+    await left(gh).get()
+    start = datetime.now(UTC)
+    server.faults.primary_limit = PrimaryLimit(100)
+    await many(left(gh).get, 10)
+    (wait,) = waits
+    assert (wait.kind, 0 < wait.seconds <= 2) == ("primary", True)
+    assert abs(wait.until - start) < timedelta(seconds=3)
+    assert 1 <= wait.waiting <= 10
+    begun, over = [r for r in caplog.records if r.name.startswith("ghpkg_async")]
+    assert (begun.levelname, over.levelname) == ("INFO", "INFO")
+    assert "wait" in begun.getMessage()
+    assert "over" in over.getMessage()
+    assert gh.stats.seconds_waited == pytest.approx(wait.seconds, abs=0.5)
+
+
+async def test_a_task_that_waits_leaves_at_once_when_it_is_cancelled(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(primary_limit=PrimaryLimit(1))
+    gh = client(max_rate_limit_wait=7200)
+    await left(gh).get()
+    waiting = asyncio.create_task(left(gh).get())
+    await asyncio.sleep(0.05)
+    start = time.monotonic()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert time.monotonic() - start < 0.1
+    assert len(server.requests) == 1

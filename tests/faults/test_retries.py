@@ -1,0 +1,145 @@
+"""Failures that pass: asked again with growing, jittered waits, and only those."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from ghpkg_async import APIError, ConnectionFailed, RequestTimeout, ServerError
+from ghpkg_async.testing import EmbeddedGitHub, Fault, Faults
+from tests.faults.rig import (
+    FIRST_WAIT,
+    LYING,
+    SILENT,
+    MakeClient,
+    error_of,
+    gaps,
+    left,
+    many,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ghpkg_async import GitHubPackages
+
+
+@pytest.mark.parametrize("fault", [*SILENT, *LYING, "server_error", "server_error_after"])
+async def test_what_fails_once_is_asked_again_after_a_wait(
+    server: EmbeddedGitHub, client: MakeClient, fault: Fault
+) -> None:
+    gh = client(timeout=0.2)
+    await left(gh).get()
+    server.faults.next(fault)
+    package = await left(gh).get()
+    assert package.name == "left"
+    assert [r.fault for r in server.requests] == [None, fault, None]
+    assert gaps(server.requests)[1] >= FIRST_WAIT
+    assert (gh.stats.requests, gh.stats.retries) == (3, 1), "a request that nobody counted"
+
+
+async def test_a_refused_connection_is_tried_again(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client()
+    async with server.down():
+        waiting = asyncio.create_task(left(gh).get())
+        await asyncio.sleep(0.1)
+    assert (await waiting).name == "left"
+    assert gh.stats.retries == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"message": "Server Error"}', "application/json"),
+        ("<html>Bad Gateway</html>", "text/html"),
+        ("", "text/plain"),
+        ('[{"id": 1', "application/json"),
+        ("\x00\xff", "application/octet-stream"),
+    ],
+)
+async def test_a_server_error_is_asked_again_whatever_its_body(
+    server: EmbeddedGitHub, gh: GitHubPackages, status: int, body: str, content_type: str
+) -> None:
+    server.faults.next(
+        "server_error", status=status, body=body, headers={"Content-Type": content_type}
+    )
+    await left(gh).get()
+    assert [r.fault for r in server.requests] == ["server_error", None]
+
+
+async def test_retry_after_is_honoured(server: EmbeddedGitHub, gh: GitHubPackages) -> None:
+    server.faults.next("server_error", status=503, headers={"Retry-After": "1"})
+    await left(gh).get()
+    assert gaps(server.requests)[0] >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "patience"),
+    [
+        ("server_error", ServerError, 30),
+        ("reset_before", ConnectionFailed, 30),
+        ("stall", RequestTimeout, 0.1),
+    ],
+)
+async def test_after_max_retries_the_failure_stands(
+    server: EmbeddedGitHub, client: MakeClient, fault: Fault, error: type, patience: float
+) -> None:
+    gh = client(max_retries=2, timeout=patience)
+    server.faults.next(fault, times=9)
+    assert type(await error_of(left(gh).get())) is error
+    assert len(server.requests) == 3
+
+
+async def test_waits_grow(server: EmbeddedGitHub, client: MakeClient) -> None:
+    server.faults.next("server_error", times=9)
+    await error_of(left(client(max_retries=2)).get())
+    first, second = gaps(server.requests)
+    assert FIRST_WAIT <= first <= 0.7
+    assert 2 * FIRST_WAIT <= second <= 1.2
+
+
+async def test_tasks_that_failed_together_do_not_come_back_together(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    server.faults.next("server_error", times=12)
+    await many(left(gh).get, 12)
+    again = [r.at for r in server.requests[12:]]
+    assert len(again) == 12
+    assert again[-1] - again[0] > 0.05
+
+
+async def test_no_retries_means_one_attempt(server: EmbeddedGitHub, client: MakeClient) -> None:
+    server.faults.next("server_error")
+    assert isinstance(await error_of(left(client(max_retries=0)).get()), ServerError)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 409, 410, 418, 422, 451])
+@pytest.mark.parametrize("method", ["get", "delete", "restore"])
+async def test_any_other_4xx_stands(
+    server: EmbeddedGitHub, gh: GitHubPackages, status: int, method: str
+) -> None:
+    async def refusing(
+        _: web.BaseRequest, __: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        return web.json_response({"message": "No."}, status=status)
+
+    server.hook = refusing
+    error = await error_of(getattr(left(gh), method)())
+    assert isinstance(error, APIError)
+    assert error.status == status
+    assert len(server.requests) == 1
+
+
+async def test_a_bad_day_is_lived_through(server: EmbeddedGitHub, client: MakeClient) -> None:
+    server.faults = Faults(
+        seed=9, server_error=0.05, reset_before=0.05, cut_body=0.05, close_keep_alive=0.05
+    )
+    await many(left(client()).get, 60)
+    assert len({r.fault for r in server.requests}) == 5

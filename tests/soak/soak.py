@@ -1,0 +1,220 @@
+"""A soak: the tasks, the faults, and what is measured while they run and after."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+import tracemalloc
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from ghpkg_async import GitHubPackages
+from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit, SecondaryLimit, World
+from tests.soak.model import Ledger
+from tests.soak.tasks import workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MIB = 2**20
+#: What memory may grow by from the first third to the last without being called a leak.
+MEMORY_NOISE = 1 * MIB
+
+
+@define
+class Report:
+    """What a soak came to.
+
+    Attributes:
+        seed: What to give to see it again.
+        seconds: How long it ran.
+        tasks: How many tasks.
+        concurrency: How many requests the client may have in flight.
+        requests: How many the server got.
+        in_flight: The most the server had in flight.
+        retries: How many requests were further attempts.
+        waited: Seconds for which limits held the client.
+        actions: What the tasks did how often.
+        faults: What the requests met how often.
+        memory: Bytes in use in each second.
+        problems: What must not be; nothing, if all is well.
+    """
+
+    seed: int
+    seconds: float
+    tasks: int
+    concurrency: int
+    requests: int = 0
+    in_flight: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    actions: Counter[str] = field(factory=Counter)
+    faults: Counter[str] = field(factory=Counter)
+    memory: list[int] = field(factory=list)
+    problems: list[str] = field(factory=list)
+
+    def __str__(self) -> str:
+        first, last = self.thirds()
+        return "\n".join(
+            [
+                f"soak: seed {self.seed}, {self.seconds:g} s, {self.tasks} tasks",
+                f"  requests  {self.requests}, of them {self.retries} further attempts; "
+                f"{self.waited:.1f} s held by limits",
+                f"  in flight {self.in_flight} at most, {self.concurrency} allowed",
+                f"  memory    {first / MIB:.2f} MiB in the first third, "
+                f"{last / MIB:.2f} in the last",
+                f"  faults    {_listed(self.faults)}",
+                f"  actions   {_listed(self.actions)}",
+                f"  problems  {len(self.problems)}",
+                *(f"    {problem}" for problem in self.problems[:50]),
+            ]
+        )
+
+    def thirds(self) -> tuple[float, float]:
+        """The memory in use in the first third and in the last, warming up apart."""
+        at_work = self.memory[: int(self.seconds)] or [0]  # Without the end, when tasks run out.
+        third = -(-len(at_work) // 3)
+        return median(at_work[third // 3 : third]), median(at_work[-third:])
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def all_faults(seed: int) -> Faults:
+    """Every fault at once, each often enough to matter and rarely enough to get on."""
+    return Faults(
+        seed=seed,
+        latency=(0.0, 0.01),
+        reset_before=0.015,
+        reset_after=0.015,
+        reset_headers=0.015,
+        reset_body=0.015,
+        cut_body=0.015,
+        close_keep_alive=0.015,
+        stall=0.003,
+        stall_after=0.003,
+        server_error=0.02,
+        server_error_after=0.02,
+        missing_link=0.05,
+        clock_skew=-1800,
+    )
+
+
+async def soak(
+    *,
+    seconds: float,
+    seed: int,
+    tasks: int = 40,
+    concurrency: int = 12,
+    progress: Callable[[str], object] = lambda _: None,
+) -> Report:
+    """Runs a soak.
+
+    Args:
+        seconds: For how long new things are begun.
+        seed: What the tasks do, and what they meet, follows from it.
+        tasks: How many tasks share the client.
+        concurrency: How many requests it may have in flight.
+        progress: Called with a line now and then.
+    """
+    report = Report(seed, seconds, tasks, concurrency)
+    files = _open_files()
+    tracemalloc.start()
+    try:
+        await _run(report, progress)
+    except Exception as error:
+        report.problems.append(f"it ended early: {error!r}")
+    finally:
+        tracemalloc.stop()
+    await asyncio.sleep(0.1)
+    gc.collect()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    report.problems += [f"a task is left: {task!r}" for task in left]
+    report.problems += [f"a file stayed open: {file}" for file in _open_files() - files]
+    if report.in_flight > concurrency:
+        report.problems.append(f"{report.in_flight} requests were in flight")
+    first, last = report.thirds()
+    if last > first + MEMORY_NOISE:
+        report.problems.append(f"memory grew by {(last - first) / MIB:.2f} MiB")
+    return report
+
+
+async def _run(report: Report, progress: Callable[[str], object]) -> None:
+    ledger = Ledger()
+    world = World()
+    world.token("ghp_soak", login="octocat", limit=10**9)  # The hour is to end for nobody.
+    async with EmbeddedGitHub(world) as server:
+        gh = GitHubPackages(
+            server.token,
+            base_url=server.url,
+            concurrency=report.concurrency,
+            points_per_minute=None,
+            timeout=1.0,
+        )
+        async with gh:
+            staff = workers(gh, server.world, tasks=report.tasks, seed=report.seed)
+            shared = staff[0].shared
+            server.faults = all_faults(report.seed)
+            until = asyncio.get_running_loop().time() + report.seconds
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_watch(report, server, ledger, progress))
+                trouble = group.create_task(_outages(server))
+                async with asyncio.TaskGroup() as work:
+                    for worker in staff:
+                        work.create_task(worker.run(until))
+                watch.cancel()
+                trouble.cancel()
+            report.retries, report.waited = gh.stats.retries, gh.stats.seconds_waited
+        ledger.take(server.requests, until=time.monotonic())
+        report.requests, report.faults = ledger.requests, ledger.faults
+        report.in_flight = server.max_in_flight
+    report.actions = shared.actions
+    every = {id(item): item for worker in staff for item in worker.mine}
+    report.problems += [*shared.problems, *ledger.judge(every.values())]
+
+
+async def _watch(
+    report: Report, server: EmbeddedGitHub, ledger: Ledger, progress: Callable[[str], object]
+) -> None:
+    """Measures the memory, and lets the server forget what was counted."""
+    while True:
+        await asyncio.sleep(1)
+        ledger.take(server.requests, until=time.monotonic() - Ledger.SETTLED)
+        gc.collect()
+        report.memory.append(tracemalloc.get_traced_memory()[0])
+        if len(report.memory) % 10 == 0:
+            memory = report.memory[-1] / MIB
+            progress(f"{len(report.memory)} s: {ledger.requests} requests, {memory:.2f} MiB")
+
+
+async def _outages(server: EmbeddedGitHub) -> None:
+    """What befalls everybody at once: limits, and nobody there."""
+    while True:
+        await asyncio.sleep(1.5)
+        server.faults.primary_limit = PrimaryLimit(15, window=1)
+        await asyncio.sleep(1)
+        server.faults.primary_limit = None
+        await asyncio.sleep(1.5)
+        async with server.down():
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(1.5)
+        server.faults.secondary_limit = SecondaryLimit(15, retry_after=1, status=429)
+        await asyncio.sleep(1)
+        server.faults.secondary_limit = None
+
+
+def _open_files() -> set[str]:
+    folder = "/proc/self/fd"
+    found = set()
+    for number in os.listdir(folder):
+        try:
+            found.add(f"{number} {os.readlink(f'{folder}/{number}')}")
+        except FileNotFoundError:  # The folder's own.
+            continue
+    return found

@@ -1,0 +1,234 @@
+"""What the tasks of a soak do: they list, get, delete and restore, and check what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from ghpkg_async import ConnectionFailed, GitHubPackages, NotFound, ServerError
+from tests.soak.model import Before, Item
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+
+    from ghpkg_async import Package, PackageVersion
+    from ghpkg_async.namespaces import Namespace, PackageRef
+    from ghpkg_async.testing import Package as RealPackage
+    from ghpkg_async.testing import World
+
+#: What a client may end with after all its attempts. Nothing else is acceptable.
+GAVE_UP = (ServerError, ConnectionFailed)
+PAGE_SIZES = (10, 30, 100)
+#: How long a request that was left alone may still be under way, in seconds.
+UNDER_WAY = 0.1
+
+
+@define
+class Shared:
+    """What all tasks work on.
+
+    Attributes:
+        acme: Whose packages they are.
+        still: A package nobody changes, and its versions' ids as a listing is to give them.
+        busy: A package of whose versions every task has its own.
+        versions: These versions.
+        packages: Every package there is to list; those that do not change too.
+        problems: What went wrong.
+        actions: What was done how often.
+    """
+
+    acme: Namespace
+    still: PackageRef
+    still_ids: list[int]
+    busy: PackageRef
+    versions: list[Item] = field(factory=list)
+    packages: list[Item] = field(factory=list)
+    problems: list[str] = field(factory=list)
+    actions: Counter[str] = field(factory=Counter)
+
+
+@define
+class Worker:
+    """One task.
+
+    Args:
+        shared: What it has in common with the others.
+        random: Where its decisions come from.
+        app: A package only it changes.
+        own: That package's versions.
+        mine: Everything it may change one by one.
+    """
+
+    shared: Shared
+    random: Random
+    app: PackageRef
+    own: list[Item]
+    mine: list[Item]
+
+    async def run(self, until: float) -> None:
+        """Does one thing after the other."""
+        actions = [
+            (2, self.list_still),
+            (2, self.list_packages),
+            (3, self.list_busy),
+            (3, self.list_and_delete),
+            (3, self.list_and_restore),
+            (9, self.get),
+            (20, self.change),
+        ]
+        weights = [weight for weight, _ in actions]
+        while asyncio.get_running_loop().time() < until:
+            (_, action) = self.random.choices(actions, weights)[0]
+            name = action.__name__
+            try:
+                # Callers lose patience, too.
+                impatient = self.random.random() < 0.05
+                async with asyncio.timeout(self.random.uniform(0, 0.3) if impatient else None):
+                    await action()
+            except GAVE_UP:
+                name += ", gave up"
+            except TimeoutError:
+                name += ", cancelled"
+            except Exception as error:
+                self.problem(f"{name}: {error!r}")
+            self.shared.actions[name] += 1
+            await self.settle()
+
+    def problem(self, what: str) -> None:
+        self.shared.problems.append(what)
+
+    async def list_still(self) -> None:
+        """Lists what nobody changes: all of it, in order."""
+        per_page = self.random.choice(PAGE_SIZES)
+        ids = await _ids(self.shared.still.versions(per_page=per_page))
+        if ids != self.shared.still_ids:
+            self.problem(f"{len(ids)} versions were listed wrongly, {per_page} a page")
+
+    async def list_packages(self) -> None:
+        """Lists packages, some of which come and go."""
+        before = Before.of(self.shared.packages)
+        per_page = self.random.choice(PAGE_SIZES)
+        ids = await _ids(self.shared.acme.packages("npm", per_page=per_page))
+        self.judge("packages", before.judge(ids))
+
+    async def list_busy(self) -> None:
+        """Lists versions while others delete and restore some."""
+        before = Before.of(self.shared.versions)
+        state = self.random.choice(("active", "deleted"))
+        per_page = self.random.choice(PAGE_SIZES)
+        listing = self.shared.busy.versions(
+            state="active" if state == "active" else "deleted", per_page=per_page
+        )
+        self.judge(f"{state} versions", before.judge(await _ids(listing), state=state))
+
+    async def list_and_delete(self) -> None:
+        """Deletes some of what it lists, while it lists it."""
+        await self._list_and_change("active")
+
+    async def list_and_restore(self) -> None:
+        """Restores some of what it lists, while it lists it."""
+        await self._list_and_change("deleted")
+
+    async def _list_and_change(self, state: str) -> None:
+        by_id = {item.real.id: item for item in self.own}
+        expected = {each for each, item in by_id.items() if item.active == (state == "active")}
+        found = []
+        listing = self.app.versions(state="active" if state == "active" else "deleted", per_page=5)
+        async for version in listing:
+            found.append(version.id)
+            if version.id in by_id and self.random.random() < 0.4:
+                await self._change(by_id[version.id])
+        anchor = [each for each in found if each not in by_id]
+        if sorted(found) != sorted([*expected, *anchor]) or len(anchor) != (state == "active"):
+            self.problem(f"{state}, changed in the loop: {sorted(found)} for {sorted(expected)}")
+
+    async def get(self) -> None:
+        """Gets one thing, which is there or not."""
+        item = self.random.choice(self.mine)
+        if await _is_there(item) != item.active:
+            self.problem(f"{item.path} is {'missing' if item.active else 'there'}")
+
+    async def change(self) -> None:
+        """Deletes or restores one thing."""
+        await self._change(self.random.choice(self.mine))
+
+    async def _change(self, item: Item) -> None:
+        if item.active:
+            with item.change("DELETE"):
+                await item.ref.delete()
+        else:
+            with item.change("POST"):
+                await item.ref.restore()
+
+    async def settle(self) -> None:
+        """Finds out what became of changes that it does not know the outcome of."""
+        for item in (item for item in self.mine if item.pending):
+            await asyncio.sleep(UNDER_WAY)
+            while item.pending:
+                try:
+                    there = await _is_there(item)
+                except GAVE_UP:
+                    continue
+                item.settle(done=there != item.active)
+
+    def judge(self, what: str, problems: Iterable[str]) -> None:
+        self.shared.problems += [f"{what}: {problem}" for problem in problems]
+
+
+async def _ids(listing: AsyncIterable[Package | PackageVersion]) -> list[int]:
+    return [item.id async for item in listing]
+
+
+async def _is_there(item: Item) -> bool:
+    try:
+        await item.ref.get()
+    except NotFound:
+        return False
+    return True
+
+
+def workers(gh: GitHubPackages, world: World, *, tasks: int, seed: int) -> list[Worker]:
+    """Fills the world, and makes tasks that work on it."""
+    acme = world.org("acme")
+    still = acme.package("npm", "still", versions=230)
+    busy = acme.package("npm", "busy", versions=tasks * 4 + 1)
+    org = gh.org("acme")
+    shared = Shared(
+        org,
+        org.package("npm", "still"),
+        [version.id for version in still.versions()],
+        org.package("npm", "busy"),
+        packages=[_package(org, still), _package(org, busy)],
+    )
+    found = []
+    for number in range(tasks):
+        # The oldest version is nobody's: the last one cannot be deleted.
+        own = acme.package("npm", f"own-{number}", versions=25)
+        whole = acme.package("npm", f"whole-{number}", versions=1)
+        packages = [_package(org, own), _package(org, whole)]
+        slice_ = busy.versions()[number * 4 : number * 4 + 4]
+        theirs = [_version(shared.busy, version) for version in slice_]
+        app = org.package("npm", own.name)
+        versions = [_version(app, version) for version in own.versions()[:-1]]
+        shared.versions += theirs
+        shared.packages += packages
+        mine = [*theirs, *versions[:6], packages[1]]
+        random = Random(f"{seed} {number}")  # noqa: S311  (to be had again, not to be secret)
+        found.append(Worker(shared, random, app, versions, mine + versions[6:]))
+    return found
+
+
+def _package(org: Namespace, real: RealPackage) -> Item:
+    return Item(org.package("npm", real.name), real, f"/orgs/acme/packages/npm/{real.name}")
+
+
+def _version(app: PackageRef, real: object) -> Item:
+    from ghpkg_async.testing import Version
+
+    assert isinstance(real, Version)
+    path = f"/orgs/acme/packages/npm/{app.name}/versions/{real.id}"
+    return Item(app.version(real.id), real, path)

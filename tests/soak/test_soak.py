@@ -1,0 +1,14 @@
+"""A short soak in every run of the suite; `python -m tests.soak` is the long one."""
+
+from __future__ import annotations
+
+from tests.soak.soak import soak
+
+SECONDS = 12
+
+
+async def test_nothing_is_lost_done_twice_or_left_behind() -> None:
+    report = await soak(seconds=SECONDS, seed=20260101)
+    print(report)
+    assert not report.problems, str(report)
+    assert len(report.faults) >= 12, str(report)
