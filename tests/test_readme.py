@@ -14,6 +14,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from distributed import LocalCluster
 
 import ghpkg_async
 from ghpkg_async import GitHubPackages
@@ -61,7 +62,7 @@ async def execute(setting: str, **names: Any) -> dict[str, Any]:
 
 def test_every_snippet_has_its_test() -> None:
     assert set(PYTHON) == {
-        "", "dotcom", "errors", "service", "audit", "notebook", "enterprise", "fixture"
+        "", "dotcom", "errors", "service", "audit", "cluster", "notebook", "enterprise", "fixture"
     }  # fmt: skip
     assert len(SHELL) == 2
     assert len(COMMANDS) >= 6
@@ -120,6 +121,24 @@ async def test_over_many_organizations(
     assert "user:octocat" in output
     assert "['not_found']" in output
     assert "acme team/app" in output
+
+
+async def test_beyond_one_machine(
+    server: EmbeddedGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The snippet's words, on a cluster of one worker in this process."""
+    code = PYTHON["cluster"].replace("/shared/audit", str(tmp_path / "audit"))
+    code = code.replace('audit")', f'audit", tokens=["ghp_demo"], base_url="{server.url}")')
+
+    def in_a_thread() -> None:
+        with LocalCluster(
+            n_workers=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as scheduler:
+            names = {"scheduler": scheduler, "owners": ["acme", "nobody"]}
+            FunctionType(compiled(code), names)()
+
+    await asyncio.to_thread(in_a_thread)
+    assert "120 packages, 1 failures" in capsys.readouterr().out
 
 
 async def test_in_a_notebook(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
