@@ -1,12 +1,12 @@
-"""Own removals from a collection that is being listed: they move what is yet to be reached.
+"""Own changes of a collection that is being listed: they move what is yet to be reached.
 
-A delete removes from what is active, a restore from what is deleted.
+A delete moves from what is active to what is deleted, a restore back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -17,7 +17,7 @@ __all__ = ["ChangeLog", "Changes"]
 
 
 class Changes:
-    """How many removals one client began and finished in one collection."""
+    """How many changes one client began and finished in one collection."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -27,7 +27,7 @@ class Changes:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Counts a removal; whatever became of it, it is finished at the end."""
+        """Counts a change; whatever became of it, it is finished at the end."""
         self.begun += 1
         self._settled.clear()
         try:
@@ -38,12 +38,12 @@ class Changes:
                 self._settled.set()
 
     async def settled(self) -> None:
-        """Waits until no removal is under way."""
+        """Waits until no change is under way."""
         await self._settled.wait()
 
 
 class ChangeLog:
-    """The changes of the collections that somebody lists; of others, nothing is kept."""
+    """The changes of collections, for as long as somebody lists or changes them."""
 
     def __init__(self) -> None:
         self._listed: WeakValueDictionary[str, Changes] = WeakValueDictionary()
@@ -57,11 +57,9 @@ class ChangeLog:
         return changes
 
     @contextmanager
-    def removing_from(self, collection: str) -> Iterator[None]:
-        """Records a removal, if somebody lists the collection."""
-        changes = self._listed.get(collection.lower())
-        if changes is None:
-            yield
-            return
-        with changes.one():
+    def changing(self, *collections: str) -> Iterator[None]:
+        """Records a change of what collections hold, also for listings that begin meanwhile."""
+        with ExitStack() as stack:
+            for collection in collections:
+                stack.enter_context(self.watch(collection).one())
             yield

@@ -76,6 +76,7 @@ class _Fetched:
     answer: Answer
     finished_before: int
     begun_after: int
+    came: float
 
 
 class Listing(Generic[T]):
@@ -179,6 +180,13 @@ class Listing(Generic[T]):
                     items = answer.read(decode)
                 ids = [item.id for item in items]
                 new = seen.add(ids)
+                if len(new) < len(ids):
+                    # Something was inserted: a page behind that the server put together before
+                    # this one lacks what was pushed over its beginning.
+                    await _end(under_way)
+                elif not course.is_further(number):
+                    # The first page shows no sign of an insertion before it.
+                    await _end(_came_before(fetched, under_way))
                 try:
                     with self._session.secrets.hidden():
                         links = read_links(answer.link, origin)
@@ -226,7 +234,21 @@ class Listing(Generic[T]):
         answer = await self._session.get(
             url, lane=course, further=course.is_further(number), retry=retry
         )
-        return _Fetched(answer, finished_before, changes.begun)
+        return _Fetched(answer, finished_before, changes.begun, asyncio.get_running_loop().time())
+
+
+def _came_before(
+    fetched: _Fetched, under_way: dict[int, asyncio.Task[_Fetched]]
+) -> dict[int, asyncio.Task[_Fetched]]:
+    """Takes out the pages that came before one that they are behind."""
+    early = {
+        number: task
+        for number, task in under_way.items()
+        if task.done() and not task.exception() and task.result().came < fetched.came
+    }
+    for number in early:
+        del under_way[number]
+    return early
 
 
 def _partial(answer: Answer) -> SSORequired | None:

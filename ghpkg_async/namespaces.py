@@ -191,7 +191,7 @@ class PackageRef:
         https://docs.github.com/en/rest/packages/packages#delete-a-package-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#delete-a-package-for-a-user
         """
-        await self._context.delete(self._path, of=self._collection)
+        await self._context.delete(self._path, self._collection)
 
     async def restore(self, token: str | None = None) -> None:
         """Restores the package, within 30 days of its deletion and if its name is still free.
@@ -205,7 +205,7 @@ class PackageRef:
         """
         query = "" if token is None else f"token={quote(check_token(token), safe='')}"
         session = self._context.session
-        with session.secrets.using(token):
+        with session.secrets.using(token), self._context.changes.changing(self._collection):
             await session.restore(
                 session.url(f"{self._path}/restore", query), session.url(self._path)
             )
@@ -294,7 +294,7 @@ class VersionRef:
         https://docs.github.com/en/rest/packages/packages#delete-a-package-version-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#delete-package-version-for-a-user
         """
-        await self._context.delete(self._path, of=self._collection)
+        await self._context.delete(self._path, self._collection, deleted_in(self._collection))
 
     async def restore(self) -> None:
         """Restores the version, within 30 days of its deletion.
@@ -304,7 +304,7 @@ class VersionRef:
         https://docs.github.com/en/rest/packages/packages#restore-package-version-for-a-user
         """
         session = self._context.session
-        with self._context.changes.removing_from(deleted_in(self._collection)):
+        with self._context.changes.changing(self._collection, deleted_in(self._collection)):
             await session.restore(session.url(f"{self._path}/restore"), session.url(self._path))
 
 
@@ -326,9 +326,9 @@ class Context:
         with self.session.secrets.hidden():
             return answer.read(decode)
 
-    async def delete(self, path: str, *, of: str) -> None:
+    async def delete(self, path: str, *of: str) -> None:
         """Deletes what a path names, and tells the listings of its collection."""
-        with self.changes.removing_from(of):
+        with self.changes.changing(*of):
             await self.session.delete(self.session.url(path))
 
 

@@ -170,7 +170,7 @@ class Course:
         first: the number of the first page.
         capped: whether the listing refuses ``page * per_page`` above 10,000.
         expected: how many items there were a moment ago, where somebody knows.
-        changes: the own deletes in what is listed.
+        changes: the own changes in what is listed.
 
     Attributes:
         number: the page to take next; ``None`` at the end.
@@ -201,6 +201,7 @@ class Course:
         self._guessed_last = -(-expected // per_page) if expected and per_page else None
         self._begun_at_start = self.changes.begun
         self._finished_then = self.changes.finished
+        self._begun_then = 0
         self._taken = 0
         self._start = self._taken_until = (first - 1) * per_page
         self._stale_in_a_row = 0
@@ -221,7 +222,7 @@ class Course:
     def ahead(self, window: int) -> range:
         """The pages to ask for now: the next, and those surely behind it; ``window`` in all.
 
-        After an own delete only the next: the pages behind it are about to move.
+        After an own change only the next: the pages behind it are about to move.
         """
         if self.number is None:
             return range(0)
@@ -240,20 +241,22 @@ class Course:
     def continues(self, finished_before: int, begun_after: int) -> bool:
         """Whether the page that came follows the last one without a gap; else it goes back.
 
-        Each own delete that may have been carried out between the two answers may have moved
+        Each own change that may have been carried out between the two answers may have moved
         items over the page's beginning, to a page where nobody would look again.
 
         Args:
-            finished_before: how many own deletes were finished when the page was asked for.
+            finished_before: how many own changes were finished when the page was asked for.
             begun_after: how many were begun when it came.
         """
         number = self.number
         if number is None or not self.is_further(number) or self._cursor is not None:
-            self._finished_then = finished_before
+            self._finished_then, self._begun_then = finished_before, begun_after
             return True
+        if finished_before < self._begun_then:
+            return False  # The page before may show a change that this one does not.
         moved = begun_after - self._finished_then
         if moved == 0 or self._offset(number) <= self._taken_until - moved:
-            self._finished_then = finished_before
+            self._finished_then, self._begun_then = finished_before, begun_after
             return True
         surely_taken = self._taken_until - (self.changes.begun - self._finished_then)
         self._go_on_behind(surely_taken)

@@ -88,19 +88,20 @@ def test_what_takes_no_parameters_is_asked_without_any() -> None:
     assert course.number is None
 
 
-def test_removals_are_recorded_while_somebody_lists() -> None:
+def test_changes_are_recorded_while_somebody_lists_or_changes() -> None:
     log = ChangeLog()
-    with log.removing_from("/orgs/acme/packages/npm"):
-        pass
+    with log.changing("/orgs/acme/packages/npm"):
+        meanwhile = log.watch("/orgs/acme/packages/npm")
+        assert (meanwhile.begun, meanwhile.finished) == (1, 0)
+    assert (meanwhile.begun, meanwhile.finished) == (1, 1)
     changes = log.watch("/orgs/ACME/packages/npm")
-    assert changes is log.watch("/orgs/acme/packages/npm")
-    assert changes.begun == 0
-    with log.removing_from("/orgs/acme/packages/npm"):
-        assert (changes.begun, changes.finished) == (1, 0)
-    assert (changes.begun, changes.finished) == (1, 1)
+    assert changes is log.watch("/orgs/acme/packages/npm") is meanwhile
+    with log.changing("/orgs/acme/packages/npm", "/orgs/acme/packages/npm?state=deleted"):
+        assert (changes.begun, changes.finished) == (2, 1)
+    assert (changes.begun, changes.finished) == (2, 2)
 
 
-async def test_whoever_waits_for_removals_waits_for_all() -> None:
+async def test_whoever_waits_for_changes_waits_for_all() -> None:
     changes = Changes()
     await changes.settled()
     with changes.one():

@@ -59,34 +59,40 @@ class Worker:
         shared: What it has in common with the others.
         random: Where its decisions come from.
         app: A package only it changes.
-        own: That package's versions.
-        mine: Everything it may change one by one.
+        own: That package's versions, but for the one that stays.
+        seen: What it alone changes while others list it.
     """
 
     shared: Shared
     random: Random
     app: PackageRef
     own: list[Item]
-    mine: list[Item]
+    seen: list[Item]
+
+    @property
+    def mine(self) -> list[Item]:
+        """Everything it alone changes."""
+        return self.own + self.seen
 
     async def run(self, until: float) -> None:
         """Does one thing after the other."""
-        actions = [
-            (2, self.list_still),
-            (2, self.list_packages),
-            (3, self.list_busy),
-            (3, self.list_and_delete),
-            (3, self.list_and_restore),
-            (9, self.get),
-            (20, self.change),
-        ]
-        weights = [weight for weight, _ in actions]
+        actions = {
+            self.list_still: 2,
+            self.list_packages: 2,
+            self.list_busy: 3,
+            self.list_and_delete: 3,
+            self.list_and_restore: 3,
+            self.get: 9,
+            self.change_own: 10,
+            self.change_shared: 10,
+        }
         while asyncio.get_running_loop().time() < until:
-            (_, action) = self.random.choices(actions, weights)[0]
+            (action,) = self.random.choices([*actions], [*actions.values()])
             name = action.__name__
+            # Callers lose patience, too. A write that its caller left alone may be carried out
+            # later, so others must not be listing what it changes.
+            impatient = self.random.random() < 0.05 and action != self.change_shared
             try:
-                # Callers lose patience, too.
-                impatient = self.random.random() < 0.05
                 async with asyncio.timeout(self.random.uniform(0, 0.3) if impatient else None):
                     await action()
             except GAVE_UP:
@@ -94,7 +100,7 @@ class Worker:
             except TimeoutError:
                 name += ", cancelled"
             except Exception as error:
-                self.problem(f"{name}: {error!r}")
+                self.problem(f"{name}: {type(error).__name__}: {error}")
             self.shared.actions[name] += 1
             await self.settle()
 
@@ -152,9 +158,13 @@ class Worker:
         if await _is_there(item) != item.active:
             self.problem(f"{item.path} is {'missing' if item.active else 'there'}")
 
-    async def change(self) -> None:
-        """Deletes or restores one thing."""
-        await self._change(self.random.choice(self.mine))
+    async def change_own(self) -> None:
+        """Deletes or restores a version of a package of its own."""
+        await self._change(self.random.choice(self.own))
+
+    async def change_shared(self) -> None:
+        """Deletes or restores what others may be listing: a package, or a version of one."""
+        await self._change(self.random.choice(self.seen))
 
     async def _change(self, item: Item) -> None:
         if item.active:
@@ -216,9 +226,8 @@ def workers(gh: GitHubPackages, world: World, *, tasks: int, seed: int) -> list[
         versions = [_version(app, version) for version in own.versions()[:-1]]
         shared.versions += theirs
         shared.packages += packages
-        mine = [*theirs, *versions[:6], packages[1]]
         random = Random(f"{seed} {number}")  # noqa: S311  (to be had again, not to be secret)
-        found.append(Worker(shared, random, app, versions, mine + versions[6:]))
+        found.append(Worker(shared, random, app, versions, [*theirs, packages[1]]))
     return found
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.soak.soak import soak
 
-SECONDS = 12
+SECONDS = 8
 
 
 async def test_nothing_is_lost_done_twice_or_left_behind() -> None:
     report = await soak(seconds=SECONDS, seed=20260101)
     print(report)
     assert not report.problems, str(report)
-    assert len(report.faults) >= 12, str(report)
+    assert {"cut_body", "reset_after", "server_error", "server_error_after"} <= {*report.faults}

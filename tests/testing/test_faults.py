@@ -275,3 +275,19 @@ def test_rates_that_cannot_be_are_refused(wrong: dict[str, Any], about: str) -> 
 def test_a_fault_nobody_knows_is_refused() -> None:
     with pytest.raises(ValueError, match="'explode' is none of the faults: reset_before"):
         Faults().next("explode")  # type: ignore[arg-type]
+
+
+async def test_closing_ends_what_stalls_without_a_word(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Authorization": "Bearer ghp_everything"}
+    async with aiohttp.ClientSession() as session:
+        async with EmbeddedGitHub(world, faults=Faults(stall=1.0)) as server:
+            calls = [asyncio.create_task(session.post(server.url + LEFT, headers=headers))]
+            calls += [asyncio.create_task(session.get(server.url + LEFT, headers=headers))]
+            while server.in_flight < 2:  # noqa: ASYNC110  (the server announces nothing)
+                await asyncio.sleep(0.01)
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(result, aiohttp.ClientError) for result in results)
+    assert server.in_flight == 0
+    assert not caplog.records

@@ -1,0 +1,115 @@
+"""Listings of what changes meanwhile, where answers come in the least lucky order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import define, field
+
+from tests.faults.rig import expected_ids, ids, versions_of_long
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from ghpkg_async import GitHubPackages
+    from ghpkg_async.testing import EmbeddedGitHub, Package
+
+
+@define
+class Order:
+    """Lets requests be answered in an order.
+
+    Args:
+        behind: What the method and target of a request that is held back end in, and of the one
+            that is to be answered before it.
+        meanwhile: What to do as one that was held back goes on.
+    """
+
+    behind: dict[str, str]
+    meanwhile: Callable[[], object] = lambda: None
+    _answered: defaultdict[str, asyncio.Event] = field(
+        factory=lambda: defaultdict(asyncio.Event), init=False
+    )
+
+    async def __call__(
+        self, request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        name = f"{request.method} {request.raw_path}"
+        for held, before in self.behind.items():
+            if name.endswith(held) and not self._answered[before].is_set():
+                with suppress(TimeoutError):  # A client may be wiser than to ask in that order.
+                    await asyncio.wait_for(self._answered[before].wait(), timeout=0.3)
+                self.meanwhile()
+        response = await answer()
+        for before in self.behind.values():
+            if name.endswith(before):
+                self._answered[before].set()
+        return response
+
+
+async def test_a_delete_under_way_as_a_listing_begins_costs_no_item(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    app, (gone, *expected) = versions_of_long(gh), expected_ids(server)
+    deletion = f"DELETE {_path(gone)}"
+    server.hook = Order({deletion: "&page=1", "&page=2": deletion})
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        group.create_task(app.version(gone).delete())
+        await asyncio.sleep(0.05)
+        listing = group.create_task(_listed(gh))
+    assert [each for each in listing.result() if each != gone] == expected
+
+
+async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    app, restored = versions_of_long(gh), _real(server).versions()[70]
+    restored.delete()
+    expected = expected_ids(server)
+    restoration = f"POST {_path(restored.id)}/restore"
+    server.hook = Order({restoration: "&page=3", "&page=2": restoration})
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        listing = group.create_task(_listed(gh))
+        await asyncio.sleep(0.05)
+        group.create_task(app.version(restored.id).restore())
+    assert [each for each in listing.result() if each != restored.id] == expected
+
+
+@pytest.mark.parametrize("held", ["&page=2", "&page=3"])
+async def test_a_version_published_between_answers_out_of_order_costs_no_item(
+    server: EmbeddedGitHub, gh: GitHubPackages, held: str
+) -> None:
+    expected = expected_ids(server)
+    server.hook = Order({held: "&page=4"}, meanwhile=lambda: _real(server).version("2.0.0"))
+    async with asyncio.timeout(2):
+        listing = await _listed(gh)
+    assert listing == expected
+
+
+async def test_that_goes_for_the_first_page_too_where_the_count_is_known(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    expected = expected_ids(server)
+    package = await versions_of_long(gh).get()
+    server.hook = Order({"&page=1": "&page=2"}, lambda: _real(server).version("2.0.0"))
+    async with asyncio.timeout(2):
+        versions = await gh.org("acme").package(package).versions(per_page=50)
+    assert [each for each in ids(versions) if each in expected] == expected
+
+
+def _real(server: EmbeddedGitHub) -> Package:
+    return server.world.org("acme").find("npm", "long")
+
+
+def _path(version: int) -> str:
+    return f"/orgs/acme/packages/npm/long/versions/{version}"
+
+
+async def _listed(gh: GitHubPackages) -> list[int]:
+    return ids(await versions_of_long(gh).versions(per_page=50))
