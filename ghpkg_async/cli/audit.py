@@ -203,7 +203,7 @@ class _Run:
             ) from error
         self.results.finish()
         if self.files.report is not None:
-            from ghpkg_async.audit.report import write_report  # type: ignore[import-not-found,unused-ignore]
+            from ghpkg_async.audit.report import write_report
 
             report = AuditReport.of(self.header, self._records)
             write_report(

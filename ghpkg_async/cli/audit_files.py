@@ -97,8 +97,10 @@ class Files:
 
 
 def _check_report(path: Path) -> None:
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise WrongUsage(f"--report: {path}: a report is HTML; call it {path.stem}.html")
     try:
-        import ghpkg_async.audit.report  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+        import ghpkg_async.audit.report  # noqa: F401
     except ImportError:
         raise WrongUsage('--report: needs an extra: pip install "ghpkg-async[report]"') from None
     if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):

@@ -1,0 +1,113 @@
+"""The charts: what they show in bars, in words and as a table, and that they fit the page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghpkg_async.audit import Change, Comparison
+from ghpkg_async.audit.report.charts import BARS_SHOWN, Chart, charts_of
+from ghpkg_async.audit.report.drawing import WIDTH, Series, draw
+from tests.report.rig import NOW, Parsed, audit, header, large, package
+
+
+def drawn(chart: Chart) -> Parsed:
+    return Parsed.of(chart.svg)
+
+
+def test_what_there_is_nothing_to_show_of_has_no_chart() -> None:
+    assert charts_of(audit(), None, NOW) == []
+    assert charts_of(audit(), Comparison((), ()), NOW) == []
+
+
+def test_packages_are_told_in_bars_in_words_and_as_a_table() -> None:
+    report = audit(
+        package("a"),
+        package("b", package_type="maven"),
+        package("c", owner="octo-org"),
+        head=header("acme", "octo-org", types=["npm", "maven"]),
+    )
+    owners, visibility, age = charts_of(report, None, NOW)
+    assert owners.headings == ["Owner", "Npm", "Maven"]
+    assert list(owners.rows) == [("acme", [1, 1]), ("octo-org", [1, 0])]
+    assert owners.legend == [("type-0", "npm"), ("type-1", "maven")]
+    parsed = drawn(owners)
+    assert parsed.text_of("desc") == ["acme: 1 npm, 1 maven; octo-org: 1 npm"]
+    assert parsed.text_of("title") == ["octo-org: 1 npm", "acme: 1 npm", "acme: 1 maven"]
+    assert [text for text in parsed.text_of("text") if text.isdigit()] == ["1", "2"]
+    assert list(visibility.rows) == [("public", [0]), ("internal", [0]), ("private", [3])]
+    assert drawn(visibility).text_of("title") == ["private: 3 private"]
+    assert age.rows[0] == ("Last 30 days", [3])
+
+
+def test_many_owners_share_the_last_bar_but_not_the_table() -> None:
+    packages = [package(str(each), owner=f"org-{each % 40}") for each in range(100)]
+    owners = charts_of(audit(*packages), None, NOW)[0]
+    assert len(owners.rows) == 40
+    labels = [text for text in drawn(owners).text_of("text") if not text.isdigit()]
+    assert len(labels) == BARS_SHOWN
+    assert labels[0] == "31 others"
+
+
+def test_growth_goes_both_ways() -> None:
+    comparison = Comparison(
+        (
+            Change("new", "acme", "npm", "a", None, "public"),
+            Change("gone", "acme", "npm", "b", "public", None),
+            Change("gone", "octo-org", "npm", "c", "public", None),
+        ),
+        (),
+    )
+    (packages,) = charts_of(audit(), comparison, NOW)
+    assert list(packages.rows) == [("acme", [1, 1]), ("octo-org", [0, 1])]
+    assert drawn(packages).text_of("text")[-2:] == ["\u22121", "+1 \u22121"]
+    assert drawn(packages).text_of("title")[0] == "acme: 1 new"
+
+
+def test_long_names_are_cut_before_they_push_the_bars_away() -> None:
+    owners = charts_of(audit(package(owner="o" * 90)), None, NOW)[0]
+    assert "o" * 17 + "…" in drawn(owners).text_of("text")
+    assert owners.rows[0][0] == "o" * 90
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(max_size=30), st.integers(-(10**12), 10**12)), max_size=6),
+    st.text(max_size=20),
+)
+def test_drawings_bring_nothing_of_their_own(rows: list[tuple[str, int]], name: str) -> None:
+    labels = [label.encode("unicode_escape").decode() for label, _ in rows]
+    shown = name.encode("unicode_escape").decode()
+    series = [Series(shown, "plain", [value for _, value in rows])]
+    parsed = Parsed.of(draw(labels, series, [str(value) for _, value in rows], shown))
+    assert {tag for tag, _ in parsed.tags} <= {"svg", "desc", "g", "path", "rect", "text", "title"}
+    names = {key for _, attributes in parsed.tags for key in attributes}
+    assert names <= {*"xyd", "class", "height", "role", "transform", "viewbox", "width"}
+    for _, attributes in parsed.tags:
+        for key in ("x", "y", "width", "height"):
+            assert re.fullmatch(r"-?\d+\.\d", attributes.get(key) or "0.0")
+
+
+def test_bars_are_within_the_drawing() -> None:
+    for chart in charts_of(large(500), None, NOW):
+        for tag, attributes in drawn(chart).tags:
+            if tag == "rect":
+                right = float(attributes["x"] or 0) + float(attributes["width"] or 0)
+                assert 0 < right <= WIDTH
+
+
+def test_the_same_numbers_make_the_same_drawing() -> None:
+    first, second = (charts_of(large(50), None, NOW) for _ in range(2))
+    assert first == second
+
+
+def test_importing_it_leaves_the_imports_of_others_alone() -> None:
+    code = (
+        "import sys, ghpkg_async.audit.report;"
+        "assert not [each for each in sys.meta_path if type(each).__module__ == 'pygal']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -1,0 +1,301 @@
+"""The page: what it tells, and that nothing in it is anything but what was meant."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import Counter
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ghpkg_async.audit import AuditReport, Finding
+from ghpkg_async.audit.report import render_report
+from ghpkg_async.audit.report.page import MOST_LISTED
+from tests.report.rig import (
+    HOSTILE,
+    NOW,
+    RULES,
+    Parsed,
+    audit,
+    conflict,
+    done,
+    failure,
+    header,
+    large,
+    package,
+)
+
+if TYPE_CHECKING:
+    from ghpkg_async.audit import Comparison
+
+
+def everything(text: str, url: str = "") -> AuditReport:
+    """An audit in which all that a server or a user may choose is the text."""
+    fields: dict[str, Any] = {"owner": text, "visibility": text, "repository": text}
+    return AuditReport.of(
+        header(text, types=[text, "docker"], versions=True, base_url=f"https://{text}"),
+        [
+            package(text, package_type=text, html_url=url, **fields),
+            conflict(text, html_url=url, **fields),
+            failure(
+                owner=text,
+                listing="packages",
+                package_type=text,
+                name=text,
+                reason=text,
+                message=text,
+                authorization_url=url,
+                organizations=(text,),
+            ),
+            failure(owner=text, required=(text,), granted=(text,), message=text),
+        ],
+    )
+
+
+def changes(text: str) -> Comparison:
+    """Changes of all kinds, of packages of that name."""
+    old = audit(
+        package("seen", visibility="public", version_count=7), package(text), package("big")
+    )
+    new = audit(
+        package("seen", visibility=text), package(text + text), package("big", version_count=9)
+    )
+    return new.compare(old)
+
+
+def rendered(text: str, url: str = "") -> str:
+    """A page with the text wherever there is room for one."""
+    report = everything(text, url)
+    return render_report(
+        report,
+        comparison=changes(text),
+        findings=[
+            Finding("public", text, text, text, text),
+            Finding(text, text, None, None, text),
+            *report.findings(["unreachable", "docker_conflict"]),
+        ],
+        since=NOW,
+    )
+
+
+@cache
+def plain() -> Parsed:
+    return Parsed.of(rendered("plain"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(), min_size=1, max_size=40) | st.sampled_from(HOSTILE))
+def test_no_text_becomes_anything_but_text(text: str) -> None:
+    assert Parsed.of(rendered(text)).shape == plain().shape
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_the_scripts_are_the_packages_own_whatever_a_server_says(text: str) -> None:
+    scripts = Parsed.of(rendered(text)).text_of("script")
+    assert len(scripts) == 2
+    assert scripts[-1] == plain().text_of("script")[-1]
+    assert not set(scripts[0]) & set("<>&\u2028\u2029")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(max_size=40)
+    | st.sampled_from(["javascript:alert(1)", "data:text/html,x", "https://github.com/<b>"])
+    | st.text("abc/?%23", max_size=20).map("https://github.com/".__add__)
+)
+def test_links_lead_to_websites(url: str) -> None:
+    parsed = Parsed.of(rendered("x", url))
+    for link in parsed.links:
+        assert link["href"] == url
+        assert link["rel"] == "noopener noreferrer"
+    for folder in parsed.data["folders"]:
+        assert url.startswith(folder)
+    if not re.match(r"https?://", url):
+        assert not parsed.links
+        assert not parsed.data["folders"]
+    for _, attributes in parsed.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert "src" not in attributes
+
+
+def test_websites_are_linked_to() -> None:
+    parsed = Parsed.of(rendered("x", "https://github.com/x"))
+    assert len(parsed.links) == 3  # The package, the conflict, and where to authorize the token.
+    assert parsed.data["folders"] == ["https://github.com/"]
+
+
+def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
+    parsed = Parsed.of(render_report(large(10)))
+    policy = next(
+        attributes["content"] or ""
+        for tag, attributes in parsed.tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    (style,) = parsed.text_of("style")
+    assert dict(each.split(" ", 1) for each in policy.split("; ")) == {
+        "default-src": "'none'",
+        "script-src": hash_of(parsed.text_of("script")[-1]),
+        "style-src": hash_of(style),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    # It has to come before anything it is to hold for.
+    assert [tag for tag, _ in parsed.tags[:4]] == ["html", "head", "meta", "meta"]
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    parsed = Parsed.of(rendered("x", "https://github.com/x"))
+    assert {tag for tag, _ in parsed.tags}.isdisjoint({"img", "iframe", "object", "embed", "base"})
+    assert [attributes["href"] for tag, attributes in parsed.tags if tag == "link"] == ["data:,"]
+    (style,) = parsed.text_of("style")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_same_audit_makes_the_same_page() -> None:
+    findings = [large(300).findings(RULES, now=NOW) for _ in range(2)]
+    first, second = (render_report(large(300), findings=each) for each in findings)
+    assert first == second
+
+
+def test_the_script_gets_what_the_rows_show() -> None:
+    report = large(250)
+    findings = report.findings(RULES, now=NOW)
+    data = Parsed.of(render_report(report, findings=findings)).data
+    found = Counter((each.owner, each.package_type, each.name) for each in findings)
+    for row, entry in zip(data["rows"], report.packages, strict=True):
+        name, owner, kind, visibility, versions, untagged, day, repository, folder, page, rules = (
+            row
+        )
+        assert (name, data["owners"][owner]) == (entry.name, entry.owner)
+        assert data["types"][kind] == entry.package_type
+        assert data["visibilities"][visibility] == entry.visibility
+        assert versions == entry.version_count
+        assert entry.versions is not None
+        assert untagged == entry.versions.untagged
+        assert data["days"][day] == entry.updated_at.date().isoformat()
+        named = None if repository is None else data["repositories"][repository]
+        assert named == entry.repository
+        assert data["folders"][folder] + page == entry.html_url
+        assert len(rules) == found[entry.owner, entry.package_type, entry.name]
+
+
+def test_without_the_script_the_first_packages_are_there() -> None:
+    page = render_report(large(250))
+    assert page.count('<tr role="row">') == 1 + 100 + 1  # Headings, rows, and the script's row.
+    assert "The first 100 of 250 packages; with JavaScript, all of them." in page
+
+
+def test_a_complete_audit_says_so() -> None:
+    page = render_report(audit(package()))
+    assert "Every listing that was asked for was obtained." in page
+    assert "Incomplete" not in page
+    assert 'id="lost"' not in page
+
+
+def test_what_was_not_obtained_is_told_with_what_to_do() -> None:
+    page = render_report(
+        audit(
+            failure(
+                reason="sso_required",
+                message="403 SAML",
+                authorization_url="https://github.com/orgs/lost/sso?authorization_request=A1",
+            ),
+            failure(
+                owner="acme",
+                listing="packages",
+                package_type="npm",
+                reason="insufficient_scope",
+                required=("read:packages",),
+                granted=("repo",),
+            ),
+            failure(owner="acme", reason="rate_limited", retry_at=NOW),
+            failure(owner="acme", reason="sso_partial", organizations=("7", "8")),
+            failure(owner="acme", listing="docker_conflicts", reason="of_a_later_version"),
+            head=header("acme", "lost", "late"),
+        )
+    )
+    for text in (
+        "5 parts could not be obtained.",
+        "1 listing did not get their turn.",
+        '<a href="https://github.com/orgs/lost/sso?authorization_request=A1"',
+        "Single sign-on required.",
+        "The token needs read:packages; it has repo.",
+        "The limit holds until 2026-01-15 12:00 UTC.",
+        "2 organizations by id: 7, 8.",
+        "of_a_later_version.",
+        "Not asked for yet, or not to the end: late npm.",
+    ):
+        assert text in page
+
+
+def test_an_empty_audit_is_a_page_too() -> None:
+    report = audit()
+    page = render_report(report, comparison=report.compare(report), findings=[])
+    for text in ("There is no package.", "Nothing was found.", "Nothing changed.", "Complete."):
+        assert text in page
+    assert "<figure" not in page
+
+
+def test_where_nothing_was_looked_for_there_are_no_findings() -> None:
+    page = render_report(audit(package()))
+    assert 'id="findings"' not in page
+    assert 'id="rule"' not in page
+
+
+def test_findings_lead_to_where_they_are() -> None:
+    report = AuditReport.of(
+        header(types=["npm", "docker"]),
+        [package(visibility="public"), conflict(), failure(), *done(types=["npm", "docker", None])],
+    )
+    elsewhere = Finding("empty", "x", "npm", "y", "z")
+    page = render_report(report, findings=[*report.findings(RULES, now=NOW), elsewhere])
+    assert '<a href="#conflicts">Docker conflict</a> <b>1</b>' in page
+    assert '<a href="#lost">Not obtained</a> <b>1</b>' in page
+    assert '<a href="#packages" data-rule="public">Public</a> <b>1</b>' in page
+    # Nothing to filter by: none of the packages has it.
+    assert '<a href="#packages">Without versions</a> <b>1</b>' in page
+
+
+def test_changes_are_told_by_kind() -> None:
+    page = render_report(audit(package()), comparison=changes("gone & lost"))
+    for text in (
+        "Changes since the earlier audit",
+        "New packages <b>1</b>",
+        "Packages that are gone <b>1</b>",
+        "Visibility changed <b>1</b>",
+        "More versions <b>1</b>",
+        "Fewer versions <b>1</b>",
+        "<td>public</td><td>gone &amp; lost</td>",
+        "<td>7</td><td>1</td>",
+        "1 new, 1 gone",
+    ):
+        assert text in page
+
+
+def test_what_is_too_much_to_list_is_counted() -> None:
+    count = MOST_LISTED + 1234
+    packages = [package(f"p{number}") for number in range(count)]
+    lost = [failure(owner=f"o{number}") for number in range(count)]
+    report = audit(*packages, *lost)
+    page = render_report(report, comparison=report.compare(audit()))
+    assert page.count("And 1,234 more.") == 2
+    assert "2,234 parts could not be obtained." in page
+
+
+def test_only_what_was_compared_counts_as_compared() -> None:
+    old = AuditReport.of(header(), [package()])
+    page = render_report(audit(package()), comparison=audit(package()).compare(old))
+    assert "Not compared, since one of the two audits lacks them: acme npm." in page
