@@ -40,6 +40,15 @@ async def test_without_it_the_way_to_get_it_is_told(
     assert not server.requests
 
 
+async def test_a_report_that_is_not_called_html_is_wrong_usage(
+    environment: None, server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "acme", "--report=a.csv", "--base-url", server.url]
+    assert await asyncio.to_thread(run, command) == 2
+    assert "call it a.html" in capsys.readouterr().err
+    assert not server.requests
+
+
 async def test_it_gets_the_whole_audit_its_findings_and_what_changed(
     environment: None, world: World, server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
