@@ -211,7 +211,7 @@ async def test_several_processes_share_a_file(server: EmbeddedGitHub, tmp_path: 
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, server.url, str(tmp_path / "cache"),
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE, env={},
         )
         for _ in range(4)
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from aiohttp import web
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub
 
 SECONDS = 30
+OF_DEBUGGING: Final = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE")
+"""What makes a program say more than its own words."""
 OF_THE_TERMINAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 COMMAND = (sys.executable, "-m", "ghpkg_async.cli")
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -127,7 +129,7 @@ def bare() -> Command:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if "TOKEN" not in name and name not in OF_THE_TERMINAL
+        if "TOKEN" not in name and name not in (*OF_THE_TERMINAL, *OF_DEBUGGING)
     }
     mine = {"PYTHONUNBUFFERED": "", "PYTHONWARNINGS": "error", "TZ": "UTC"}
     return Command({**environment, **mine})
