@@ -111,6 +111,7 @@ class Run:
             await asyncio.gather(producer, return_exceptions=True)
 
     async def _produce(self) -> None:
+        failed: BaseException | None = None
         try:
             with self._gate.listening(lambda wait: self._tell(Waiting(wait))):
                 async with asyncio.TaskGroup() as group:
@@ -118,9 +119,12 @@ class Run:
                         await self._owners.acquire()
                         group.create_task(_Owner(self, task).audit())
         except BaseExceptionGroup as several:
-            await self._queue.put(None)
-            raise _first(several) from None
+            failed = _first(several)
         await self._queue.put(None)
+        if failed is not None:
+            # Not from within the handler: its context would be the group that holds it, a circle
+            # that no pickle survives.
+            raise failed
 
     async def _put(self, batch: Batch) -> None:
         if batch:
@@ -247,13 +251,16 @@ class _Owner:
         if not self._run._versions:
             return [PackageEntry(**_fields(unit, package)) for package in packages]
         batch: Batch = []
+        failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._with_versions(unit, each)) for each in packages]
         except BaseExceptionGroup as several:
             # The packages are known, whatever became of their versions.
             await self._run._put([PackageEntry(**_fields(unit, each)) for each in packages])
-            raise _first(several) from None
+            failed = _first(several)
+        if failed is not None:
+            raise failed
         for task in tasks:
             batch += task.result()
         return batch

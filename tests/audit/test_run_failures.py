@@ -171,3 +171,22 @@ class TestFailures:
         assert [(each.name, each.reason) for each in report.failures] == [
             ("a\x00b", "invalid_response")
         ]
+
+
+async def test_an_error_that_ends_an_audit_travels_between_processes(
+    filled: World, server: EmbeddedGitHub
+) -> None:
+    class Broken:
+        async def token(self) -> str:
+            raise OSError(5, "no key store")
+
+    async with GitHubPackages(Broken(), base_url=server.url) as gh:
+        with pytest.raises(OSError, match="no key store") as ended:
+            await gh.audit(["acme"])
+    seen: set[int] = set()
+    error: BaseException | None = ended.value
+    while error is not None:
+        assert id(error) not in seen  # A circle would never be pickled.
+        seen.add(id(error))
+        assert not isinstance(error, BaseExceptionGroup)
+        error = error.__cause__ or error.__context__
