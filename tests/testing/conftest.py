@@ -20,7 +20,7 @@ from yarl import URL
 
 from ghpkg_async.testing import EmbeddedGitHub, World
 
-CONTRACT = Path(__file__).parent / "data" / "contract.md"
+CONTRACT = Path(__file__).parent.parent / "data" / "contract.md"
 TOKEN = "ghp_everything"
 
 
