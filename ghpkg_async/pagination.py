@@ -229,7 +229,8 @@ class Course:
         until = self.number
         deleting = self.changes.begun > min(self._begun_at_start, self.changes.finished)
         last = self.last or self._guessed_last
-        if last is not None and self._cursor is None and not deleting:
+        # Where a page brought nothing new, the pages behind it may not either.
+        if last is not None and self._cursor is None and not deleting and not self._stale_in_a_row:
             until = max(until, min(last, until + window - 1))
             until = min(until, self._reachable())
         return range(self.number, until + 1)

@@ -29,7 +29,7 @@ NOT_DONE: list[Fault] = [*SILENT, "server_error"]
 
 @pytest.fixture
 def impatient(client: MakeClient) -> GitHubPackages:
-    return client(timeout=0.2)
+    return client(timeout=0.5)
 
 
 @pytest.mark.parametrize("fault", DONE_UNHEARD)
@@ -137,7 +137,7 @@ async def test_who_gives_up_says_that_it_may_be_done(
     fault: Fault,
     expected: type[Exception],
 ) -> None:
-    gh = client(max_retries=0, timeout=0.2)
+    gh = client(max_retries=0, timeout=0.5)
     version = a_version(server, gh)
     if method == "restore":
         await version.delete()

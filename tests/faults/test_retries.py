@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 async def test_what_fails_once_is_asked_again_after_a_wait(
     server: EmbeddedGitHub, client: MakeClient, fault: Fault
 ) -> None:
-    gh = client(timeout=0.2)
+    gh = client(timeout=0.5)
     await left(gh).get()
     server.faults.next(fault)
     package = await left(gh).get()

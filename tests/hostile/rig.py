@@ -238,13 +238,19 @@ async def eventually(holds: Callable[[], object], what: str, within: float = 1.0
         await asyncio.sleep(0.005)
 
 
+_FORGIVEN = 2.5
+
+
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Fails if the block takes longer."""
+    """Fails if the block takes longer; a busy machine's delays are forgiven.
+
+    What it guards against takes a whole timeout of the client, which is 5 s, or has no end.
+    """
     start = time.monotonic()
     yield
     taken = time.monotonic() - start
-    assert taken < seconds, f"took {taken:.2f} s"
+    assert taken < max(seconds, _FORGIVEN), f"took {taken:.2f} s"
 
 
 def others() -> set[asyncio.Task[Any]]:

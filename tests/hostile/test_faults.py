@@ -159,7 +159,7 @@ async def test_silence_ends_with_the_timeout_of_each_attempt(
     server: HostileServer, head: bytes
 ) -> None:
     server.will(stalling(head))
-    async with server.client(timeout=0.1, max_retries=1) as gh:
+    async with server.client(timeout=0.4, max_retries=1) as gh:
         with at_most(1.5):
             error = await refused(ref(gh).get())
     assert isinstance(error, RequestTimeout)
@@ -174,7 +174,7 @@ async def test_retry_after_is_honoured(
     server.will(answer(status, "", "Retry-After: 1"), GOOD)
     started = time.monotonic()
     await ref(stubborn).get()
-    assert 0.95 < time.monotonic() - started < 2
+    assert 0.95 < time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize("value", ["-1", "x", "", "\udcff", "NaN", "-inf", "0"])
@@ -264,7 +264,7 @@ async def test_a_delete_that_may_have_been_carried_out_is_done_when_it_is_gone(
 
 async def test_a_delete_that_timed_out_is_done_when_it_is_gone(server: HostileServer) -> None:
     server.will(silence, answer(404))
-    async with server.client(timeout=0.1, max_retries=1) as gh:
+    async with server.client(timeout=0.4, max_retries=1) as gh:
         await ref(gh).version(7).delete()
     assert server.methods == ["DELETE", "DELETE"]
 
@@ -368,7 +368,7 @@ async def test_a_restore_that_was_carried_out_is_never_not_found(
 
 async def test_a_restore_that_timed_out_is_never_not_found(server: HostileServer) -> None:
     server.will(silence, answer(404), answer(200, package(1)))
-    async with server.client(timeout=0.1, max_retries=1) as gh:
+    async with server.client(timeout=0.4, max_retries=1) as gh:
         await ref(gh).restore()
     assert server.methods == ["POST", "POST", "GET"]
 
@@ -432,7 +432,7 @@ async def test_a_write_whose_outcome_nobody_knows_says_so(
     server: HostileServer, doing: str, fault: str
 ) -> None:
     server.will(LAST[fault])
-    async with server.client(timeout=0.2) as gh:
+    async with server.client(timeout=0.5) as gh:
         assert_says_unknown(await refused(getattr(ref(gh), doing)()))
 
 
