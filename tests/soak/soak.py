@@ -210,11 +210,14 @@ async def _outages(server: EmbeddedGitHub) -> None:
 
 
 def _open_files() -> set[str]:
+    """Files and sockets; what a monitor in the same process looks up in ``/proc`` is not ours."""
     folder = "/proc/self/fd"
     found = set()
     for number in os.listdir(folder):
         try:
-            found.add(f"{number} {os.readlink(f'{folder}/{number}')}")
+            file = os.readlink(f"{folder}/{number}")
         except FileNotFoundError:  # The folder's own.
             continue
+        if not file.startswith("/proc/"):
+            found.add(f"{number} {file}")
     return found
