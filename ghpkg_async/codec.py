@@ -17,7 +17,7 @@ from .errors import ConfigurationError, InvalidResponse
 from .models import Owner, Package, PackageVersion, Repository, model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cattrs import Converter
 
@@ -33,7 +33,7 @@ __all__ = [
 T = TypeVar("T")
 Buffer: TypeAlias = bytes | memoryview
 
-_PARTS_KEPT = 256
+_PARTS_KEPT = 128
 _KEY = 64
 _ABSENT = msgspec.Raw(b"null")
 
@@ -45,6 +45,14 @@ class _PackageOnWire(Package):
 
     owner: msgspec.Raw = _ABSENT  # type: ignore[assignment]
     repository: msgspec.Raw = _ABSENT  # type: ignore[assignment]
+
+
+@model
+@attrs.frozen(kw_only=True, slots=False, repr=False)
+class _RepositoryOnWire(Repository):
+    """A repository as it arrives: its owner, most often the package's own, is still bytes."""
+
+    owner: msgspec.Raw  # type: ignore[assignment]
 
 
 @cache
@@ -75,8 +83,8 @@ class _Parts(Generic[T]):
     take as long as a quarter of decoding it.
     """
 
-    def __init__(self, decoder: msgspec.json.Decoder[T]) -> None:
-        self._decoder = decoder
+    def __init__(self, decode: Callable[[msgspec.Raw], T]) -> None:
+        self._decode = decode
         self._known: dict[bytes, tuple[msgspec.Raw, T]] = {}
         self._last: tuple[msgspec.Raw, T] | None = None
 
@@ -93,7 +101,7 @@ class _Parts(Generic[T]):
         if known is None or known[0] != part:
             if len(self._known) == _PARTS_KEPT:
                 self._known.clear()
-            known = self._known[key] = part.copy(), self._decoder.decode(part)
+            known = self._known[key] = part.copy(), self._decode(part)
         self._last = known
         return known[1]
 
@@ -102,22 +110,37 @@ class PackageListDecoder:
     """Decodes the pages of one listing; what its packages share is decoded once, and shared."""
 
     def __init__(self) -> None:
-        self._owners: _Parts[Owner | None] = _Parts(_decoder(Owner | None))
-        self._repositories: _Parts[Repository | None] = _Parts(_decoder(Repository | None))
+        self._owners: _Parts[Owner | None] = _Parts(_decoder(Owner | None).decode)
+        self._repositories = _Parts(self._repository)
 
     def __call__(self, body: Buffer) -> list[Package]:
         """A page of packages; raises `InvalidResponse` with the place that is wrong."""
         arrived: list[_PackageOnWire] = _decode(list[_PackageOnWire], body)
         owner, repository = self._owners.decoded, self._repositories.decoded
-        put = object.__setattr__
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             for package in arrived:
-                put(package, "owner", owner(package.owner))
-                put(package, "repository", repository(package.repository))
-                put(package, "__class__", Package)
+                fields = package.__dict__
+                fields["owner"] = owner(package.owner)
+                fields["repository"] = repository(package.repository)
+                _become(package, Package)
             return cast("list[Package]", arrived)
         # Raises too, and names the place in the whole page.
         return cast("list[Package]", _decode(list[Package], body))
+
+    def _repository(self, part: msgspec.Raw) -> Repository | None:
+        arrived: _RepositoryOnWire | None = _decoder(_RepositoryOnWire | None).decode(part)
+        if arrived is None:
+            return None
+        owner = self._owners.decoded(arrived.owner)
+        if owner is None:
+            raise msgspec.ValidationError("Expected `object`, got `null` - at `$.owner`")
+        arrived.__dict__["owner"] = owner
+        _become(arrived, Repository)
+        return arrived
+
+
+def _become(arrived: object, kind: type) -> None:
+    object.__setattr__(arrived, "__class__", kind)  # Around what keeps models as they are.
 
 
 def _decode(kind: Any, body: Buffer) -> Any:

@@ -169,6 +169,9 @@ def test_a_listing_shares_the_parts_its_packages_repeat() -> None:
     [fourth] = decoder(encoded([PACKAGE]))
     assert first.owner is second.owner is fourth.owner
     assert first.repository is fourth.repository
+    assert first.repository is not None
+    assert first.repository.owner == Owner(**PACKAGE["repository"]["owner"])
+    assert type(first.repository) is Repository
     assert third.owner != first.owner
     assert type(first) is Package
     assert [to_dict(each) for each in (first, third)] == [PACKAGE, other]
@@ -182,7 +185,25 @@ def test_a_listing_of_many_repositories_keeps_no_more_than_a_bound() -> None:
             for n in range(100)
         ]
         assert [to_dict(package) for package in decoder(encoded(page))] == page
-    assert len(decoder._repositories) <= 256
+    assert len(decoder._repositories) <= 128
+
+
+def test_a_repository_shares_its_owner_with_its_package() -> None:
+    page = [
+        {
+            **PACKAGE,
+            "owner": PACKAGE["repository"]["owner"],
+            "repository": {**PACKAGE["repository"], "id": number},
+        }
+        for number in range(3)
+    ]
+    packages = PackageListDecoder()(encoded(page))
+    owner = packages[0].owner
+    for package in packages:
+        assert package.owner is owner
+        assert package.repository is not None
+        assert package.repository.owner is owner
+    assert [to_dict(package) for package in packages] == page
 
 
 def wrong(*path: str | int, value: Any) -> bytes:
@@ -201,6 +222,7 @@ def wrong(*path: str | int, value: Any) -> bytes:
         (wrong(1, "id", value="1"), r"\$\[1\]\.id"),
         (wrong(1, "owner", "id", value=None), r"\$\[1\]\.owner\.id"),
         (wrong(1, "repository", "owner", value=3), r"\$\[1\]\.repository\.owner"),
+        (wrong(1, "repository", "owner", value=None), r"\$\[1\]\.repository\.owner"),
         (wrong(1, "owner", value=[]), r"\$\[1\]\.owner"),
         (b'{"message": "no list"}', "array"),
         (b"<html>", "malformed"),
