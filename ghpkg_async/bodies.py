@@ -18,7 +18,7 @@ MAX_WIRE_BYTES: Final = 32 * 2**20
 MAX_BODY_BYTES: Final = 64 * 2**20
 
 _GZIP: Final = 16 + 15  # zlib's way to say: a gzip header, and the largest window.
-_PIECE: Final = 64 * 2**10
+_PIECE: Final = 256 * 2**10
 _SMALLEST: Final = 2**20
 
 
