@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,6 +16,7 @@ from .models import PACKAGE_TYPES
 from .namespaces import Context, Namespace, segment
 from .session import Session
 from .transport import Transport
+from .version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -96,7 +96,7 @@ class GitHubPackages:
             "Accept": check_header_value(accept, "accept"),
             "User-Agent": check_header_value(user_agent, "user_agent")
             if user_agent is not None
-            else _default_user_agent(),
+            else f"ghpkg-async/{__version__}",
         }
         if api_version is not None:
             headers["X-GitHub-Api-Version"] = check_header_value(api_version, "api_version")
@@ -220,13 +220,6 @@ class GitHubPackages:
             skip=skip,
             on_event=on_event,
         )
-
-
-@cache
-def _default_user_agent() -> str:
-    from importlib.metadata import version  # Costs more than most of this package to import.
-
-    return f"ghpkg-async/{version('ghpkg-async')}"
 
 
 def _cache(path: str | os.PathLike[str]) -> Cache:

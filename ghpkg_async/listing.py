@@ -172,6 +172,8 @@ class Listing(Generic[T]):
                     if not course.shrink():
                         raise failure from failure.__cause__
                     continue
+                # First goes out what can: decoding keeps the loop, and pages wait to be asked for.
+                await asyncio.sleep(0)
                 if not course.continues(fetched.finished_before, fetched.begun_after):
                     await _end(under_way)
                     continue

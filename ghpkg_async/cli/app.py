@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
@@ -21,6 +20,7 @@ from ghpkg_async.cli.output import QuietConsole
 from ghpkg_async.cli.restore import restore
 from ghpkg_async.cli.serve import serve
 from ghpkg_async.cli.versions import versions
+from ghpkg_async.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +97,7 @@ def _app() -> App:
     app = App(
         name="ghpkg",
         help=HELP,
-        version=f"ghpkg {version('ghpkg-async')}",
+        version=f"ghpkg {__version__}",
         version_flags=["--version"],
         help_format="markdown",
     )
