@@ -323,6 +323,17 @@ async def test_further_pages_are_fetched_side_by_side_within_the_window() -> Non
     assert shelf.max_in_flight == 4
 
 
+async def test_the_next_request_goes_out_before_a_page_at_hand_is_decoded() -> None:
+    shelf = Shelf(list(range(400)))
+    async with aclosing(shelf.listing(ahead=4).pages()) as pages:
+        async for page in pages:
+            if page.number == 1:
+                for _ in range(50):  # Until all ahead of it are there.
+                    await asyncio.sleep(0)
+            else:
+                assert max(shelf.asked) >= min(page.number + 3, 40)
+
+
 async def test_where_nothing_tells_the_last_page_no_request_is_wasted() -> None:
     for mode in MODES[1:]:
         shelf = Shelf(list(range(95)), mode, latency=lambda _: 3)
