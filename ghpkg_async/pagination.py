@@ -21,6 +21,7 @@ from yarl import URL
 
 from .changes import Changes
 from .errors import ConfigurationError, InvalidResponse
+from .urls import is_on, is_url, parse_sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,6 @@ MAX_STALE: Final = 100
 """Pages in a row that bring nothing new before links that lead on are not believed."""
 MOST_SHRINKS: Final = 3
 
-_IN_A_URL: Final = re.compile(r"[!-~]+")
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
 _PARAMETER: Final = re.compile(r';\s*([\w*-]+)\s*=\s*("[^"]*"|[^\s;,"]*)')
 _OF_PAGES: Final = frozenset({"next", "last", "first", "prev"})
@@ -110,14 +110,12 @@ def _number(url: str | None) -> int | None:
 
 
 def _check_origin(target: str, origin: str) -> None:
-    if target.startswith(f"{origin}/") and _IN_A_URL.fullmatch(target):
+    if target.startswith(f"{origin}/") and is_url(target):
         return
-    same = False
     with suppress(ValueError):
-        url = URL(target, encoded=True)
-        same = url.origin() == URL(origin) and "@" not in url.raw_authority
-    if not same or not _IN_A_URL.fullmatch(target):
-        raise InvalidResponse(f"Link: {target[:200]!r} is not on {origin}")
+        if is_on(URL(origin), parse_sent(target)):
+            return
+    raise InvalidResponse(f"Link: {target[:200]!r} is not on {origin}")
 
 
 class SeenIds:

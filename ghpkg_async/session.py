@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -27,6 +26,7 @@ from .errors import (
 )
 from .retry import LONGEST_BACKOFF, wait_before_retry
 from .transport import Answer, Failure, Request
+from .urls import parse_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -45,7 +45,6 @@ MAYBE_CARRIED_OUT: Final = "It may have been carried out all the same."
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPING_THE_METHOD: Final = frozenset({307, 308})
-_IN_A_URL: Final = re.compile(r"[!-~]+")
 
 
 class Session:
@@ -301,10 +300,8 @@ def _redirected(answer: Answer, redirects: int) -> Request:
         raise InvalidResponse(f"{request}: a {answer.status} redirect would turn it into a GET")
     if redirects > MAX_REDIRECTS:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
-    if not _IN_A_URL.fullmatch(location):
-        raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
     with suppress(ValueError):
-        url = request.url.join(URL(location, encoded=True))
+        url = request.url.join(parse_sent(location))
         if url.explicit_port != 0 and str(url):  # A port that is none shows only when looked at.
             return attrs.evolve(request, url=url, etag="")
     raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")

@@ -16,6 +16,7 @@ from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
 from .secrecy import Secrets
+from .urls import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -199,7 +200,7 @@ class Transport:
         http = self._http
         if http is None or http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
-        if not _is_on(self._origin, request.url):
+        if not is_on(self._origin, request.url):
             raise InvalidResponse(
                 f"{request}: not on {self._origin}, the only origin that is asked"
             )
@@ -233,13 +234,6 @@ class Transport:
         if request.etag:
             headers["If-None-Match"] = request.etag
         return headers
-
-
-def _is_on(origin: URL, url: URL) -> bool:
-    try:
-        return url.origin() == origin and "@" not in url.raw_authority
-    except ValueError:
-        return False
 
 
 def _failure(request: Request, cause: Exception, timeout: float) -> Failure:

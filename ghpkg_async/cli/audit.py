@@ -30,7 +30,7 @@ from ghpkg_async.cli.audit_progress import Display
 from ghpkg_async.cli.audit_results import Results
 from ghpkg_async.cli.failures import DONE, REFUSED, Stop, WrongUsage
 from ghpkg_async.cli.options import DEFAULTS, Options
-from ghpkg_async.cli.text import counted
+from ghpkg_async.text import counted
 
 FOUND: Final = 1
 LONGEST_WAIT: Final = 7200.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ghpkg_async.audit import OwnerDone, PageDone, Waiting
-from ghpkg_async.cli.text import counted, printable
+from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from ghpkg_async.cli.options import (
 )
 from ghpkg_async.cli.output import Output
 from ghpkg_async.cli.owners import namespace_of
-from ghpkg_async.cli.text import counted, printable
+from ghpkg_async.text import counted, printable
 
 
 def delete(

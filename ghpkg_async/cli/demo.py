@@ -13,7 +13,7 @@ from ghpkg_async import GitHubPackages
 from ghpkg_async.audit import Audit, AuditReport, ListingDone, PackageEntry, Record
 from ghpkg_async.cli.audit_results import SUMMARY, print_records
 from ghpkg_async.cli.output import Output
-from ghpkg_async.cli.text import counted
+from ghpkg_async.text import counted
 
 LATENCY: Final = 0.15
 """Seconds the embedded server takes for an answer, as GitHub does; else all is over in a blink."""

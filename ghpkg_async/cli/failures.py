@@ -26,7 +26,7 @@ from ghpkg_async import (
     SSORequired,
     Unauthorized,
 )
-from ghpkg_async.cli.text import printable
+from ghpkg_async.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

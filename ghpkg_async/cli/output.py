@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ghpkg_async import GitHubPackagesError, Package, PackageVersion, to_dict
 from ghpkg_async.cli.tables import plain, rich_table
-from ghpkg_async.cli.text import counted, printable
+from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ghpkg_async.cli.failures import CannotListen, WrongUsage
 from ghpkg_async.cli.output import Output
-from ghpkg_async.cli.text import counted
+from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import World

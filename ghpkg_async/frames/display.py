@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
-from ghpkg_async.cli.text import counted, printable
 from ghpkg_async.models import Package, PackageVersion
+from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from ghpkg_async.cli.text import printable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,16 +13,6 @@ if TYPE_CHECKING:
 EVIL = "\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m"
 SHOWN = r"\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m"
 LIST = ("list", "acme", "--type", "npm")
-
-
-@pytest.mark.parametrize("text", ["team/app", "@scope/pkg", "[bold]", "日本 ü", ""])
-def test_ordinary_text_stays(text: str) -> None:
-    assert printable(text) == text
-
-
-def test_what_steers_a_terminal_is_written_out() -> None:
-    assert printable(EVIL) == SHOWN
-    assert printable("\ud800") == r"\ud800"
 
 
 async def test_a_name_steers_nothing(github: EmbeddedGitHub, ghpkg: Command) -> None:

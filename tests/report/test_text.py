@@ -1,4 +1,4 @@
-"""What a server says: made visible, and links only where they are links to websites."""
+"""Links only where they are links to websites; times and rules in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.audit.report.text import Links, counted, day, label_of, moment, shown
+from ghpkg_async.audit.report.text import Links, day, label_of, moment
 
 DOTCOM = Links("https://api.github.com")
 
@@ -90,20 +90,6 @@ def test_whatever_is_let_through_is_plain_http(url: str) -> None:
         assert not set(url) & set('<>"\\`{} \t\r\n')
 
 
-@given(st.text(st.characters()))
-def test_what_is_shown_can_be_seen(text: str) -> None:
-    assert shown(text).isprintable()
-    assert shown(text) == text or not text.isprintable()
-    shown(text).encode()
-
-
-def test_what_cannot_be_seen_is_written_out() -> None:
-    assert shown("evil\u202egpj.exe\u200b\n\x1b[0m\ud800") == (
-        r"evil\u202egpj.exe\u200b\n\x1b[0m\ud800"
-    )
-    assert shown("Grüße, 世界") == "Grüße, 世界"
-
-
 def test_times_are_told_in_utc() -> None:
     east = datetime(2026, 1, 15, 1, 30, tzinfo=timezone(timedelta(hours=9)))
     assert (day(east), moment(east)) == ("2026-01-14", "2026-01-14 16:30 UTC")
@@ -118,4 +104,3 @@ def test_rules_are_told_in_words() -> None:
     assert label_of("stale:{0}") == "Unchanged for over {0} days"
     assert label_of("{0}") == "{0}"
     assert label_of("of_a_later_version:7") == "of_a_later_version:7"
-    assert (counted(1, "part"), counted(2000, "part")) == ("1 part", "2,000 parts")

@@ -15,7 +15,7 @@ from ghpkg_async.audit.report.sums import (
     ordered_types,
     visibilities,
 )
-from ghpkg_async.audit.report.text import shown
+from ghpkg_async.text import printable
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -136,14 +136,14 @@ def _chart(
 ) -> Chart:
     bars = _few(rows)
     series = [
-        Series(shown(kind.name), kind.color, [kind.sign * counts[place] for _, counts in bars])
+        Series(printable(kind.name), kind.color, [kind.sign * counts[place] for _, counts in bars])
         for place, kind in enumerate(kinds)
     ]
     svg = draw(
-        [shown(label) for label, _ in bars],
+        [printable(label) for label, _ in bars],
         series,
         [end(counts) for _, counts in bars],
-        shown("; ".join(_told(label, kinds, counts) for label, counts in bars)),
+        printable("; ".join(_told(label, kinds, counts) for label, counts in bars)),
     )
     legend = [(kind.color, kind.name) for kind in kinds] if len(kinds) > 1 else []
     headings = [heading, *(kind.name.capitalize() for kind in kinds)]

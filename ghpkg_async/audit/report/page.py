@@ -9,7 +9,8 @@ import attrs
 from ghpkg_async.audit.report.charts import charts_of
 from ghpkg_async.audit.report.rows import Row, rules_of, table_of
 from ghpkg_async.audit.report.sums import unfinished
-from ghpkg_async.audit.report.text import Links, counted, moment
+from ghpkg_async.audit.report.text import Links, moment
+from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from ghpkg_async.audit.outputs.files import Draft
 from ghpkg_async.audit.report.page import page_of
 from ghpkg_async.audit.report.rows import EMPTY_ROW
-from ghpkg_async.audit.report.text import counted, day, moment, shown
+from ghpkg_async.audit.report.text import day, moment
+from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,7 +144,7 @@ def _environment() -> Environment:
 
 def _visible(value: Any) -> Any:
     """What each expression of the template goes through, before it is escaped."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else shown(value)
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
 def _number(number: int) -> str:

@@ -8,7 +8,8 @@ import attrs
 
 from ghpkg_async.audit.findings import FINDING_KINDS
 from ghpkg_async.audit.records import PackageEntry
-from ghpkg_async.audit.report.text import day, label_of, shown
+from ghpkg_async.audit.report.text import day, label_of
+from ghpkg_async.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -151,7 +152,7 @@ class _Names:
         return self._places.setdefault(text, len(self._places))
 
     def texts(self) -> list[str]:
-        return [shown(text) for text in self._places]
+        return [printable(text) for text in self._places]
 
 
 def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
         folder, slash, page = (row.url or "").rpartition("/")
         lines.append(
             [
-                shown(row.name),
+                printable(row.name),
                 owners.place(row.owner),
                 types.place(row.package_type),
                 visibilities.place(row.visibility),

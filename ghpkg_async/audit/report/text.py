@@ -1,4 +1,4 @@
-"""What a server said, made fit for a page: texts, links, and names for people. Pure."""
+"""What a server said, made fit for a page: links, times, and rules in words. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-__all__ = ["Links", "counted", "day", "label_of", "moment", "shown"]
+__all__ = ["Links", "day", "label_of", "moment"]
 
 _LABELS: Final[Mapping[str, str]] = {
     "docker_conflict": "Docker conflict",
@@ -32,24 +32,6 @@ _URL: Final = re.compile(
     r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII | re.IGNORECASE
 )
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
-
-
-def shown(text: str) -> str:
-    r"""The text with what cannot be seen written out, like ``\x1b`` and ``\u202e``.
-
-    A change of direction or a character without width could make one name look like another.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 package``, ``2,000 packages``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def day(time: datetime) -> str:

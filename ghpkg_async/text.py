@@ -1,4 +1,4 @@
-"""What a server says, made fit for a terminal."""
+"""What a server says, made fit for people to read: in a terminal, a notebook or a report."""
 
 from __future__ import annotations
 
