@@ -313,12 +313,12 @@ class Context:
 
     def __init__(self, session: Session, concurrency: int) -> None:
         self.session = session
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self.changes = ChangeLog()
 
     def listing(self, query: Query[Item]) -> Listing[Item]:
         """A listing that fetches as far ahead as the client may."""
-        return Listing(self.session, query, ahead=self._concurrency)
+        return Listing(self.session, query, ahead=self.concurrency)
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
         """What a path answers, decoded."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "backoff", "wait_before_retry"]
+import attrs
+
+__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "Attempts", "backoff"]
 
 RETRIED_STATUSES: Final = frozenset({500, 502, 503, 504})
 """Answers that another attempt may turn into a good one. Any other answer stands."""
@@ -13,32 +15,55 @@ _FIRST_WAIT: Final = 0.5
 LONGEST_BACKOFF: Final = 30.0
 
 
-def wait_before_retry(
-    status: int | None,
-    attempt: int,
-    *,
-    max_retries: int,
-    retry_after: float | None,
-    longest: float,
-    jitter: float,
-) -> float | None:
-    """Seconds to wait before the next attempt, or ``None`` where this outcome stands.
+@attrs.define
+class Attempts:
+    """What came of the attempts at one request, and so whether there will be another.
 
-    Args:
-        status: the answer's status; ``None`` where no whole answer came.
-        attempt: how many attempts were made, from 1.
-        max_retries: how many more than one may be made.
-        retry_after: the seconds the answer's ``Retry-After`` asks for, if it does.
-        longest: seconds; an answer that asks for more stands.
-        jitter: a random number from 0 to 1, so that clients that failed together part.
+    Attributes:
+        max_retries: attempts that may follow the first.
+        longest: seconds; a server that asks for a longer wait is not asked again.
+        made: attempts made, the one under way included.
+        uncertain: whether any of them may have been carried out without saying so.
     """
-    if attempt > max_retries:
-        return None
-    if status is not None and status not in RETRIED_STATUSES:
-        return None
-    if retry_after is not None and retry_after > longest:
-        return None
-    return max(backoff(attempt, jitter), retry_after or 0.0)
+
+    max_retries: int
+    longest: float = LONGEST_BACKOFF
+    made: int = 1
+    uncertain: bool = False
+
+    def wait_after_answer(
+        self, status: int, *, retry_after: float | None, jitter: float
+    ) -> float | None:
+        """Seconds to wait before the next attempt, or ``None`` where the answer stands.
+
+        Args:
+            status: the answer's.
+            retry_after: the seconds the answer's ``Retry-After`` asks for, if it does.
+            jitter: a random number from 0 to 1, so that clients that failed together part.
+        """
+        self.uncertain = self.uncertain or status >= 500
+        least = retry_after or 0.0
+        return self._wait(status in RETRIED_STATUSES and least <= self.longest, least, jitter)
+
+    def wait_after_failure(
+        self, *, transient: bool, carried_out: bool, jitter: float
+    ) -> float | None:
+        """Seconds to wait before the next attempt, or ``None`` where there will be none.
+
+        Args:
+            transient: whether another attempt makes sense.
+            carried_out: whether the request may have been, though no whole answer came.
+            jitter: a random number from 0 to 1.
+        """
+        self.uncertain = self.uncertain or carried_out
+        return self._wait(transient, 0.0, jitter)
+
+    def _wait(self, sensible: bool, least: float, jitter: float) -> float | None:
+        if not sensible or self.made > self.max_retries:
+            return None
+        wait = max(backoff(self.made, jitter), least)
+        self.made += 1
+        return wait
 
 
 def backoff(attempt: int, jitter: float) -> float:

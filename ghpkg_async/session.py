@@ -24,7 +24,7 @@ from .errors import (
     error_for,
     seconds_to_wait,
 )
-from .retry import LONGEST_BACKOFF, wait_before_retry
+from .retry import LONGEST_BACKOFF, Attempts
 from .transport import Answer, Failure, Request
 from .urls import parse_sent
 
@@ -222,45 +222,42 @@ class Session:
             raise
 
     async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
-        attempt, redirects, refusals, uncertain = 1, 0, 0, False
+        attempts = Attempts(max_retries, longest=max(self.gate.max_wait, LONGEST_BACKOFF))
+        redirects = refusals = 0
+        wait: float | None
         try:
             while True:
-                outcome = await self._attempt(request)
-                if isinstance(outcome, RateLimited):
-                    refusals += 1
-                    if refusals > MAX_REFUSALS or not self.gate.will_wait():
-                        raise outcome
-                    self.stats.retries += 1
-                    continue  # The gate holds it until the limit is over.
-                if isinstance(outcome, Answer):
-                    if outcome.status in _REDIRECTS:
+                match outcome := await self._attempt(request):
+                    case RateLimited():
+                        refusals += 1
+                        if refusals > MAX_REFUSALS or not self.gate.will_wait():
+                            raise outcome
+                        wait = 0.0  # The gate holds it until the limit is over.
+                    case Answer() if outcome.status in _REDIRECTS:
                         redirects += 1
                         request = _redirected(outcome, redirects)
                         continue
-                    status, maybe_done = outcome.status, outcome.status >= 500
-                    retries, retry_after = max_retries, _retry_after(outcome.headers)
-                else:
-                    status, maybe_done = None, outcome.carried_out
-                    retries, retry_after = max_retries if outcome.transient else 0, None
-                wait = wait_before_retry(
-                    status,
-                    attempt,
-                    max_retries=retries,
-                    retry_after=retry_after,
-                    longest=max(self.gate.max_wait, LONGEST_BACKOFF),
-                    jitter=self._jitter(),
-                )
-                if wait is None and isinstance(outcome, Answer):
-                    uncertain = uncertain or maybe_done
-                    return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
-                uncertain = uncertain or maybe_done
-                if wait is None and isinstance(outcome, Failure):
-                    raise outcome.error
-                attempt += 1
+                    case Answer():
+                        wait = attempts.wait_after_answer(
+                            outcome.status,
+                            retry_after=_retry_after(outcome.headers),
+                            jitter=self._jitter(),
+                        )
+                        if wait is None:
+                            uncertain = attempts.uncertain
+                            return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
+                    case Failure():
+                        wait = attempts.wait_after_failure(
+                            transient=outcome.transient,
+                            carried_out=outcome.carried_out,
+                            jitter=self._jitter(),
+                        )
+                        if wait is None:
+                            raise outcome.error
                 self.stats.retries += 1
-                await asyncio.sleep(wait or 0)
+                await asyncio.sleep(wait)
         except GitHubPackagesError as error:
-            if uncertain and request.write:
+            if attempts.uncertain and request.write:
                 error.add_note(MAYBE_CARRIED_OUT)
             raise
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ghpkg_async import RateLimited
 from ghpkg_async.limits import COMEBACK_SPREAD, MINUTE, WRITE_SPACING, Limits, read_rate_limit
-from ghpkg_async.retry import RETRIED_STATUSES, backoff, wait_before_retry
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -267,51 +266,3 @@ class AnyLoad(RuleBasedStateMachine):
 
 AnyLoad.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_any_load = AnyLoad.TestCase
-
-
-# Retries
-
-
-def wait(status: int | None, attempt: int, **more: float) -> float | None:
-    return wait_before_retry(
-        status,
-        attempt,
-        max_retries=4,
-        retry_after=more.get("retry_after"),
-        longest=900,
-        jitter=more.get("jitter", 0.0),
-    )
-
-
-@pytest.mark.parametrize("status", sorted(RETRIED_STATUSES))
-def test_server_failures_are_asked_again(status: int) -> None:
-    assert wait(status, 1) == 0.5
-
-
-def test_no_answer_is_asked_again() -> None:
-    assert wait(None, 1) == 0.5
-
-
-@pytest.mark.parametrize("status", [200, 204, 304, 400, 401, 403, 404, 409, 422, 429, 501])
-def test_any_other_answer_stands(status: int) -> None:
-    assert wait(status, 1) is None
-
-
-def test_only_so_many_times() -> None:
-    assert [wait(503, attempt) is None for attempt in range(1, 7)] == [False] * 4 + [True] * 2
-
-
-def test_waits_grow() -> None:
-    assert [wait(503, attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1, 2, 4]
-
-
-def test_a_time_the_server_asks_for_is_kept_to_or_too_long() -> None:
-    assert wait(503, 1, retry_after=7) == 7
-    assert wait(503, 1, retry_after=900) == 900
-    assert wait(503, 1, retry_after=901) is None
-
-
-@given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1))
-def test_jitter_takes_up_to_half_and_no_wait_is_endless(attempt: int, jitter: float) -> None:
-    whole = backoff(attempt, 0)
-    assert whole / 2 <= backoff(attempt, jitter) <= whole <= 30

@@ -91,11 +91,12 @@ class Audit:
         loop may be left early and nothing may go on behind it.
         """
         self.progress = self._fresh_progress()
+        context = self._client._context
         run = Run(
             self._tasks,
-            self._client._session.gate,
+            context.session.gate,
             versions=self._versions,
-            concurrency=self._client._context._concurrency,
+            concurrency=context.concurrency,
             progress=self.progress,
             on_event=self._on_event,
         )
@@ -110,7 +111,7 @@ class Audit:
             started_at: when it begins, aware. Default: now.
         """
         return AuditHeader(
-            base_url=str(self._client._session.base_url),
+            base_url=str(self._client._context.session.base_url),
             owners=self._owners,
             package_types=self._types,
             versions=self._versions,
