@@ -50,7 +50,8 @@ State: TypeAlias = Literal["active", "deleted"]
 PACKAGE_TYPES: Final[tuple[PackageType, ...]] = get_args(PackageType)
 """Every documented package type, in the documentation's order."""
 
-Id: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What every table and data frame has room for."""
 Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 _T = TypeVar("_T")
@@ -86,7 +87,7 @@ class Owner:
     """The account a package or a repository belongs to."""
 
     login: str
-    id: Id
+    id: Int64
     node_id: str = attrs.field(repr=False)
     avatar_url: str = attrs.field(repr=False)
     gravatar_id: str | None = attrs.field(repr=False)
@@ -150,7 +151,7 @@ class CodeOfConduct:
 class Repository:
     """The repository a package is linked to."""
 
-    id: Id
+    id: Int64
     node_id: str = attrs.field(repr=False)
     name: str = attrs.field(repr=False)
     full_name: str
@@ -250,11 +251,11 @@ class Package:
     ``visibility`` may be ``"internal"``, which the documented schema leaves out.
     """
 
-    id: Id
+    id: Int64
     name: str
     package_type: str
     owner: Owner | None = attrs.field(default=None, repr=False)
-    version_count: int
+    version_count: Int64
     visibility: str
     url: str = attrs.field(repr=False)
     created_at: Timestamp = attrs.field(repr=False)
@@ -295,7 +296,7 @@ class PackageVersionMetadata:
 class PackageVersion:
     """One version of a package."""
 
-    id: Id
+    id: Int64
     name: str
     url: str = attrs.field(repr=False)
     package_html_url: str = attrs.field(repr=False)

@@ -220,6 +220,7 @@ def wrong(*path: str | int, value: Any) -> bytes:
     [
         (wrong(1, "created_at", value="yesterday"), r"\$\[1\]\.created_at"),
         (wrong(1, "id", value="1"), r"\$\[1\]\.id"),
+        (wrong(1, "version_count", value=2**63), r"\$\[1\]\.version_count"),
         (wrong(1, "owner", "id", value=None), r"\$\[1\]\.owner\.id"),
         (wrong(1, "repository", "owner", value=3), r"\$\[1\]\.repository\.owner"),
         (wrong(1, "repository", "owner", value=None), r"\$\[1\]\.repository\.owner"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -239,6 +241,29 @@ def test_an_earlier_table_stays_until_the_new_one_is_whole(tmp_path: Path, name:
     assert list(read_records(path)) == LISTINGS[0]
     output.close()
     assert list(read_records(path)) == LISTINGS[1]
+
+
+@pytest.mark.parametrize("name", ["audit.csv", "audit.parquet"])
+def test_a_table_that_cannot_be_finished_leaves_the_earlier_one_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    write(path, LISTINGS[0])
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write(path, LISTINGS[1])
+    assert list(tmp_path.iterdir()) == [path]
+    assert list(read_records(path)) == LISTINGS[0]
+
+
+def test_a_number_no_table_has_room_for_leaves_no_part_of_one(tmp_path: Path) -> None:
+    with pytest.raises((OverflowError, ValueError)):
+        write(tmp_path / "audit.parquet", [attrs.evolve(package(), version_count=2**70)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def full_disk(_file: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_parquet_is_typed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from ghpkg_async.errors import ConfigurationError
@@ -84,17 +84,22 @@ class Draft:
         self.file.truncate(0)
 
     def commit(self) -> None:
-        """Puts it in its place, and closes it."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        if self.path.exists():
-            shutil.copymode(self.path, self._draft)
-        self._draft.replace(self.path)
+        """Puts it in its place, and closes it; takes it away where that fails."""
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            if self.path.exists():
+                shutil.copymode(self.path, self._draft)
+            self._draft.replace(self.path)
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Takes it away; what is in its place stays."""
-        self.file.close()
+        with suppress(OSError):  # Closing writes what is left, which may be what failed.
+            self.file.close()
         self._draft.unlink(missing_ok=True)
 
 

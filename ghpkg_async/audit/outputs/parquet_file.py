@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,13 +67,17 @@ class ParquetFile:
             self._write_group()
 
     def close(self) -> None:
-        """Writes what is left, and puts the file in its place."""
+        """Writes what is left, and puts the file in its place; takes it away where that fails."""
         if self._writer is None:
             self._draft.discard()
             return
-        if self._rows:
-            self._write_group()
-        self._writer.close()
+        try:
+            with closing(self._writer):
+                if self._rows:
+                    self._write_group()
+        except BaseException:
+            self._draft.discard()
+            raise
         self._draft.commit()
 
     def _write_group(self) -> None:
