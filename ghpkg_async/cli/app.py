@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-HELP: Final = """List, delete and restore packages on GitHub, and serve a GitHub to try it on.
+HELP: Final = """Lists, audits, deletes and restores packages on GitHub; serves one to try it on.
 
 The token comes from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
 GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server.

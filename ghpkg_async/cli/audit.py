@@ -211,6 +211,7 @@ class _Run:
                 self.files.report,
                 comparison=self.results.comparison,
                 findings=self.results.findings,
+                since=self.files.since,
             )
         await self.results.show(self.display.requests_line())
 

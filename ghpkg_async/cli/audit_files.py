@@ -10,12 +10,13 @@ import attrs
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import Baseline
-from ghpkg_async.audit.outputs import JsonlFile, open_output, read_records
+from ghpkg_async.audit.outputs import JsonlFile, open_output, read_header, read_records
 from ghpkg_async.cli.failures import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
+    from datetime import datetime
     from pathlib import Path
 
     from ghpkg_async.audit import AuditHeader, Record, Unit
@@ -32,6 +33,8 @@ class Files:
         outputs: where to write the records.
         report: where to write the report.
         compare: the earlier output.
+        baseline: what is in it.
+        since: when that audit began, if it tells.
     """
 
     _paths: Sequence[Path]
@@ -39,6 +42,7 @@ class Files:
     compare: Path | None
     outputs: list[Output] = attrs.field(factory=list, init=False)
     baseline: Baseline | None = attrs.field(default=None, init=False)
+    since: datetime | None = attrs.field(default=None, init=False)
 
     @property
     def resumable(self) -> JsonlFile | None:
@@ -65,7 +69,9 @@ class Files:
             _check_report(self.report)
         if self.compare is not None:
             with typed_as("--compare"):
+                earlier = read_header(self.compare)
                 self.baseline = Baseline.of(read_records(self.compare))
+            self.since = earlier.started_at if earlier else None
         for path in self._paths:
             with typed_as("--output"):
                 output = open_output(path, header)

@@ -289,6 +289,22 @@ class TestCompare:
         assert "    acme npm b: private, now public" in run.out
 
     @pytest.mark.usefixtures("small")
+    @pytest.mark.parametrize(
+        ("suffix", "told"),
+        [
+            ("jsonl", "Changes since 20"),
+            ("parquet", "Changes since 20"),
+            ("csv", "Changes since the"),
+        ],
+    )
+    async def test_its_report_tells_when_the_earlier_one_began_if_that_is_known(
+        self, ghpkg: Command, tmp_path: Path, suffix: str, told: str
+    ) -> None:
+        await ghpkg("acme", f"--output=old.{suffix}")
+        await ghpkg("acme", f"--compare=old.{suffix}", "--report=report.html")
+        assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    @pytest.mark.usefixtures("small")
     async def test_what_one_of_the_two_lacks_is_not_compared(
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:

@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ghpkg_async.audit.outputs.csv_file import CsvFile, read_csv
-from ghpkg_async.audit.outputs.jsonl_file import JsonlFile, read_jsonl
-from ghpkg_async.audit.outputs.parquet_file import ParquetFile, read_parquet
+from ghpkg_async.audit.outputs.jsonl_file import JsonlFile, read_jsonl, read_jsonl_header
+from ghpkg_async.audit.outputs.parquet_file import ParquetFile, read_parquet, read_parquet_header
 from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
     from ghpkg_async.audit.records import AuditHeader, Record
 
-__all__ = ["CsvFile", "JsonlFile", "Output", "ParquetFile", "open_output", "read_records"]
+__all__ = [
+    "CsvFile",
+    "JsonlFile",
+    "Output",
+    "ParquetFile",
+    "open_output",
+    "read_header",
+    "read_records",
+]
 
 
 class Output(Protocol):
@@ -58,6 +66,11 @@ _READERS: Final[Mapping[str, Callable[[Path], Iterator[Record]]]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
+_HEADER_READERS: Final[Mapping[str, Callable[[Path], AuditHeader | None]]] = {
+    ".jsonl": read_jsonl_header,
+    ".csv": lambda _path: None,  # A table has no place for it.
+    ".parquet": read_parquet_header,
+}
 
 
 def open_output(path: Path, header: AuditHeader) -> Output:
@@ -84,6 +97,18 @@ def read_records(path: Path) -> Iterator[Record]:
         ConfigurationError: the file cannot be read, or is none.
     """
     return _READERS[_suffix(path)](path)
+
+
+def read_header(path: Path) -> AuditHeader | None:
+    """What the audit was asked that an output is of; ``None`` where the file does not tell.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is none.
+    """
+    return _HEADER_READERS[_suffix(path)](path)
 
 
 def _suffix(path: Path) -> str:

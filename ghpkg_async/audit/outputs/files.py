@@ -6,18 +6,19 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader, from_record
 from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["Draft", "foreign", "open_locked", "readable"]
+__all__ = ["Draft", "foreign", "header_in", "open_locked", "readable"]
 
 
 def open_locked(path: Path) -> BinaryIO:
@@ -112,6 +113,26 @@ def readable(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise foreign(path) from None
+
+
+def header_in(path: Path, mapping: Mapping[str, Any]) -> AuditHeader:
+    """The header that a file has, as it was decoded.
+
+    Raises:
+        ConfigurationError: it is no audit's, or one of another schema.
+    """
+    if mapping.get("record") != "audit":
+        raise foreign(path)
+    version = mapping.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise foreign(
+            path, f"its schema_version is {version!r}, and this version writes {SCHEMA_VERSION}"
+        )
+    with suppress(ConfigurationError):
+        header = from_record(mapping)
+        if isinstance(header, AuditHeader):
+            return header
+    raise foreign(path)
 
 
 def foreign(path: Path, what: str = "it is not an audit's output") -> ConfigurationError:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async.audit.outputs.files import Draft, foreign, open_locked, readable
+from ghpkg_async.audit.outputs.files import Draft, foreign, header_in, open_locked, readable
 from ghpkg_async.audit.records import (
-    SCHEMA_VERSION,
     AuditHeader,
     Unit,
     from_record,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async.audit.records import Record
 
-__all__ = ["JsonlFile", "read_jsonl"]
+__all__ = ["JsonlFile", "read_jsonl", "read_jsonl_header"]
 
 _BEGINNING: Final = b'{"record":"audit",'
 _KEPT: Final = frozenset({"package", "conflict", "done"})
@@ -169,6 +168,16 @@ def read_jsonl(path: Path) -> Iterator[Record]:
                 yield record
 
 
+def read_jsonl_header(path: Path) -> AuditHeader:
+    """What the audit was asked that a file of JSON Lines is of.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no audit's of this schema.
+    """
+    with readable(path), path.open("rb") as file:
+        return _read_header(path, file.readline())
+
+
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
     for line in file:
         if line.endswith(b"\n"):
@@ -200,20 +209,7 @@ def _read_header(path: Path, line: bytes) -> AuditHeader:
         mapping = _read_line(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise foreign(path) from None
-    if mapping.get("record") != "audit":
-        raise foreign(path)
-    version = mapping.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise foreign(
-            path, f"its schema_version is {version!r}, and this version writes {SCHEMA_VERSION}"
-        )
-    try:
-        header = from_record(mapping)
-    except ConfigurationError:
-        header = None
-    if not isinstance(header, AuditHeader):
-        raise foreign(path)
-    return header
+    return header_in(path, mapping)
 
 
 def _check_same(path: Path, there: AuditHeader, asked: AuditHeader) -> None:

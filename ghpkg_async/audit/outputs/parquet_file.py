@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
-from ghpkg_async.audit.outputs.files import Draft, foreign, readable
-from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader, to_record
+from ghpkg_async.audit.outputs.files import Draft, foreign, header_in, readable
+from ghpkg_async.audit.records import AuditHeader, to_record
 from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ghpkg_async.audit.outputs.columns import Column
     from ghpkg_async.audit.records import Record
 
-__all__ = ["ParquetFile", "audit_schema", "read_parquet", "schema_of"]
+__all__ = ["ParquetFile", "audit_schema", "read_parquet", "read_parquet_header", "schema_of"]
 
 ROWS_A_GROUP: Final = 2048
 """Rows written at a time: few enough not to hold up the event loop."""
@@ -47,7 +47,7 @@ class ParquetFile:
         self.path = path
         self._arrow, self._parquet = _pyarrow(path)
         if path.is_file() and path.stat().st_size:
-            _check_schema(path, self._parquet)
+            _read_header(path, self._parquet)
         self._schema = audit_schema(self._arrow, header)
         self._draft = Draft(path)
         self._writer: Any = None
@@ -94,7 +94,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
     """
     _, parquet = _pyarrow(path)
     with readable(path):
-        _check_schema(path, parquet)
+        _read_header(path, parquet)
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(ROWS_A_GROUP):
                 for row in batch.to_pylist():
@@ -104,6 +104,17 @@ def read_parquet(path: Path) -> Iterator[Record]:
                         raise foreign(path, f"a row of it is not an audit's: {error}") from None
                     if record is not None and not isinstance(record, AuditHeader):
                         yield record
+
+
+def read_parquet_header(path: Path) -> AuditHeader:
+    """What the audit was asked that a Parquet file is of.
+
+    Raises:
+        ConfigurationError: pyarrow is not installed, or the file cannot be read, or is no audit's
+            of this schema.
+    """
+    _, parquet = _pyarrow(path)
+    return _read_header(path, parquet)
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:
@@ -146,17 +157,11 @@ def schema_of(
     )
 
 
-def _check_schema(path: Path, parquet: Any) -> None:
+def _read_header(path: Path, parquet: Any) -> AuditHeader:
     try:
         with readable(path):
             written = parquet.read_metadata(path).metadata or {}
-        header = msgspec.json.decode(written.get(METADATA_KEY, b"{}"), type=dict[str, Any])
+        mapping = msgspec.json.decode(written.get(METADATA_KEY, b"{}"), type=dict[str, Any])
     except (ValueError, msgspec.DecodeError):  # What pyarrow raises of a file that is none.
         raise foreign(path) from None
-    version = header.get("schema_version")
-    if version is None:
-        raise foreign(path)
-    if version != SCHEMA_VERSION:
-        raise foreign(
-            path, f"its schema_version is {version!r}, and this version writes {SCHEMA_VERSION}"
-        )
+    return header_in(path, mapping)
