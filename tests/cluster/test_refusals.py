@@ -9,6 +9,9 @@ from distributed import Client
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit.cluster import audit_on
+from ghpkg_async.audit.cluster.part import _audit
+from ghpkg_async.audit.cluster.plan import Budget, Job
+from tests.audit.rig import HEADER
 from tests.cluster.rig import OTHER, TOKEN, names, on_cluster
 
 if TYPE_CHECKING:
@@ -29,6 +32,19 @@ async def test_a_directory_with_parquet_files_is_left_as_it_is(
     assert server.requests == []
     assert names(tmp_path) == [there.name]
     assert there.read_bytes() == before
+
+
+async def test_a_worker_without_the_shared_directory_is_named(tmp_path: Path) -> None:
+    job = Job(
+        key="ghpkg-audit-1",
+        path=str(tmp_path / "elsewhere" / "part-00000-of-00001.parquet"),
+        header=HEADER,
+        token=TOKEN,
+        budget=Budget(900, 16),
+        options={},
+    )
+    with pytest.raises(ConfigurationError, match=r"^directory: .*elsewhere is not there on .*tcp:"):
+        await _audit(job, "tcp://192.0.2.1:8786")
 
 
 async def test_a_directory_that_cannot_be_made_is_refused(

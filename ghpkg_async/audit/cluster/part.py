@@ -99,6 +99,11 @@ async def _audit_while_wanted(job: Job, worker: Any) -> Part:
 
 async def _audit(job: Job, worker: str) -> Part:
     path = Path(job.path)
+    if not path.parent.is_dir():
+        raise ConfigurationError(
+            f"directory: {path.parent} is not there on the worker {worker}; all workers have to "
+            "share it"
+        )
     # A name of its own for each attempt, since a worker that Dask takes for lost may still write.
     # Readers of a directory leave out what begins with a dot.
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
