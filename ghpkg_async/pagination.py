@@ -21,7 +21,7 @@ from yarl import URL
 
 from .changes import Changes
 from .errors import ConfigurationError, InvalidResponse
-from .urls import is_on, is_url, parse_sent
+from .urls import is_on, is_sendable, parse_sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def _number(url: str | None) -> int | None:
 
 
 def _check_origin(target: str, origin: str) -> None:
-    if target.startswith(f"{origin}/") and is_url(target):
+    if target.startswith(f"{origin}/") and is_sendable(target):
         return
     with suppress(ValueError):
         if is_on(URL(origin), parse_sent(target)):

@@ -299,8 +299,7 @@ def _redirected(answer: Answer, redirects: int) -> Request:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
     with suppress(ValueError):
         url = request.url.join(parse_sent(location))
-        if url.explicit_port != 0 and str(url):  # A port that is none shows only when looked at.
-            return attrs.evolve(request, url=url, etag="")
+        return attrs.evolve(request, url=url, etag="")
     raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
 
 

@@ -7,21 +7,24 @@ from typing import Final
 
 from yarl import URL
 
-__all__ = ["is_on", "is_url", "parse_sent"]
+__all__ = ["is_on", "is_sendable", "parse_sent"]
 
-_IN_A_URL: Final = re.compile(r"[!-~]+")
+_SENDABLE: Final = re.compile(r"[!-~]+")
 
 
-def is_url(text: str) -> bool:
-    """Whether the text is made of what a URL is made of, with nothing that needs encoding."""
-    return _IN_A_URL.fullmatch(text) is not None
+def is_sendable(text: str) -> bool:
+    """Whether the text is ASCII without spaces and control characters, and can be sent as it is."""
+    return _SENDABLE.fullmatch(text) is not None
 
 
 def parse_sent(text: str) -> URL:
     """A URL as a server sent it, absolute or relative; `ValueError` where it is none."""
-    if not is_url(text):
+    if not is_sendable(text):
         raise ValueError(f"{text[:200]!r} is not a URL")
-    return URL(text, encoded=True)
+    url = URL(text, encoded=True)
+    if url.explicit_port == 0 or not str(url):  # A port that is none shows only when looked at.
+        raise ValueError(f"{text[:200]!r} is not a URL")
+    return url
 
 
 def is_on(origin: URL, url: URL) -> bool:

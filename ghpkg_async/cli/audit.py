@@ -198,9 +198,7 @@ class _Run:
             raise
         except OSError as error:
             # The disk is full, for one.
-            raise Unreached(
-                f"{error}. What was written is kept; {_how_to_go_on(self.files)}"
-            ) from error
+            raise Unreached(f"{error}. {_what_is_kept(self.files)}") from error
         self.results.finish()
         if self.files.report is not None:
             from ghpkg_async.audit.report import write_report
@@ -272,6 +270,12 @@ def _how_to_go_on(files: Files) -> str:
     if files.resumable is not None:
         return f"the same command goes on where {files.resumable.path} ends"
     return "with --output FILE.jsonl, the same command would go on where it stopped"
+
+
+def _what_is_kept(files: Files) -> str:
+    """What becomes of the outputs where one could not be written on."""
+    kept = "What was written is kept" if files.resumable is not None else "No table is written"
+    return f"{kept}; {_how_to_go_on(files)}"
 
 
 def _rules(texts: Sequence[str]) -> list[Rule]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
+import resource
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -243,27 +243,68 @@ def test_an_earlier_table_stays_until_the_new_one_is_whole(tmp_path: Path, name:
     assert list(read_records(path)) == LISTINGS[1]
 
 
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond the size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def one_by_one(path: Path, records: Sequence[Record]) -> None:
+    with closing(open_output(path, HEADER)) as output:
+        output.begin()
+        for record in records:
+            output.write([record])
+
+
+MANY = [package(name=f"{number}-{number**50}") for number in range(5_000)]
+
+
+@pytest.mark.parametrize("size", [0, 20_000, 100_000])
 @pytest.mark.parametrize("name", ["audit.csv", "audit.parquet"])
-def test_a_table_that_cannot_be_finished_leaves_the_earlier_one_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+def test_a_table_that_the_disk_has_no_room_for_leaves_the_earlier_one(
+    tmp_path: Path, name: str, size: int
 ) -> None:
     path = tmp_path / name
     write(path, LISTINGS[0])
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        write(path, LISTINGS[1])
+    with room_for(size), pytest.raises(OSError, match="too large"):
+        one_by_one(path, MANY)
     assert list(tmp_path.iterdir()) == [path]
     assert list(read_records(path)) == LISTINGS[0]
 
 
-def test_a_number_no_table_has_room_for_leaves_no_part_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [0, 3_000])
+def test_a_number_no_table_has_room_for_leaves_the_earlier_one(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "audit.parquet"
+    write(path, LISTINGS[0])
     with pytest.raises((OverflowError, ValueError)):
-        write(tmp_path / "audit.parquet", [attrs.evolve(package(), version_count=2**70)])
-    assert list(tmp_path.iterdir()) == []
+        one_by_one(path, [*MANY[:before], package(version_count=2**70), *MANY[before:]])
+    assert list(tmp_path.iterdir()) == [path]
+    assert list(read_records(path)) == LISTINGS[0]
 
 
-def full_disk(_file: int) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_lines_that_the_disk_has_room_for_stay(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    records = [*LISTINGS[0], *MANY]
+    with room_for(20_000), pytest.raises(OSError, match="too large"):
+        one_by_one(path, records)
+    there = list(read_records(path))
+    assert 0 < len(there) < len(records)
+    assert there == records[: len(there)]
+
+
+def test_where_there_is_no_room_to_go_on_all_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(path, [*LISTINGS[0], package(name="of a listing that is not done")])
+    before = path.read_bytes()
+    with room_for(100), pytest.raises(OSError, match="too large"):
+        one_by_one(path, MANY)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
 
 
 def test_parquet_is_typed(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ async def test_conflicts_of_a_server_that_knows_no_pages_are_listed_once(
     assert len(server.requests) < 6
 
 
-@pytest.mark.parametrize("count", [2**63, 10**30, -5, 0])
+@pytest.mark.parametrize("count", [2**63 - 1, 10**15, -5, 0])
 async def test_an_absurd_version_count_ends_all_the_same(
     server: HostileServer, gh: GitHubPackages, count: int
 ) -> None:

@@ -53,7 +53,7 @@ class Output(Protocol):
         """Writes records; a listing's marker comes after its records."""
 
     def close(self) -> None:
-        """Finishes the file, or, where it was not begun, leaves all as it was."""
+        """Finishes the file; where it was not begun or not all written, leaves all as it was."""
 
 
 _FORMATS: Final[Mapping[str, Callable[[Path, AuditHeader], Output]]] = {
@@ -100,10 +100,10 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def read_header(path: Path) -> AuditHeader | None:
-    """What the audit was asked that an output is of; ``None`` where the file does not tell.
+    """What the audit was asked that an output is of; ``None`` of a CSV, which does not tell.
 
     Args:
-        path: the file.
+        path: the file. A CSV is not looked at.
 
     Raises:
         ConfigurationError: the file cannot be read, or is none.

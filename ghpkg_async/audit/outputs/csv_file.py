@@ -58,7 +58,7 @@ class CsvFile:
         self._write_rows([_cells(record) for record in records])
 
     def close(self) -> None:
-        """Puts the file in its place."""
+        """Puts the file in its place, if all was written."""
         if self._begun:
             self._draft.commit()
         else:
@@ -67,7 +67,8 @@ class CsvFile:
     def _write_rows(self, rows: Sequence[Sequence[object]]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text).writerows(rows)
-        self._draft.file.write(text.getvalue().encode())
+        with self._draft.kept_whole():
+            self._draft.file.write(text.getvalue().encode())
 
 
 def read_csv(path: Path) -> Iterator[Record]:

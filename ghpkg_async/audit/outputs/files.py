@@ -84,18 +84,26 @@ class Draft:
         """Empties it of what an earlier process left."""
         self.file.truncate(0)
 
-    def commit(self) -> None:
-        """Puts it in its place, and closes it; takes it away where that fails."""
+    @contextmanager
+    def kept_whole(self) -> Iterator[None]:
+        """Takes the draft away where the block, which writes to it, fails."""
         try:
+            yield
+        except BaseException:
+            self.discard()
+            raise
+
+    def commit(self) -> None:
+        """Puts it in its place, and closes it; one that was taken away stays away."""
+        if self.file.closed:
+            return
+        with self.kept_whole():
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()
             if self.path.exists():
                 shutil.copymode(self.path, self._draft)
             self._draft.replace(self.path)
-        except BaseException:
-            self.discard()
-            raise
 
     def discard(self) -> None:
         """Takes it away; what is in its place stays."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -107,11 +108,14 @@ class JsonlFile:
 
     def close(self) -> None:
         """Closes the file, and takes it away where nothing was ever in it."""
+        if self._file.closed:
+            return
         if not self._begun and self._file.seek(0, 2) == 0:
             self.path.unlink(missing_ok=True)
         elif self._begun:
             os.fsync(self._file.fileno())
-        self._file.close()
+        with suppress(OSError):  # Closing writes what is left, which `write` told of already.
+            self._file.close()
 
     def _look(self) -> None:
         """Reads what is there: what was asked, and which listings are done."""
@@ -139,13 +143,14 @@ class JsonlFile:
     def _drop_the_rest(self) -> None:
         """Replaces the file by one with the lines of finished listings alone."""
         draft = Draft(self.path)
-        draft.begin()
-        self._file.seek(0)
-        draft.file.write(self._file.readline())
-        for line in _whole_lines(self._file):
-            glance = _glance.decode(line)
-            if glance.record in _KEPT and glance.unit() in self.done:
-                draft.file.write(line)
+        with draft.kept_whole():
+            draft.begin()
+            self._file.seek(0)
+            draft.file.write(self._file.readline())
+            for line in _whole_lines(self._file):
+                glance = _glance.decode(line)
+                if glance.record in _KEPT and glance.unit() in self.done:
+                    draft.file.write(line)
         self._file.close()
         draft.commit()
         self._file = open_locked(self.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,22 +67,30 @@ class ParquetFile:
             self._write_group()
 
     def close(self) -> None:
-        """Writes what is left, and puts the file in its place; takes it away where that fails."""
+        """Writes what is left, and puts the file in its place, if all was written."""
         if self._writer is None:
             self._draft.discard()
             return
-        try:
-            with closing(self._writer):
-                if self._rows:
-                    self._write_group()
-        except BaseException:
-            self._draft.discard()
-            raise
+        if self._rows:
+            self._write_group()
+        if self._writer.is_open:
+            with self._finishing():
+                self._writer.close()
         self._draft.commit()
 
     def _write_group(self) -> None:
         rows, self._rows = self._rows, []
-        self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+        with self._finishing():
+            self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+
+    @contextmanager
+    def _finishing(self) -> Iterator[None]:
+        try:
+            with self._draft.kept_whole():
+                yield
+        except BaseException:
+            self._writer.is_open = False  # Or it would try to finish what is gone.
+            raise
 
 
 def read_parquet(path: Path) -> Iterator[Record]:
