@@ -38,8 +38,12 @@ _KEY = 64
 _ABSENT = msgspec.Raw(b"null")
 
 
+# Nobody makes or compares these: each becomes what it stands for.
+_on_wire = attrs.frozen(kw_only=True, slots=False, repr=False, eq=False, init=False)
+
+
 @model
-@attrs.frozen(kw_only=True, slots=False, repr=False)
+@_on_wire
 class _PackageOnWire(Package):
     """A package as it arrives: the two parts that repeat along a listing are still bytes."""
 
@@ -48,7 +52,7 @@ class _PackageOnWire(Package):
 
 
 @model
-@attrs.frozen(kw_only=True, slots=False, repr=False)
+@_on_wire
 class _RepositoryOnWire(Repository):
     """A repository as it arrives: its owner, most often the package's own, is still bytes."""
 

@@ -86,7 +86,7 @@ class Request:
         return str(self.url.with_query(None)) if "token" in self.url.query else str(self.url)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Answer:
     """What came back, as it came: the body is still compressed.
 
