@@ -39,6 +39,8 @@ from ghpkg_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ghpkg_async.models import Package
+
 __all__ = [
     "REASONS",
     "SCHEMA_VERSION",
@@ -53,6 +55,7 @@ __all__ = [
     "Record",
     "Unit",
     "VersionsSummary",
+    "fields_of",
     "from_record",
     "same_owner",
     "to_line",
@@ -269,6 +272,21 @@ _KINDS: Final[Mapping[str, type[AuditHeader | Record]]] = {
 _NAMES: Final = {
     kind: (name, tuple(field.name for field in attrs.fields(kind))) for name, kind in _KINDS.items()
 }
+
+
+def fields_of(package: Package) -> dict[str, Any]:
+    """What a record of a package, and a row of it in any table, hold beside its owner, by name."""
+    return {
+        "package_type": package.package_type,
+        "name": package.name,
+        "id": package.id,
+        "visibility": package.visibility,
+        "version_count": package.version_count,
+        "created_at": package.created_at,
+        "updated_at": package.updated_at,
+        "html_url": package.html_url,
+        "repository": package.repository and package.repository.full_name,
+    }
 
 
 def same_owner(owner: str) -> str:

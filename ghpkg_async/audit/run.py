@@ -16,7 +16,13 @@ from ghpkg_async.audit.failures import (
     ends_owner,
     failure_entry,
 )
-from ghpkg_async.audit.records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary
+from ghpkg_async.audit.records import (
+    ConflictEntry,
+    ListingDone,
+    PackageEntry,
+    VersionsSummary,
+    fields_of,
+)
 from ghpkg_async.errors import ConfigurationError, InvalidResponse, Unauthorized
 
 if TYPE_CHECKING:
@@ -346,19 +352,11 @@ def _done(unit: Unit, count: int) -> ListingDone:
 
 
 def _fields(unit: Unit, package: Package) -> dict[str, Any]:
-    return {
-        "owner": unit.owner,
+    fields = {"owner": unit.owner, **fields_of(package)}
+    if unit.package_type:
         # What was asked for, so that a listing's records are known by it.
-        "package_type": unit.package_type or package.package_type,
-        "name": package.name,
-        "id": package.id,
-        "visibility": package.visibility,
-        "version_count": package.version_count,
-        "created_at": package.created_at,
-        "updated_at": package.updated_at,
-        "html_url": package.html_url,
-        "repository": package.repository.full_name if package.repository else None,
-    }
+        fields["package_type"] = unit.package_type
+    return fields
 
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:

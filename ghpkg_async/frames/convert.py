@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from ghpkg_async.errors import ConfigurationError
 from ghpkg_async.frames.shapes import RECORDS, Shape, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
@@ -51,10 +52,8 @@ def to_arrow(items: Iterable[object] | AuditReport, *, kind: type | None = None)
     schema = audit_schema(pyarrow, header) if header else schema_of(pyarrow, shape.columns)
     arrays = []
     for column, values in zip(schema, shape.cells(rows).values(), strict=True):
-        try:
+        with _fitting(column.name):
             arrays.append(pyarrow.array(values, column.type))
-        except (ValueError, TypeError, OverflowError) as error:
-            raise _misfit(column.name, error) from error
     table: pa.Table = pyarrow.Table.from_arrays(arrays, schema=schema)
     return table
 
@@ -78,10 +77,8 @@ def to_pandas(items: Iterable[object] | AuditReport, *, kind: type | None = None
     cells = shape.cells(rows)
     series = {}
     for column in shape.columns:
-        try:
+        with _fitting(column.name):
             series[column.name] = pandas.Series(cells[column.name], dtype=_DTYPES[column.kind])
-        except (ValueError, TypeError, OverflowError) as error:
-            raise _misfit(column.name, error) from error
     frame: pd.DataFrame = pandas.DataFrame(series)
     return frame
 
@@ -100,8 +97,14 @@ def _rows(
     return rows, shape_of(rows, kind), None
 
 
-def _misfit(column: str, error: Exception) -> ConfigurationError:
-    return ConfigurationError(f"items: a value does not fit the column {column!r}: {error}")
+@contextmanager
+def _fitting(column: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigurationError(
+            f"items: a value does not fit the column {column!r}: {error}"
+        ) from error
 
 
 def _library(name: str) -> Any:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ghpkg_async.audit.outputs.columns import COLUMNS, Column, to_row
-from ghpkg_async.audit.records import ConflictEntry, FailureEntry, ListingDone, PackageEntry
+from ghpkg_async.audit.records import (
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    PackageEntry,
+    fields_of,
+)
 from ghpkg_async.errors import ConfigurationError
 from ghpkg_async.models import Package, PackageVersion
 
@@ -45,18 +51,7 @@ class Shape:
 
 
 def _package(package: Package) -> dict[str, Any]:
-    return {
-        "owner": package.owner and package.owner.login,
-        "package_type": package.package_type,
-        "name": package.name,
-        "id": package.id,
-        "visibility": package.visibility,
-        "version_count": package.version_count,
-        "created_at": package.created_at,
-        "updated_at": package.updated_at,
-        "html_url": package.html_url,
-        "repository": package.repository and package.repository.full_name,
-    }
+    return {"owner": package.owner and package.owner.login, **fields_of(package)}
 
 
 def _version(version: PackageVersion) -> dict[str, Any]:
