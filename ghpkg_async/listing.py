@@ -172,7 +172,7 @@ class Listing(Generic[T]):
                     if not course.shrink():
                         raise failure from failure.__cause__
                     continue
-                # First goes out what can: decoding keeps the loop, and pages wait to be asked for.
+                # The next requests go out first: they would wait while a page is decoded.
                 await asyncio.sleep(0)
                 if not course.continues(fetched.finished_before, fetched.begun_after):
                     await _end(under_way)

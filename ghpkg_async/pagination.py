@@ -225,10 +225,10 @@ class Course:
         if self.number is None:
             return range(0)
         until = self.number
-        deleting = self.changes.begun > min(self._begun_at_start, self.changes.finished)
+        changing = self.changes.begun > min(self._begun_at_start, self.changes.finished)
         last = self.last or self._guessed_last
         # Where a page brought nothing new, the pages behind it may not either.
-        if last is not None and self._cursor is None and not deleting and not self._stale_in_a_row:
+        if last is not None and self._cursor is None and not changing and not self._stale_in_a_row:
             until = max(until, min(last, until + window - 1))
             until = min(until, self._reachable())
         return range(self.number, until + 1)
