@@ -297,6 +297,36 @@ def test_lines_that_the_disk_has_room_for_stay(tmp_path: Path) -> None:
     assert there == records[: len(there)]
 
 
+def test_what_failed_to_be_written_is_told_once(path: Path) -> None:
+    output = open_output(path, HEADER)
+    output.begin()
+    with room_for(20_000):
+        with pytest.raises(OSError, match="too large"):
+            for record in MANY:
+                output.write([record])
+        output.close()
+
+
+def test_a_number_that_failed_to_be_written_is_told_once(tmp_path: Path) -> None:
+    output = open_output(tmp_path / "audit.parquet", HEADER)
+    output.begin()
+    with pytest.raises((OverflowError, ValueError)):
+        output.write([*MANY, package(version_count=2**70)])
+    output.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_there_is_no_room_for_what_is_kept_all_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    names = [str(number) for number in range(500)]
+    write(path, [*whole("acme", "npm", *names), package("acme", "not done", package_type="maven")])
+    before = path.read_bytes()
+    with room_for(100), pytest.raises(OSError, match="too large"):
+        one_by_one(path, MANY)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+
+
 def test_where_there_is_no_room_to_go_on_all_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     write(path, [*LISTINGS[0], package(name="of a listing that is not done")])
