@@ -49,10 +49,11 @@ class Wait:
 
 
 class _Line:
-    """Those waiting for one kind of turn; within it, listings take turns."""
+    """Queue of waiting requests of one kind; its lanes take turns."""
 
-    def __init__(self, *, write: bool) -> None:
+    def __init__(self, *, write: bool = False, speculative: bool = False) -> None:
         self.write = write
+        self.speculative = speculative
         self._lanes: OrderedDict[Hashable, deque[_Ticket]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -91,7 +92,8 @@ class Gate:
 
     Three lines take turns: writes, reads that start something (a first page, a single package)
     and further pages. So a long listing goes on while hundreds of short ones start, and they
-    start while it goes on; among further pages the listings take turns.
+    start while it goes on; among further pages the listings take turns. Speculative requests are
+    admitted only while these three queues are empty and the limits have slack.
 
     Args:
         limits: what decides when.
@@ -117,37 +119,40 @@ class Gate:
         self._concurrency = concurrency
         self.max_wait = max_wait
         self._listeners = [] if on_wait is None else [on_wait]
-        self._writes, self._starts, self._further = (
-            _Line(write=True),
-            _Line(write=False),
-            _Line(write=False),
-        )
+        self._writes, self._starts, self._further = _Line(write=True), _Line(), _Line()
         self._turns = [self._writes, self._starts, self._further]
+        self._speculative = _Line(speculative=True)
         self._timer: asyncio.TimerHandle | None = None
         self._announced: Pause | None = None
         self._paused_since = 0.0
         self._closed = False
 
-    async def enter(self, *, write: bool, lane: Hashable, further: bool) -> Pause | None:
+    async def enter(
+        self, *, write: bool, lane: Hashable, further: bool, speculative: bool = False
+    ) -> Pause | None:
         """Waits for a turn, and whoever got it must `leave`; or the pause that is too long.
 
         Args:
             write: whether the request changes something.
             lane: which listing or call it belongs to.
             further: whether it is a page after the listing's first.
+            speculative: lowest priority; waits until no other request of the client does.
 
         Raises:
             GitHubPackagesError: the gate was closed.
         """
         if self._closed:
             raise GitHubPackagesError("the client is closed")
-        if not any(self._turns) and self.in_flight < self._concurrency:
+        if not (speculative or any(self._turns)) and self.in_flight < self._concurrency:
             now = self.clock()
             self._end_pause(now)
             if self.limits.delay(now, write=write) <= 0:
                 self._admit(now, write=write)
                 return None
-        line = self._writes if write else self._further if further else self._starts
+        if speculative:
+            line = self._speculative
+        else:
+            line = self._writes if write else self._further if further else self._starts
         ticket: _Ticket = asyncio.get_running_loop().create_future()
         line.join(lane, ticket)
         self._dispatch()
@@ -157,7 +162,9 @@ class Gate:
             line.leave(lane, ticket)
             admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
             if admitted and ticket.result() is None:
-                self.leave()  # Cancelled between the turn's coming and its being taken.
+                self.leave()  # Cancelled between its admission and its resumption.
+            else:
+                self._dispatch()  # It may have been all that held back speculative requests.
             raise
 
     def leave(self) -> None:
@@ -192,18 +199,18 @@ class Gate:
         self.limits.sent(now, write=write)
 
     def _dispatch(self) -> None:
-        """Lets through whom the limits allow, and sets the timer for the next."""
+        """Admit the waiting requests that the limits allow and set the timer for the next."""
         self._stop_timer()
         now = self.clock()
         self._end_pause(now)
         pause = self.limits.pause
-        if pause is not None and any(self._turns):
+        if pause is not None and self._waiting():
             if not self.will_wait():
                 for ticket in self._all_waiting():
                     ticket.set_result(pause)
                 return
             self._announce(pause, now)
-        while self.in_flight < self._concurrency and any(self._turns):
+        while self.in_flight < self._concurrency and self._waiting():
             wait = self._let_one_through(now)
             if wait > 0:
                 loop = asyncio.get_running_loop()
@@ -211,14 +218,16 @@ class Gate:
                 return
 
     def _let_one_through(self, now: float) -> float:
-        """Admits whose turn it is; where the limits hold everybody, the seconds they do."""
+        """Admit the request whose turn it is; return the seconds to wait if none may go yet."""
         soonest = math.inf
-        for turn, line in enumerate(self._turns):
+        for line in self._turns if any(self._turns) else [self._speculative]:
             if not line:
                 continue
-            delay = self.limits.delay(now, write=line.write)
+            delay = self.limits.delay(now, write=line.write, speculative=line.speculative)
             if delay <= 0:
-                self._turns.append(self._turns.pop(turn))
+                if not line.speculative:
+                    self._turns.remove(line)
+                    self._turns.append(line)
                 ticket = line.next()
                 if not ticket.done():
                     self._admit(now, write=line.write)
@@ -233,7 +242,7 @@ class Gate:
         if self._announced is None:
             self._paused_since = now
         self._announced = pause
-        wait = Wait(pause.kind, pause.ends - now, pause.until, sum(map(len, self._turns)))
+        wait = Wait(pause.kind, pause.ends - now, pause.until, sum(map(len, self._lines())))
         _log.info(
             "%s rate limit: every request waits %.1f s, until %s",
             wait.kind,
@@ -251,7 +260,13 @@ class Gate:
             self._announced = None
 
     def _all_waiting(self) -> list[_Ticket]:
-        return [ticket for line in self._turns for ticket in line.clear() if not ticket.done()]
+        return [ticket for line in self._lines() for ticket in line.clear() if not ticket.done()]
+
+    def _lines(self) -> list[_Line]:
+        return [*self._turns, self._speculative]
+
+    def _waiting(self) -> bool:
+        return any(self._lines())
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -119,15 +119,22 @@ class Limits:
         self._in_flight = 0
         self._secondary_in_a_row = 0
 
-    def delay(self, now: float, *, write: bool) -> float:
-        """Seconds until a request may go: 0 for now, infinity for not before an answer came."""
+    def delay(self, now: float, *, write: bool, speculative: bool = False) -> float:
+        """Return the seconds until a request may be sent; infinity: not before a response.
+
+        A speculative request is sent only while less than half of the minute's points are spent
+        and more than a tenth of the hourly budget is left, if that is known.
+        """
         if self.pause is not None and self.pause.ends > now:
             return self.pause.ends - now
-        delay = self._until_budget(now)
+        delay = self._until_budget(now, self._reserve() if speculative else 0)
         if self._coming_back:
             delay = max(delay, self._next_comeback - now)
         if self._budget is not None:
-            delay = max(delay, self._until_points(now, self._cost(write)))
+            points = self._cost(write)
+            if speculative:  # As if half of the minute's points were spent already.
+                points += self._budget // 2
+            delay = max(delay, self._until_points(now, points))
             if write:
                 delay = max(delay, self._next_write - now)
         return delay
@@ -211,12 +218,16 @@ class Limits:
                 return when + MINUTE - now
         return MINUTE
 
-    def _until_budget(self, now: float) -> float:
-        """Until the hourly budget holds one request more than are in flight."""
+    def _until_budget(self, now: float, reserve: int) -> float:
+        """Seconds until the hourly budget has one request beyond those in flight and a reserve."""
         told = self.rate_limit
-        if told is None or self._reset_at <= now or told.remaining > self._in_flight:
+        if told is None or self._reset_at <= now or told.remaining > self._in_flight + reserve:
             return 0.0
         return math.inf if self._in_flight else self._reset_at - now
+
+    def _reserve(self) -> int:
+        """Requests of the hourly budget that are never spent on speculation."""
+        return 0 if self.rate_limit is None else self.rate_limit.limit // 10
 
     def _read_budget(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
         told, known = read_rate_limit(headers), self.rate_limit

@@ -109,7 +109,14 @@ class Session:
             await self._cache.close()
 
     async def get(
-        self, url: URL, *, lane: Hashable = None, further: bool = False, retry: bool = True
+        self,
+        url: URL,
+        *,
+        lane: Hashable = None,
+        further: bool = False,
+        retry: bool = True,
+        speculative: bool = False,
+        on_admitted: Callable[[], object] | None = None,
     ) -> Answer:
         """The answer to a GET, which is a 200.
 
@@ -118,8 +125,15 @@ class Session:
             lane: which listing it belongs to.
             further: whether it is a page after the listing's first.
             retry: whether a transient failure is worth another attempt.
+            speculative: whether the response may turn out not to be needed: the request then
+                waits until no other request of the client does and the limits have slack. Once
+                sent, it is a request like any other, also when it is retried.
+            on_admitted: called when the request stops waiting to be sent. A caller that needs the
+                response of a speculative request before that cancels it and sends an ordinary one.
         """
-        request = Request("GET", url, lane, further)
+        request = Request(
+            "GET", url, lane, further, speculative=speculative, on_admitted=on_admitted
+        )
         with self.secrets.hidden():
             if self._cache is None:
                 answer = await self._send(request, retry=retry)
@@ -227,7 +241,10 @@ class Session:
         wait: float | None
         try:
             while True:
-                match outcome := await self._attempt(request):
+                outcome = await self._attempt(request)
+                if request.speculative:
+                    request = attrs.evolve(request, speculative=False)
+                match outcome:
                     case RateLimited():
                         refusals += 1
                         if refusals > MAX_REFUSALS or not self.gate.will_wait():
@@ -235,7 +252,7 @@ class Session:
                         wait = 0.0  # The gate holds it until the limit is over.
                     case Answer() if outcome.status in _REDIRECTS:
                         redirects += 1
-                        request = _redirected(outcome, redirects)
+                        request = _redirected(request, outcome, redirects)
                         continue
                     case Answer():
                         wait = attempts.wait_after_answer(
@@ -264,7 +281,12 @@ class Session:
     async def _attempt(self, request: Request) -> Answer | Failure | RateLimited:
         """One request on the wire, within the gate."""
         gate, write = self.gate, request.write
-        pause = await gate.enter(write=write, lane=request.lane, further=request.further)
+        pause = await gate.enter(
+            write=write,
+            lane=request.lane,
+            further=request.further,
+            speculative=request.speculative,
+        )
         if pause is not None:
             return RateLimited(
                 f"{pause.message}; the wait is longer than max_rate_limit_wait",
@@ -276,6 +298,8 @@ class Session:
                 url=request.shown_url,
             )
         try:
+            if request.on_admitted is not None:
+                request.on_admitted()
             answer = await self._transport.exchange(request)
             if isinstance(answer, Answer):
                 now, today = gate.clock(), datetime.now(UTC)
@@ -290,9 +314,9 @@ class Session:
             gate.leave()
 
 
-def _redirected(answer: Answer, redirects: int) -> Request:
-    """Where a redirect leads; the origin is checked where every request's is."""
-    request, location = answer.request, answer.headers.get("Location", "")
+def _redirected(request: Request, answer: Answer, redirects: int) -> Request:
+    """Return the request a redirect leads to; its origin is checked where every request's is."""
+    location = answer.headers.get("Location", "")
     if request.write and answer.status not in _KEEPING_THE_METHOD:
         raise InvalidResponse(f"{request}: a {answer.status} redirect would turn it into a GET")
     if redirects > MAX_REDIRECTS:

@@ -64,6 +64,8 @@ class Request:
         lane: which listing it belongs to.
         further: whether it is a page after the listing's first.
         etag: what to ask with, where an answer was kept.
+        speculative: whether its response may turn out not to be needed.
+        on_admitted: called when it stops waiting to be sent.
     """
 
     method: str
@@ -71,6 +73,8 @@ class Request:
     lane: Hashable = None
     further: bool = False
     etag: str = ""
+    speculative: bool = False
+    on_admitted: Callable[[], object] | None = None
 
     @property
     def write(self) -> bool:

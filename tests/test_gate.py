@@ -32,9 +32,14 @@ def gate(
 
 
 async def enter(
-    gate: Gate, lane: Hashable = None, *, write: bool = False, further: bool = False
+    gate: Gate,
+    lane: Hashable = None,
+    *,
+    write: bool = False,
+    further: bool = False,
+    speculative: bool = False,
 ) -> None:
-    pause = await gate.enter(write=write, lane=lane, further=further)
+    pause = await gate.enter(write=write, lane=lane, further=further, speculative=speculative)
     if pause is not None:
         raise TooLong(pause)
 
@@ -206,3 +211,61 @@ async def test_closing_ends_every_wait() -> None:
             await task
     with pytest.raises(GitHubPackagesError, match="closed"):
         await enter(crowd.gate)
+
+
+async def test_speculative_requests_wait_until_no_other_does() -> None:
+    crowd = Crowd(gate(concurrency=1))
+    crowd.join("inside")
+    await crowd.settle()
+    for lane in ("a", "b"):
+        for number in (1, 2):
+            crowd.join(f"{lane}{number}", lane=lane, speculative=True)
+    await crowd.settle()
+    for kind in ({"write": True}, {"further": True}, {}):
+        crowd.join("needed", **kind)
+    assert (await crowd.let_all_through())[1:] == ["needed"] * 3 + ["a1", "b1", "a2", "b2"]
+
+
+async def test_a_speculative_request_is_admitted_at_once_when_the_gate_is_free() -> None:
+    crowd = Crowd(gate(concurrency=2, points=900))
+    crowd.join("speculative", speculative=True)
+    crowd.join("needed")
+    await crowd.settle()
+    assert crowd.gate.in_flight == 2
+
+
+async def test_a_speculative_request_that_lacks_slack_delays_no_other() -> None:
+    crowd = Crowd(gate(concurrency=9, points=4))
+    for number in range(4):
+        crowd.join(f"speculative {number}", speculative=True)
+    await crowd.settle()
+    assert len(crowd.turns) == 2
+    crowd.join("needed")
+    await crowd.settle()
+    assert crowd.turns[2:] == ["needed"]
+    crowd.gate.close()
+    await asyncio.gather(*crowd.tasks, return_exceptions=True)
+
+
+async def test_a_cancelled_request_no_longer_holds_back_speculative_ones() -> None:
+    crowd = Crowd(gate(concurrency=9, points=900))
+    crowd.join("first write", write=True)
+    second = crowd.join("second write", write=True)
+    crowd.join("speculative", speculative=True)
+    await crowd.settle()
+    assert crowd.turns == ["first write"]
+    second.cancel()
+    await crowd.settle()
+    assert crowd.turns == ["first write", "speculative"]
+
+
+async def test_a_waiting_speculative_request_can_be_cancelled() -> None:
+    crowd = Crowd(gate(concurrency=1))
+    crowd.join("inside")
+    await crowd.settle()
+    speculative = crowd.join("speculative", speculative=True)
+    await crowd.settle()
+    speculative.cancel()
+    crowd.join("needed")
+    assert await crowd.let_all_through() == ["inside", "needed"]
+    assert speculative.cancelled()

@@ -198,6 +198,32 @@ def test_a_budget_smaller_than_a_write_still_lets_one_through() -> None:
     assert state.delay(1, write=True) == 59
 
 
+def test_speculation_stops_at_half_of_the_minutes_points() -> None:
+    state = limits(points=10)
+    for second in range(5):
+        assert state.delay(second, write=False, speculative=True) == 0
+        state.sent(second, write=False)
+    assert state.delay(5, write=False, speculative=True) == MINUTE - 5
+    assert state.delay(5, write=False) == 0
+    assert state.delay(MINUTE, write=False, speculative=True) == 0
+
+
+def test_speculation_leaves_a_tenth_of_the_hourly_budget() -> None:
+    state = limits()
+    assert state.delay(0, write=False, speculative=True) == 0
+    answered(state, 0, budget(501))
+    assert state.delay(0, write=False, speculative=True) == 0
+    answered(state, 0, budget(500))
+    assert state.delay(0, write=False, speculative=True) == 3600
+    assert state.delay(0, write=False) == 0
+
+
+def test_a_pause_holds_speculation_too() -> None:
+    state = limits()
+    refused(state, 0, "secondary", 10, {"Retry-After": "10"})
+    assert state.delay(0, write=False, speculative=True) == 10
+
+
 class AnyLoad(RuleBasedStateMachine):
     """Requests that wait as long as they are told never pass a limit."""
 

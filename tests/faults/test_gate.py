@@ -65,6 +65,26 @@ async def test_after_a_pause_tasks_come_back_spread_out(
         assert sum(start <= at < start + 0.1 for at in times) <= 5, "a herd"
 
 
+async def test_a_speculative_request_waits_for_a_free_place_and_is_then_like_any_other(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    gh = client(concurrency=1)
+    session, admitted = gh._session, asyncio.Event()
+    url = session.url("/orgs/acme/packages/npm/left")
+    server.latency = 0.1
+    needed = asyncio.create_task(awaiting(left(gh).get()))
+    await asyncio.sleep(0)
+    speculative = asyncio.create_task(session.get(url, speculative=True, on_admitted=admitted.set))
+    await asyncio.sleep(0.05)
+    assert not admitted.is_set()
+    await needed
+    server.faults.next("server_error")
+    await admitted.wait()
+    response = await speculative
+    assert response.status == 200
+    assert not response.request.speculative, "a retry waited as a speculative request again"
+
+
 async def test_a_long_listing_leaves_room_for_others(
     server: EmbeddedGitHub, client: MakeClient
 ) -> None:
