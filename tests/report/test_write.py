@@ -35,7 +35,7 @@ def test_what_is_there_stays_until_the_page_is_whole(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ghpkg_async.audit.outputs.files.os.fsync", full)
+    monkeypatch.setattr("ghpkg_async._files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_report(audit(), path)
     assert path.read_text() == "an earlier one"

@@ -7,8 +7,9 @@ import io
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ghpkg_async._files import AtomicFile, FileLock
 from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
-from ghpkg_async.audit.outputs.files import Draft, foreign, readable
+from ghpkg_async.audit.outputs.files import foreign, readable
 from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class CsvFile:
     def __init__(self, path: Path, header: AuditHeader) -> None:
         del header  # A table has no place for it.
         self.path = path
-        _check_replaceable(path)
-        self._draft = Draft(path)
         self._begun = False
+        self._lock = FileLock(path)
+        with self._lock.release_on_error():
+            _check_replaceable(path)
+            self._draft = AtomicFile(path)
 
     def begin(self) -> None:
         """Writes the headings, beside the file that is there."""
         self._begun = True
-        self._draft.begin()
         self._write_rows([HEADINGS])
 
     def write(self, records: Sequence[Record]) -> None:
@@ -59,15 +61,18 @@ class CsvFile:
 
     def close(self) -> None:
         """Puts the file in its place, if all was written."""
-        if self._begun:
-            self._draft.commit()
-        else:
-            self._draft.discard()
+        try:
+            if self._begun:
+                self._draft.commit()
+            else:
+                self._draft.discard()
+        finally:
+            self._lock.release()
 
     def _write_rows(self, rows: Sequence[Sequence[object]]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text).writerows(rows)
-        with self._draft.kept_whole():
+        with self._draft.discard_on_error():
             self._draft.file.write(text.getvalue().encode())
 
 

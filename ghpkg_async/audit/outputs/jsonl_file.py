@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async.audit.outputs.files import Draft, foreign, header_in, open_locked, readable
+from ghpkg_async._files import AtomicFile, FileLock, unwritable
+from ghpkg_async.audit.outputs.files import foreign, header_in, readable
 from ghpkg_async.audit.records import (
     AuditHeader,
     Unit,
@@ -71,15 +72,18 @@ class JsonlFile:
         self.path = path
         self.done: frozenset[Unit] = frozenset()
         self._header = header
-        self._file = open_locked(path)
         self._begun = False
         self._is_new = True
         self._has_more = False
-        try:
-            self._look()
-        except BaseException:
-            self._file.close()
-            raise
+        self._lock = FileLock(path)
+        with self._lock.release_on_error():
+            self._created = not os.path.lexists(path)
+            self._file = _open(path)
+            try:
+                self._look()
+            except BaseException:
+                self._file.close()
+                raise
 
     @property
     def is_new(self) -> bool:
@@ -107,15 +111,18 @@ class JsonlFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file, and takes it away where nothing was ever in it."""
-        if self._file.closed:
-            return
-        if not self._begun and self._file.seek(0, 2) == 0:
-            self.path.unlink(missing_ok=True)
-        elif self._begun:
-            os.fsync(self._file.fileno())
-        with suppress(OSError):  # Closing writes what is left, which `write` told of already.
-            self._file.close()
+        """Close the file, and remove one that was created and never begun."""
+        try:
+            if self._file.closed:
+                return
+            if self._begun:
+                os.fsync(self._file.fileno())
+            elif self._created:
+                self.path.unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):  # Closing writes the buffer; `write` raised that already.
+                self._file.close()
+            self._lock.release()
 
     def _look(self) -> None:
         """Reads what is there: what was asked, and which listings are done."""
@@ -142,18 +149,17 @@ class JsonlFile:
 
     def _drop_the_rest(self) -> None:
         """Replaces the file by one with the lines of finished listings alone."""
-        draft = Draft(self.path)
-        with draft.kept_whole():
-            draft.begin()
+        whole = AtomicFile(self.path)
+        with whole.discard_on_error():
             self._file.seek(0)
-            draft.file.write(self._file.readline())
+            whole.file.write(self._file.readline())
             for line in _whole_lines(self._file):
                 glance = _glance.decode(line)
                 if glance.record in _KEPT and glance.unit() in self.done:
-                    draft.file.write(line)
+                    whole.file.write(line)
         self._file.close()
-        draft.commit()
-        self._file = open_locked(self.path)
+        whole.commit()
+        self._file = _open(self.path)
 
 
 def read_jsonl(path: Path) -> Iterator[Record]:
@@ -181,6 +187,13 @@ def read_jsonl_header(path: Path) -> AuditHeader:
     """
     with readable(path), path.open("rb") as file:
         return _read_header(path, file.readline())
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("a+b")
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ghpkg_async._files import AtomicFile, FileLock
 from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
-from ghpkg_async.audit.outputs.files import Draft, foreign, header_in, readable
+from ghpkg_async.audit.outputs.files import foreign, header_in, readable
 from ghpkg_async.audit.records import AuditHeader, to_record
 from ghpkg_async.errors import ConfigurationError
 
@@ -46,16 +47,17 @@ class ParquetFile:
     def __init__(self, path: Path, header: AuditHeader) -> None:
         self.path = path
         self._arrow, self._parquet = _pyarrow(path)
-        if path.is_file() and path.stat().st_size:
-            _read_header(path, self._parquet)
         self._schema = audit_schema(self._arrow, header)
-        self._draft = Draft(path)
         self._writer: Any = None
         self._rows: list[dict[str, Any]] = []
+        self._lock = FileLock(path)
+        with self._lock.release_on_error():
+            if path.is_file() and path.stat().st_size:
+                _read_header(path, self._parquet)
+            self._draft = AtomicFile(path)
 
     def begin(self) -> None:
         """Begins the file, beside the one that is there."""
-        self._draft.begin()
         self._writer = self._parquet.ParquetWriter(
             self._draft.file, self._schema, compression="zstd"
         )
@@ -68,6 +70,12 @@ class ParquetFile:
 
     def close(self) -> None:
         """Writes what is left, and puts the file in its place, if all was written."""
+        try:
+            self._finish()
+        finally:
+            self._lock.release()
+
+    def _finish(self) -> None:
         if self._writer is None:
             self._draft.discard()
             return
@@ -86,7 +94,7 @@ class ParquetFile:
     @contextmanager
     def _finishing(self) -> Iterator[None]:
         try:
-            with self._draft.kept_whole():
+            with self._draft.discard_on_error():
                 yield
         except BaseException:
             self._writer.is_open = False  # Or it would try to finish what is gone.

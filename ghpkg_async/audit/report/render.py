@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ghpkg_async.audit.outputs.files import Draft
+from ghpkg_async._files import AtomicFile
 from ghpkg_async.audit.report.page import page_of
 from ghpkg_async.audit.report.rows import EMPTY_ROW
 from ghpkg_async.audit.report.text import day, moment
@@ -56,14 +56,10 @@ def write_report(
         OSError: writing it failed: the disk is full, for one.
     """
     text = render_report(report, comparison=comparison, findings=findings, since=since)
-    draft = Draft(path)
-    try:
-        draft.begin()
-        draft.file.write(text.encode())
-        draft.commit()
-    except BaseException:
-        draft.discard()
-        raise
+    page = AtomicFile(path)
+    with page.discard_on_error():
+        page.file.write(text.encode())
+    page.commit()
 
 
 def render_report(
