@@ -117,8 +117,9 @@ class Session:
         retry: bool = True,
         speculative: bool = False,
         on_admitted: Callable[[], object] | None = None,
+        etag: str = "",
     ) -> Answer:
-        """The answer to a GET, which is a 200.
+        """Send a GET and return its 200 response, or a 304 where ``etag`` was given.
 
         Args:
             url: what to ask.
@@ -130,16 +131,17 @@ class Session:
                 sent, it is a request like any other, also when it is retried.
             on_admitted: called when the request stops waiting to be sent. A caller that needs the
                 response of a speculative request before that cancels it and sends an ordinary one.
+            etag: sent as ``If-None-Match``; the client's cache is not read then.
         """
         request = Request(
-            "GET", url, lane, further, speculative=speculative, on_admitted=on_admitted
+            "GET", url, lane, further, etag, speculative=speculative, on_admitted=on_admitted
         )
         with self.secrets.hidden():
-            if self._cache is None:
+            if self._cache is None or etag:
                 answer = await self._send(request, retry=retry)
             else:
                 answer = await self._get_with(self._cache, request, retry=retry)
-            if answer.status != 200:
+            if answer.status != 200 and not (etag and answer.status == 304):
                 self._refuse(answer)
             return answer
 
