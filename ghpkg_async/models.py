@@ -248,14 +248,18 @@ class Repository:
 class Package:
     """A package, as listed and as got by name.
 
-    ``visibility`` may be ``"internal"``, which the documented schema leaves out.
+    Attributes:
+        version_count: number of active versions; ``None``: not in the response, as in GitHub's
+            listings of container packages. Getting the package by name includes it.
+        visibility: ``"public"``, ``"private"``, or ``"internal"``, which the documented schema
+            leaves out.
     """
 
     id: Int64
     name: str
     package_type: str
     owner: Owner | None = attrs.field(default=None, repr=False)
-    version_count: Int64
+    version_count: Int64 | None = None
     visibility: str
     url: str = attrs.field(repr=False)
     created_at: Timestamp = attrs.field(repr=False)
@@ -286,7 +290,7 @@ class DockerMetadata:
 class PackageVersionMetadata:
     """What a version carries beyond its name, by package type."""
 
-    package_type: str
+    package_type: str | None = None
     container: ContainerMetadata | None = None
     docker: DockerMetadata | None = None
 

@@ -28,6 +28,7 @@ from ghpkg_async.codec import (
     decode_version,
     decode_versions,
 )
+from ghpkg_async.models import PackageVersionMetadata
 from tests.reference import ALL_EXAMPLES, examples
 
 PACKAGE: dict[str, Any] = next(
@@ -114,6 +115,22 @@ def test_owner_and_repository_may_be_null_or_absent(field: str) -> None:
         [package] = PackageListDecoder()(encoded([body]))
         assert getattr(package, field) is None
         assert getattr(decode_package(encoded(body)), field) is None
+
+
+def test_a_listing_may_leave_out_how_many_versions_a_package_has() -> None:
+    absent = {key: value for key, value in PACKAGE.items() if key != "version_count"}
+    [listed] = PackageListDecoder()(encoded([absent]))
+    for package in (listed, decode_package(encoded(absent))):
+        assert package.version_count is None
+        assert to_dict(package) == absent
+        assert from_dict(Package, absent) == package
+
+
+def test_the_metadata_of_a_version_may_be_empty() -> None:
+    version = decode_version(encoded({**VERSION, "metadata": {}}))
+    assert version.metadata == PackageVersionMetadata()
+    assert version.tags == ()
+    assert to_dict(version)["metadata"] == {}
 
 
 @pytest.mark.parametrize("key", ["tag", "tags"])

@@ -24,7 +24,7 @@ ChangeKind: TypeAlias = Literal["new", "gone", "visibility", "grown", "shrunk"]
 """What became of a package; ``grown`` and ``shrunk`` are of its number of versions."""
 
 _Key: TypeAlias = tuple[str, str, str]
-_Known: TypeAlias = tuple[str, int]
+_Known: TypeAlias = tuple[str, int | None]
 
 
 @attrs.frozen
@@ -151,9 +151,9 @@ class Comparing:
         visibility, versions = known
         if visibility != entry.visibility:
             self._changed("visibility", entry, visibility, entry.visibility)
-        if versions != entry.version_count:
-            kind: ChangeKind = "grown" if entry.version_count > versions else "shrunk"
-            self._changed(kind, entry, versions, entry.version_count)
+        now = entry.version_count
+        if versions is not None and now is not None and versions != now:
+            self._changed("grown" if now > versions else "shrunk", entry, versions, now)
 
     def _changed(
         self, kind: ChangeKind, entry: PackageEntry, before: str | int | None, after: str | int

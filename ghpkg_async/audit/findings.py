@@ -182,7 +182,7 @@ def _detail_of_package(
         found = "linked to no repository"
     elif kind == "empty" and entry.version_count == 0:
         found = "no versions"
-    elif kind == "many_versions" and entry.version_count > number:
+    elif kind == "many_versions" and (entry.version_count or 0) > number:
         found = f"{entry.version_count} versions"
     elif kind == "stale":
         idle = now - entry.updated_at

@@ -145,7 +145,7 @@ class PackageEntry:
         name: as it is, slashes and all.
         id: GitHub's.
         visibility: ``"public"``, ``"private"`` or ``"internal"``.
-        version_count: how many versions it has, as its listing tells.
+        version_count: number of versions; ``None``: not in the response, and not summed up.
         created_at: when it was created.
         updated_at: when it last changed.
         html_url: its page.
@@ -158,7 +158,7 @@ class PackageEntry:
     name: str
     id: int
     visibility: str
-    version_count: int
+    version_count: int | None = None
     created_at: Moment
     updated_at: Moment
     html_url: str
@@ -179,7 +179,7 @@ class ConflictEntry:
     name: str
     id: int
     visibility: str
-    version_count: int
+    version_count: int | None = None
     created_at: Moment
     updated_at: Moment
     html_url: str

@@ -69,7 +69,7 @@ class SummaryRow:
             self.conflicts += 1
             return
         self.packages += 1
-        self.versions += entry.version_count
+        self.versions += entry.version_count or 0
         self.public += entry.visibility == "public"
         self.private += entry.visibility == "private"
         self.internal += entry.visibility == "internal"

@@ -93,8 +93,9 @@ class _Target:
         """What exactly it is, for a person to decide by."""
         package = f"the {self._package_type} package {self._name} of {self._owner}"
         if isinstance(found, Package):
-            count = counted(found.version_count, "version")
-            return f"{package} ({found.visibility}, {count})"
+            count = found.version_count
+            versions = "unknown number of versions" if count is None else counted(count, "version")
+            return f"{package} ({found.visibility}, {versions})"
         tags = f", tagged {', '.join(found.tags)}" if found.tags else ""
         return f"version {found.id} ({found.name}{tags}) of {package}"
 

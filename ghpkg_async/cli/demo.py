@@ -104,7 +104,7 @@ def _show(report: AuditReport, requests: int, seconds: float, output: Output) ->
     output.line("")
     output.line(
         f"{counted(len(report.packages), 'package')}, "
-        f"{counted(sum(each.version_count for each in report.packages), 'version')}. "
+        f"{counted(sum(each.version_count or 0 for each in report.packages), 'version')}. "
         f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s."
     )
     output.line("Docker packages in conflict since the migration to the Container registry:")

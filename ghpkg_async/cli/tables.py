@@ -73,10 +73,14 @@ def _day(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d}"
 
 
+def _versions(package: Package) -> str:
+    return "-" if package.version_count is None else str(package.version_count)
+
+
 PACKAGES: Final[tuple[Column[Package], ...]] = (
     Column("NAME", lambda package: package.name),
     Column("VISIBILITY", lambda package: package.visibility),
-    Column("VERSIONS", lambda package: str(package.version_count), justify="right"),
+    Column("VERSIONS", _versions, justify="right"),
     Column("UPDATED", lambda package: _day(package.updated_at)),
     Column(
         "REPOSITORY",

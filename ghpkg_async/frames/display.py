@@ -52,8 +52,12 @@ class _Column(Generic[T]):
     align: str = _LEFT
 
 
-def _number(header: str, cell: Callable[[T], int]) -> _Column[T]:
-    return _Column(header, lambda item: f"{cell(item):,}", align=_RIGHT)
+def _number(header: str, cell: Callable[[T], int | None]) -> _Column[T]:
+    return _Column(header, lambda item: _thousands(cell(item)), align=_RIGHT)
+
+
+def _thousands(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
 
 
 def _day(moment: datetime | None) -> str:

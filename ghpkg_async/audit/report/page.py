@@ -194,7 +194,7 @@ def _figures(report: AuditReport, comparison: Comparison | None, lost: int) -> l
     owners = {failure.owner.lower() for failure in report.failures if failure.listing is None}
     figures = [
         Figure("Packages", len(packages), _packages_note(comparison)),
-        Figure("Versions", sum(package.version_count for package in packages)),
+        Figure("Versions", sum(package.version_count or 0 for package in packages)),
         Figure(
             "Owners", len(report.header.owners), f"{len(owners):,} not reached" if owners else ""
         ),

@@ -35,7 +35,7 @@ class Row:
         owner: whose it is.
         package_type: of which type.
         visibility: who can see it.
-        versions: how many there are.
+        versions: how many there are, where that is known.
         untagged: how many of these have no tag, where that is known.
         updated: the day of the last update.
         findings: what was found.
@@ -47,7 +47,7 @@ class Row:
     owner: str
     package_type: str
     visibility: str
-    versions: int
+    versions: int | None
     untagged: int | None
     updated: str
     findings: Sequence[Finding] = ()
