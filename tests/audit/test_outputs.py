@@ -221,14 +221,61 @@ def test_a_broken_line_in_the_middle_is_told_and_nothing_is_lost(tmp_path: Path)
     assert path.read_bytes() == b"".join(lines)
 
 
-@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@scope/pkg", "\t=1", "'=1"])
-def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@scope/pkg", "\uff1d1", "'=1"])
+def test_a_cell_that_begins_like_a_formula_begins_with_an_apostrophe(
+    tmp_path: Path, name: str
+) -> None:
     path = tmp_path / "audit.csv"
     write(path, [package(name=name, repository=name)])
     with path.open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["name"] == row["repository"] == f"'{name}"
     assert next(read_records(path)).name == name  # type: ignore[union-attr]
+
+
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+SEPARATORS = ",;\t|:^~ \r\n"
+DROPPED = {*map(chr, range(0x21)), *map(chr, range(0x7F, 0xA1)), *'\ufeff\u200b\u2028\u3000"'}
+
+
+def cells_of(text: str) -> Iterator[str]:
+    """Every cell that a spreadsheet may find, without the characters it may drop in front."""
+    for separator in SEPARATORS:
+        rows = csv.reader(text.splitlines(), delimiter=separator) if separator not in "\r\n" else ()
+        for row in (text.split(separator), *rows):
+            yield from (cell.lstrip("".join(DROPPED)) for cell in row)
+
+
+@pytest.mark.parametrize("before", [*sorted({*DROPPED, *SEPARATORS}), '";"', ";\x00", "';", "\t'"])
+def test_no_text_of_a_table_is_a_formula_whatever_separates_its_cells(
+    tmp_path: Path, before: str
+) -> None:
+    path = tmp_path / "audit.csv"
+    names = [f"{start}{before}{sign}1+1" for start in ("", "x") for sign in FORMULA]
+    write(path, [package(name=name) for name in names])
+    found = [cell for cell in cells_of(path.read_bytes().decode()) if cell[:1] in [*FORMULA]]
+    assert not found
+    assert [record.name for record in read_records(path)] == names  # type: ignore[union-attr]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.sampled_from([*FORMULA, *SEPARATORS, *"\"'\x00ab/."])), min_size=1))
+def test_no_mixture_of_separators_and_quotes_is_a_formula(names: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.csv"
+        write(path, [package(name=f"x{name}", repository=name or None) for name in names])
+        found = [cell for cell in cells_of(path.read_bytes().decode()) if cell[:1] in [*FORMULA]]
+        assert not found
+        records = list(read_records(path))
+    assert [record.repository or "" for record in records] == names  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["team/app", "a-b_c.d", "my--app", "x/@scope", "it's", "1.0+a=b"])
+def test_an_ordinary_cell_is_unchanged(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "audit.csv"
+    write(path, [package(name=name)])
+    with path.open(newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == [name]
 
 
 @pytest.mark.parametrize("name", ["audit.csv", "audit.parquet"])

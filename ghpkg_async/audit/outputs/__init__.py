@@ -4,8 +4,9 @@
     JSON Lines, written as it goes: a line a record, the first one what was asked. An audit that
     was broken off, in whatever way, goes on where it stopped. See `JsonlFile`.
 ``.csv``
-    A table with a row a record, all fields of all kinds of record as columns. Cells that a
-    spreadsheet would take for a formula begin with an apostrophe. See `CsvFile`.
+    A table with a row a record, all fields of all kinds of record as columns. An apostrophe
+    precedes each character that a spreadsheet would read as the beginning of a formula. See
+    `CsvFile`.
 ``.parquet``
     The same table, typed; needs pyarrow. See `ParquetFile`.
 

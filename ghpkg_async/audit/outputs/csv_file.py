@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,15 +24,22 @@ __all__ = ["CsvFile", "read_csv"]
 
 HEADINGS: Final = [*(column.name for column in COLUMNS), "schema_version"]
 
-# What makes a spreadsheet take a cell for a formula; and the apostrophe, to tell ours from others'.
-_GUARDED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+# The beginning of a formula, where a cell begins: a spreadsheet may split cells at any separator,
+# and drops control characters and spaces in front. Apostrophes count, so that ours can be removed.
+_FORMULA: Final = "=+@\uff1d\uff0b\uff0d\uff20-"
+_CELL_BEGINS: Final = rf"(?:\A|(?<=[^\w./'{_FORMULA}]))"
+_FORMULA_BEGINS: Final = re.compile(rf"{_CELL_BEGINS}(?='*[{_FORMULA}])")
+_GUARD: Final = re.compile(rf"{_CELL_BEGINS}'(?='*[{_FORMULA}])")
 
 
 class CsvFile:
     """An audit's records as CSV (RFC 4180, UTF-8), in place once it is closed.
 
-    A text cell that begins with one of ``= + - @ '`` or white space gets an apostrophe in front,
-    so that no spreadsheet runs it as a formula. JSON Lines and Parquet have texts as they are.
+    No spreadsheet runs a text as a formula, whichever separator it splits cells at: ``=``, ``+``,
+    ``-`` and ``@`` (and their full-width forms) get an apostrophe in front at the beginning of a
+    cell and after each character that is no letter, digit, ``_``, ``.``, ``/`` or apostrophe.
+    Where apostrophes of the text precede them, one is added; `read_csv` removes one at each of
+    these places. JSON Lines and Parquet hold texts unchanged.
 
     Args:
         path: where. An earlier audit there is replaced.
@@ -128,7 +136,7 @@ def _cell(value: Any, column: Column) -> object:
     if column.kind == "number":
         return value
     text = " ".join(value) if column.kind == "texts" else str(value)
-    return f"'{text}" if text.startswith(_GUARDED) else text
+    return _FORMULA_BEGINS.sub("'", text)
 
 
 def _value(cell: str, column: Column) -> Any:
@@ -138,7 +146,7 @@ def _value(cell: str, column: Column) -> Any:
         return int(cell)
     if column.kind == "time":
         return datetime.fromisoformat(cell)
-    text = cell.removeprefix("'")
+    text = _GUARD.sub("", cell)
     return text.split() if column.kind == "texts" else text
 
 
