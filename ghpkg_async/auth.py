@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from yarl import URL
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, GitHubPackagesError
+from .secrecy import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["TokenSource", "check_header_value", "parse_base_url", "token_for"]
+    from .secrecy import Secrets
+
+__all__ = ["Credentials", "TokenSource", "check_header_value", "parse_base_url", "token_for"]
 
 DOTCOM_VARIABLES: Final = ("GH_TOKEN", "GITHUB_TOKEN")
 ENTERPRISE_VARIABLES: Final = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
@@ -31,6 +35,47 @@ class TokenSource(Protocol):
 
 
 Token: TypeAlias = str | TokenSource | None
+
+
+class Credentials:
+    """Supplies the token of each request.
+
+    Args:
+        token: a token, ``""`` for anonymous requests, or the object that supplies tokens.
+        secrets: redacts every token that was supplied.
+    """
+
+    def __init__(self, token: str | TokenSource, secrets: Secrets) -> None:
+        self._secrets = secrets
+        # A source is kept in a closure for the reason a token is: its repr may show one.
+        self._kept: Secret | Callable[[], TokenSource]
+        if isinstance(token, str):
+            self._kept = Secret(token)
+            secrets.add(token)
+        else:
+            self._kept = lambda: token
+
+    async def token(self, seconds: float) -> Secret:
+        """The token for a request about to be sent. A token source has so many seconds for it.
+
+        Raises:
+            GitHubPackagesError: the source raised, or returned nothing in time.
+            ConfigurationError: the source returned something that is no token.
+        """
+        if isinstance(self._kept, Secret):
+            return self._kept
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                token = Secret(check_token(await self._kept().token(), "token source"))
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            reason = f"raised {type(error).__name__}"
+            if deadline.expired():
+                reason = f"did not return within {seconds:g} seconds"
+            raise GitHubPackagesError(f"token source: token() {reason}") from error
+        self._secrets.add(token.reveal())
+        return token
 
 
 def parse_base_url(base_url: str) -> URL:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .auth import check_header_value, parse_base_url, token_for
+from .auth import Credentials, check_header_value, parse_base_url, token_for
 from .errors import ConfigurationError
 from .gate import Gate
 from .limits import Limits
 from .models import PACKAGE_TYPES
 from .namespaces import Context, Namespace, segment
+from .secrecy import Secrets
 from .session import Session
 from .transport import Transport
 from .version import __version__
@@ -112,17 +113,14 @@ class GitHubPackages:
             max_wait=max_rate_limit_wait,
             on_wait=on_wait,
         )
-        transport = Transport(
-            root.origin(),
-            token=token_for(token, root, os.environ),
-            headers=headers,
-            timeout=timeout,
-            injected=session,
-        )
+        secrets = Secrets()
         self._session = Session(
             root,
-            transport,
+            Transport(root.origin(), headers=headers, injected=session),
             gate,
+            Credentials(token_for(token, root, os.environ), secrets),
+            secrets=secrets,
+            timeout=timeout,
             max_retries=max_retries,
             cache=None if cache is None else _cache(cache),
             variant=(str(root), api_version or "", accept),

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from .errors import GitHubPackagesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Secrets"]
+__all__ = ["Secret", "Secrets"]
 
 RECOGNIZABLE: Final = 8
 """As many characters of a secret in a row are a part of it."""
@@ -21,6 +21,27 @@ _SHORTEST: Final = 4
 _REMEMBERED: Final = 16
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
+
+
+class Secret:
+    """A string that shows in no ``repr`` and in no attribute, and so in no report of locals."""
+
+    __slots__ = ("reveal",)
+
+    def __init__(self, value: str) -> None:
+        self.reveal: Final[Callable[[], str]] = lambda: value
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.reveal() == other.reveal()
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __repr__(self) -> str:
+        return _SHOWN
 
 
 class Secrets:
@@ -32,7 +53,7 @@ class Secrets:
 
     def add(self, secret: str) -> None:
         """Hides one of the client's own tokens from now on."""
-        if secret in self._parts:
+        if not secret or secret in self._parts:
             return
         self._parts[secret] = _parts_of(secret)
         idle = [each for each in self._parts if not self._in_use[each]]

@@ -31,9 +31,11 @@ from .urls import parse_sent
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from .auth import Credentials
     from .cache import Cache
     from .codec import Buffer
     from .gate import Gate
+    from .secrecy import Secrets
     from .transport import Transport
 
 __all__ = ["Session"]
@@ -54,6 +56,9 @@ class Session:
         base_url: the API's root.
         transport: what sends them.
         gate: what every one of them passes.
+        credentials: supplies the token of each.
+        secrets: redacts the errors.
+        timeout: seconds for one attempt, and for the token source.
         max_retries: further attempts after a transient failure.
         cache: where answers are kept, if anywhere.
         variant: what else than token and URL the kept answers depend on.
@@ -65,7 +70,10 @@ class Session:
         base_url: URL,
         transport: Transport,
         gate: Gate,
+        credentials: Credentials,
         *,
+        secrets: Secrets,
+        timeout: float,
         max_retries: int,
         cache: Cache | None = None,
         variant: tuple[str, ...] = (),
@@ -75,8 +83,10 @@ class Session:
         self.origin = base_url.origin()
         self.gate = gate
         self.stats = transport.stats
-        self.secrets = transport.secrets
+        self.secrets = secrets
         self._transport = transport
+        self._credentials = credentials
+        self._timeout = timeout
         self._max_retries = max_retries
         self._cache = cache
         self._variant = variant
@@ -137,10 +147,7 @@ class Session:
             "GET", url, lane, further, etag, speculative=speculative, on_admitted=on_admitted
         )
         with self.secrets.hidden():
-            if self._cache is None or etag:
-                answer = await self._send(request, retry=retry)
-            else:
-                answer = await self._get_with(self._cache, request, retry=retry)
+            answer = await self._send(request, retry=retry)
             if answer.status != 200 and not (etag and answer.status == 304):
                 self._refuse(answer)
             return answer
@@ -200,14 +207,24 @@ class Session:
             error.add_note(MAYBE_CARRIED_OUT)
         raise error
 
-    async def _get_with(self, cache: Cache, request: Request, *, retry: bool) -> Answer:
-        """The answer to a GET, where nothing changed from the cache."""
-        self.open()
-        key = cache.key(await self._transport.token(), *self._variant, str(request.url))
+    async def _exchange(self, request: Request) -> Answer | Failure:
+        """Send one request with its token; with a cache, a GET is conditional."""
+        if request.token is None:
+            request = attrs.evolve(request, token=await self._credentials.token(self._timeout))
+        if self._cache is None or request.write or request.etag:
+            return await self._transport.exchange(request, self._timeout)
+        return await self._get_with(self._cache, request)
+
+    async def _get_with(self, cache: Cache, request: Request) -> Answer | Failure:
+        """Send a GET, conditional if its response is cached for the same token."""
+        token = request.token.reveal() if request.token else ""
+        key = cache.key(token, *self._variant, str(request.url))
         entry = await cache.get(key)
         if entry is not None:
             request = attrs.evolve(request, etag=entry.etag)
-        answer = await self._send(request, retry=retry)
+        answer = await self._transport.exchange(request, self._timeout)
+        if isinstance(answer, Failure):
+            return answer
         if answer.status == 304 and entry is not None:
             self.stats.not_modified += 1
             headers = CIMultiDict(answer.headers)
@@ -302,7 +319,7 @@ class Session:
         try:
             if request.on_admitted is not None:
                 request.on_admitted()
-            answer = await self._transport.exchange(request)
+            answer = await self._exchange(request)
             if isinstance(answer, Answer):
                 now, today = gate.clock(), datetime.now(UTC)
                 if answer.status in (403, 429):

@@ -11,11 +11,9 @@ import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
-from .auth import check_token
 from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
-from .secrecy import Secrets
 from .urls import is_on
 
 if TYPE_CHECKING:
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
 
     from multidict import MultiMapping
 
-    from .auth import TokenSource
     from .codec import Buffer
+    from .secrecy import Secret
 
 __all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
 
@@ -66,6 +64,7 @@ class Request:
         etag: what to ask with, where an answer was kept.
         speculative: whether its response may turn out not to be needed.
         on_admitted: called when it stops waiting to be sent.
+        token: authenticates it; ``None`` until just before it is sent.
     """
 
     method: str
@@ -75,6 +74,7 @@ class Request:
     etag: str = ""
     speculative: bool = False
     on_admitted: Callable[[], object] | None = None
+    token: Secret | None = None
 
     @property
     def write(self) -> bool:
@@ -152,9 +152,7 @@ class Transport:
 
     Args:
         origin: where requests, and the token with them, may go.
-        token: ``""`` for none.
         headers: sent with every request.
-        timeout: seconds for a request and its answer.
         injected: the caller's aiohttp session, whose connections are used.
     """
 
@@ -162,20 +160,12 @@ class Transport:
         self,
         origin: URL,
         *,
-        token: str | TokenSource,
         headers: Mapping[str, str],
-        timeout: float,
         injected: aiohttp.ClientSession | None = None,
     ) -> None:
         self._origin = origin
-        self.secrets = Secrets()
         self.stats = Stats()
-        self._token = token
         self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
-        if isinstance(token, str) and token:
-            self._headers["Authorization"] = f"Bearer {token}"
-            self.secrets.add(token)
-        self._timeout = timeout
         self._injected = injected
         self._scratch = Scratch()
         self._http: aiohttp.ClientSession | None = None
@@ -191,16 +181,8 @@ class Transport:
         if http is not None:
             await http.close()
 
-    async def token(self) -> str:
-        """The token to use now; ``""`` for none."""
-        if isinstance(self._token, str):
-            return self._token
-        token = check_token(await self._token.token(), "token source")
-        self.secrets.add(token)
-        return token
-
-    async def exchange(self, request: Request) -> Answer | Failure:
-        """Sends once and reads the answer, or tells how that failed."""
+    async def exchange(self, request: Request, seconds: float) -> Answer | Failure:
+        """Send once and read the whole response, within ``seconds``."""
         http = self._http
         if http is None or http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
@@ -208,39 +190,39 @@ class Transport:
             raise InvalidResponse(
                 f"{request}: not on {self._origin}, the only origin that is asked"
             )
-        headers = await self._headers_for(request)
         self.stats.requests += 1
         self.stats.points += WRITE_POINTS if request.write else READ_POINTS
         response = None
         try:
             async with (
-                asyncio.timeout(self._timeout),
+                asyncio.timeout(seconds),
                 http.request(
-                    request.method, request.url, headers=headers, allow_redirects=False
+                    request.method,
+                    request.url,
+                    headers=self._headers_for(request),
+                    allow_redirects=False,
                 ) as response,
             ):
                 wire = await read_wire(response)
                 return Answer(request, response.status, response.headers, wire, self._scratch)
         except (TimeoutError, InvalidResponse, aiohttp.ClientError, OSError) as error:
             cause = error
-        failure = _failure(request, cause, self._timeout)
+        failure = _failure(request, cause, seconds)
         if response is not None and 400 <= response.status < 500:
             # A refusal is one, though what it said was lost on the way.
             failure = attrs.evolve(failure, carried_out=False)
         return failure
 
-    async def _headers_for(self, request: Request) -> CIMultiDict[str]:
-        if isinstance(self._token, str) and not request.etag:
-            return self._headers
+    def _headers_for(self, request: Request) -> CIMultiDict[str]:
         headers = self._headers.copy()
-        if token := await self.token():
-            headers["Authorization"] = f"Bearer {token}"
+        if request.token:
+            headers["Authorization"] = f"Bearer {request.token.reveal()}"
         if request.etag:
             headers["If-None-Match"] = request.etag
         return headers
 
 
-def _failure(request: Request, cause: Exception, timeout: float) -> Failure:
+def _failure(request: Request, cause: Exception, seconds: float) -> Failure:
     """What a lost answer means. Made outside the handler: aiohttp's errors hold the headers."""
     error: GitHubPackagesError
     match cause:
@@ -251,7 +233,7 @@ def _failure(request: Request, cause: Exception, timeout: float) -> Failure:
             error = InvalidResponse(f"{request}: not HTTP: {cause.message[:200]}")
             return Failure(request, error, carried_out=True, transient=False)
         case TimeoutError():
-            error = RequestTimeout(f"{request}: no answer within {timeout:g} seconds")
+            error = RequestTimeout(f"{request}: no answer within {seconds:g} seconds")
             return Failure(request, error, carried_out=True)
         case aiohttp.ClientConnectorError():
             error = ConnectionFailed(f"{request}: no connection: {cause}")

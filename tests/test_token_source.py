@@ -1,0 +1,111 @@
+"""A token source supplies one token for each request, and cannot stall the client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from attrs import define, field
+
+from ghpkg_async import GitHubPackages, GitHubPackagesError
+from tests.hostile.rig import Call, HostileServer, answer, package, refused, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+
+@define
+class Source:
+    """Calls one function after the other; the last one again and again."""
+
+    steps: list[Callable[[], Awaitable[str]]]
+    asked: int = 0
+
+    async def token(self) -> str:
+        self.asked += 1
+        return await self.steps[min(self.asked, len(self.steps)) - 1]()
+
+
+def supplying(*tokens: str) -> Source:
+    def step(token: str) -> Callable[[], Awaitable[str]]:
+        async def supply() -> str:
+            return token
+
+        return supply
+
+    return Source([step(token) for token in tokens])
+
+
+async def hang() -> str:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@define
+class TokenBoundETags:
+    """Answers like GitHub: an ETag is good for the token that got it, and for no other."""
+
+    foreign: list[str] = field(factory=list)
+    not_modified: int = 0
+
+    async def __call__(self, call: Call) -> None:
+        token = call.request.headers["authorization"].removeprefix("Bearer ")
+        etag, asked = f'"of {token}"', call.request.headers.get("if-none-match", "")
+        if asked not in ("", etag):
+            self.foreign.append(f"{token} sent {asked}")
+        if asked == etag:
+            self.not_modified += 1
+            await call.send(answer(304, "", f"ETag: {etag}"))
+        else:
+            await call.send(answer(200, package(1), f"ETag: {etag}"))
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[HostileServer]:
+    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
+        yield server
+
+
+async def get(gh: GitHubPackages) -> None:
+    await gh.org("acme").package("npm", "p").get()
+
+
+async def test_a_request_has_one_token_with_a_cache_too(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    etags, source = TokenBoundETags(), supplying(*["ghs_first", "ghs_second"] * 4)
+    server.will(etags)
+    async with server.client(source, cache=tmp_path / "cache") as gh:
+        for _ in range(8):
+            await get(gh)
+    assert etags.foreign == []
+    assert etags.not_modified == 6
+    assert source.asked == 8
+
+
+async def test_a_source_that_hangs_holds_no_place_beyond_the_timeout(server: HostileServer) -> None:
+    source = supplying("ghs_first")
+    source.steps.insert(0, hang)
+    async with asyncio.timeout(3), server.client(source, timeout=0.1, concurrency=1) as gh:
+        error = await refused(get(gh))
+        await get(gh)
+    assert str(error) == "token source: token() did not return within 0.1 seconds"
+    assert len(server.requests) == gh.stats.requests == 1
+
+
+@pytest.mark.parametrize("raised", [KeyError("vault"), TimeoutError(), OSError("no route")])
+async def test_an_error_of_the_source_is_the_cause_of_one_of_ours(
+    server: HostileServer, raised: Exception
+) -> None:
+    async def fail() -> str:
+        raise raised
+
+    async with server.client(Source([fail])) as gh:
+        error = await refused(get(gh))
+    assert str(error) == f"token source: token() raised {type(raised).__name__}"
+    assert error.__cause__ is raised
+    assert type(error) is GitHubPackagesError
+    assert server.requests == []
