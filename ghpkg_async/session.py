@@ -26,7 +26,7 @@ from .errors import (
 )
 from .retry import LONGEST_BACKOFF, Attempts
 from .transport import Answer, Failure, Request
-from .urls import parse_sent
+from .urls import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -341,8 +341,7 @@ def _redirected(request: Request, answer: Answer, redirects: int) -> Request:
     if redirects > MAX_REDIRECTS:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
     with suppress(ValueError):
-        url = request.url.join(parse_sent(location))
-        return attrs.evolve(request, url=url, etag="")
+        return attrs.evolve(request, url=resolve(request.url, location), etag="")
     raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
 
 

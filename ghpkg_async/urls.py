@@ -1,13 +1,14 @@
-"""URLs that a server sends: whether they are any, and whether they may be asked."""
+"""URLs that a server sends: parse them, resolve them, compare their origin."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urljoin
 
 from yarl import URL
 
-__all__ = ["is_on", "is_sendable", "parse_sent"]
+__all__ = ["is_on", "is_sendable", "parse_sent", "resolve"]
 
 _SENDABLE: Final = re.compile(r"[!-~]+")
 
@@ -25,6 +26,19 @@ def parse_sent(text: str) -> URL:
     if url.explicit_port == 0 or not str(url):  # A port that is none shows only when looked at.
         raise ValueError(f"{text[:200]!r} is not a URL")
     return url
+
+
+def resolve(base: URL, reference: str) -> URL:
+    """Resolve a URL reference against the URL of a request, both percent-encoded as they are.
+
+    `URL.join` would decode the path of the base: ``a%2Fb`` would become two segments.
+
+    Raises:
+        ValueError: the reference is not a URL.
+    """
+    if not is_sendable(reference):
+        raise ValueError(f"{reference[:200]!r} is not a URL")
+    return parse_sent(urljoin(str(base), reference))
 
 
 def is_on(origin: URL, url: URL) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from ghpkg_async import GitHubPackages, InvalidResponse, NotFound
 from tests.hostile.rig import (
     TOKEN,
+    Call,
     HostileServer,
     answer,
     package,
@@ -324,3 +325,49 @@ async def test_what_was_asked_for_the_next_page_of_is_not_forgotten_on_a_redirec
     )
     found = await gh.org("acme").package("npm", "p").versions()
     assert [each.id for each in found] == [1, 2]
+
+
+VICTIM = "victim/versions/1?"
+THERE = "/orgs/acme/packages/npm/victim%2Fversions%2F1%3F/versions"
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("5", f"{THERE}/5"),
+        ("./5", f"{THERE}/5"),
+        ("5?again=%2F", f"{THERE}/5?again=%2F"),
+        ("?again=1", f"{THERE}/7?again=1"),
+        ("../versions/5", f"{THERE}/5"),
+        ("%2e%2e/x", f"{THERE}/%2e%2e/x"),
+        ("%00/x", f"{THERE}/%00/x"),
+        ("a;b/c=d", f"{THERE}/a;b/c=d"),
+        ("/x%2Fy", "/x%2Fy"),
+        ("{url}/x%2Fy", "/x%2Fy"),
+    ],
+)
+async def test_the_encoded_segments_of_a_request_stay_encoded_in_a_redirect(
+    server: HostileServer, gh: GitHubPackages, location: str, target: str
+) -> None:
+    there = location.format(url=server.url)
+    server.will(answer(307, "", f"Location: {there}"), answer(204))
+    await gh.org("acme").package("npm", VICTIM).version(7).delete()
+    assert server.targets == [f"{THERE}/7", target]
+    assert server.methods == ["DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize("location", ["%00/x", "//[::1", "http://[", "//127.0.0.1:port/x", "\x80"])
+async def test_a_redirect_that_leads_nowhere_fails_one_owner_and_not_the_others(
+    server: HostileServer, gh: GitHubPackages, location: str
+) -> None:
+    async def respond(call: Call) -> None:
+        if "/orgs/lost/" in call.request.target:
+            await call.send(answer(302, "", f"Location: {location}"))
+        else:
+            listed = "/orgs/acme/" in call.request.target
+            await call.send(answer(200, [package(1)] if listed else []))
+
+    server.will(respond)
+    report = await gh.audit(["acme", "lost"], package_types=["npm"])
+    assert [record.name for record in report.packages] == ["p1"]
+    assert [failure.owner for failure in report.failures] == ["lost"]
