@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from .text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -212,7 +214,6 @@ _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
     ("downloads cannot be deleted", "download_limit"),
 )
 _LONGEST_TEXT: Final = 2000
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NEEDED_SCOPES: Final = re.compile(r"at least ([^.]{1,200}?) scopes?\b")
 _SCOPE: Final = re.compile(r"\w+:\w+|\brepo\b")
 _BY_STATUS: Final[Mapping[int, type[APIError]]] = {
@@ -291,11 +292,10 @@ def _read_date(text: str) -> datetime | None:
 
 
 def _text(value: object) -> str | None:
-    """What a server says, cut to what can be read and written anywhere."""
+    """A text from the server, cut, and escaped for people to read; ``None`` if it is empty."""
     if not isinstance(value, str):
         return None
-    text = value[:_LONGEST_TEXT].encode("utf-8", "backslashreplace").decode()
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text) or None
+    return printable(value[:_LONGEST_TEXT]) or None
 
 
 def partial_results(

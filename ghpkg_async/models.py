@@ -23,6 +23,8 @@ from typing import (
 import attrs
 from msgspec import Meta
 
+from .text import printable
+
 __all__ = [
     "PACKAGE_TYPES",
     "CodeOfConduct",
@@ -63,7 +65,7 @@ def _readable_repr(self: Any) -> str:
         for name in type(self).__repr_fields__
         if (value := getattr(self, name)) is not None
     )
-    return f"{type(self).__name__}({', '.join(shown)})"
+    return printable(f"{type(self).__name__}({', '.join(shown)})")
 
 
 def model(cls: type[_T]) -> type[_T]:

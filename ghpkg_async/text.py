@@ -1,22 +1,35 @@
-"""What a server says, made fit for people to read: in a terminal, a notebook or a report."""
+"""Text from servers and users, escaped for people who read it."""
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 __all__ = ["counted", "printable"]
+
+# Characters that `str.isprintable` accepts and that show as nothing, or as a space: those that
+# Unicode says to ignore (Default_Ignorable_Code_Point), joiners, fillers and blanks.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u2d7f\u3164\ufe00-\ufe0f\uffa0"
+    "\U0001107f\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
 
 
 def printable(text: str) -> str:
-    r"""The text with all that would steer a terminal written out, like ``\x1b`` and ``\u202e``.
+    r"""Return the text with everything invisible escaped, like ``\x1b``, ``\u202e``, ``\u3164``.
 
-    Names and messages come from others: an escape sequence could recolor or retitle the terminal,
-    and a change of direction could make one name look like another.
+    For every name or message that a person reads. An escape sequence could recolor or retitle a
+    terminal; a change of direction or an invisible character could make one name look like another.
     """
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or not _INVISIBLE.search(text)):
         return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return "".join(map(_escape_invisible, text))
+
+
+def _escape_invisible(character: str) -> str:
+    if character.isprintable() and not _INVISIBLE.match(character):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def counted(number: int, noun: str) -> str:

@@ -224,3 +224,11 @@ def test_errors_travel_between_processes(found: APIError) -> None:
     assert type(copy) is type(found)
     assert str(copy) == str(found)
     assert vars(copy) == vars(found)
+
+
+def test_an_error_shows_invisible_characters() -> None:
+    error = error_for(
+        404, {}, b'{"message": "No left\\u3164\\u202e"}', method="GET", url="https://h/x", now=NOW
+    )
+    assert error.message == r"No left\u3164\u202e"
+    assert str(error) == r"GET https://h/x: 404 No left\u3164\u202e"

@@ -295,3 +295,8 @@ def test_any_version_comes_back_from_its_dict_and_its_json(
     version = attrs.evolve(version, created_at=created_at, deleted_at=deleted_at)
     assert from_dict(PackageVersion, to_dict(version)) == version
     assert decode_version(encoded(to_dict(version))) == version
+
+
+def test_a_repr_shows_invisible_characters() -> None:
+    package = decode_package(encoded({**PACKAGE, "name": "left\u3164\u200b"}))
+    assert r"name='left\u3164\u200b'" in repr(package)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub
     from tests.cli.conftest import Command
 
-EVIL = "\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m"
-SHOWN = r"\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m"
+EVIL = "\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m\u3164\u2800\ufe0f"
+SHOWN = r"\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m\u3164\u2800\ufe0f"
 LIST = ("list", "acme", "--type", "npm")
 
 
@@ -49,6 +49,16 @@ async def test_a_question_is_one_line(github: EmbeddedGitHub, ghpkg: Command) ->
     )
     assert rf"({version.name}".encode("unicode_escape").decode() in ran.out
     assert ran.status == 130
+
+
+async def test_a_question_shows_every_character_of_the_name(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
+    github.world.org("acme").package("npm", "left\u3164\u034f\u200b")
+    ran = await ghpkg.on_terminal(
+        "delete", "acme", "npm", "left\u3164\u034f\u200b", typed="n\n", columns=200
+    )
+    assert r"Delete the npm package left\u3164\u034f\u200b of acme" in ran.out
 
 
 async def test_a_message_is_one_line(ghpkg: Command, refuse: Callable[..., None]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ghpkg_async import Package, PackageVersion
 from ghpkg_async.frames import Items
 from ghpkg_async.frames.display import LONGEST_LINK, LONGEST_TEXT, ROWS_SHOWN
+from ghpkg_async.text import printable
 from tests.frames.rig import ELSEWHERE, FIRST, LAST, entry, failure, package, report, version
 
 ALLOWED = {"p", "table", "thead", "tbody", "tr", "th", "td", "a"}
@@ -144,13 +145,14 @@ def test_any_text_is_shown_as_text(text: str) -> None:
     shown = seen(Items([package(name=text, html_url=text)]))
     assert len(shown.rows) == 2
     name = shown.rows[1][0]
-    if text.isprintable() and len(text) <= LONGEST_TEXT:
-        assert name == text
+    if len(text) <= LONGEST_TEXT:
+        assert name == printable(text)
     assert name.isprintable()
 
 
-def test_what_would_turn_the_direction_is_written_out() -> None:
-    assert seen(Items([package(name="a\u202egnp\x1b")])).rows[1][0] == r"a\u202egnp\x1b"
+def test_what_turns_the_direction_or_is_invisible_is_written_out() -> None:
+    shown = seen(Items([package(name="a\u202egnp\x1b\u3164\ufe0f")]))
+    assert shown.rows[1][0] == r"a\u202egnp\x1b\u3164\ufe0f"
 
 
 def test_a_long_text_is_cut() -> None:
