@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from .secrecy import Secrets
 
-__all__ = ["Credentials", "TokenSource", "check_header_value", "parse_base_url", "token_for"]
+__all__ = [
+    "Credentials",
+    "TokenSource",
+    "check_header_value",
+    "parse_base_url",
+    "token_for",
+    "token_variables",
+]
 
 DOTCOM_VARIABLES: Final = ("GH_TOKEN", "GITHUB_TOKEN")
 ENTERPRISE_VARIABLES: Final = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
@@ -164,10 +171,29 @@ def is_loopback(url: URL) -> bool:
         return False
 
 
+def token_variables(url: URL, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the environment variables that may hold a token for the URL's host, in order.
+
+    ``GH_TOKEN`` and ``GITHUB_TOKEN`` are for api.github.com and the subdomains of ghe.com. The
+    variables of an Enterprise Server are for the host in ``GH_HOST`` if that is set, else for any
+    host that is not GitHub's own.
+    """
+    host = _normalized(url.raw_host or "")
+    if host == "api.github.com" or host.endswith(".ghe.com"):
+        return DOTCOM_VARIABLES
+    if f".{host}".endswith((".github.com", ".ghe.com")):
+        return ()
+    only = _normalized(environ.get("GH_HOST", ""))
+    return ENTERPRISE_VARIABLES if only in ("", host, f"{host}:{url.port}") else ()
+
+
+def _normalized(host: str) -> str:
+    """The host in lower case, without the dot of a fully qualified name."""
+    return host.strip().lower().rstrip(".")
+
+
 def _from_environment(base_url: URL, environ: Mapping[str, str]) -> tuple[str, str]:
-    host = base_url.host or ""
-    dotcom = host == "api.github.com" or host.endswith(".ghe.com")
-    for variable in DOTCOM_VARIABLES if dotcom else ENTERPRISE_VARIABLES:
+    for variable in token_variables(base_url, environ):
         if value := environ.get(variable):
             return variable, value
     return "token", ""

@@ -50,7 +50,8 @@ class GitHubPackages:
         token: a string, or an object with ``async def token() -> str`` for tokens that rotate.
             ``None``: the environment, as GitHub's command line reads it (``GH_TOKEN``, then
             ``GITHUB_TOKEN``, for api.github.com and ``*.ghe.com``; ``GH_ENTERPRISE_TOKEN``, then
-            ``GITHUB_ENTERPRISE_TOKEN``, for any other host). ``""``: anonymous.
+            ``GITHUB_ENTERPRISE_TOKEN``, for a host that is not GitHub's own, and only for
+            ``GH_HOST`` if that is set). ``""``: anonymous.
         base_url: the API's root; for GitHub Enterprise Server ``https://HOST/api/v3``.
         api_version: value of ``X-GitHub-Api-Version``; ``None`` sends no such header, for servers
             older than API versioning.

@@ -17,12 +17,14 @@ EVERYTHING = {
 }
 
 
-def from_environment(base_url: str, *without: str) -> object:
-    environ = {key: value for key, value in EVERYTHING.items() if key not in without}
+def from_environment(base_url: str, *without: str, **more: str) -> object:
+    environ = {key: value for key, value in EVERYTHING.items() if key not in without} | more
     return token_for(None, parse_base_url(base_url), environ)
 
 
-@pytest.mark.parametrize("host", ["api.github.com", "api.octocorp.ghe.com", "API.GitHub.com"])
+@pytest.mark.parametrize(
+    "host", ["api.github.com", "api.octocorp.ghe.com", "API.GitHub.com", "api.github.com."]
+)
 def test_dotcom_takes_its_variables_in_the_command_lines_order(host: str) -> None:
     assert from_environment(f"https://{host}") == "gh"
     assert from_environment(f"https://{host}", "GH_TOKEN") == "github"
@@ -37,6 +39,50 @@ def test_other_hosts_take_the_enterprise_variables_only(base: str) -> None:
     assert from_environment(base) == "enterprise"
     assert from_environment(base, "GH_ENTERPRISE_TOKEN") == "github-enterprise"
     assert from_environment(base, "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN") == ""
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["github.com", "api.github.com", "api.github.com.", "API.GITHUB.COM", "GitHub.com.", "ghe.com",
+     "uploads.github.com", "raw.api.github.com", "octocorp.ghe.com", "api.octocorp.GHE.com.",
+     "api.github.com:443", "api\uff0egithub\uff0ecom"],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [{}, {"GH_HOST": "github.com"}, {"GH_HOST": "api.github.com"}])
+def test_an_enterprise_token_never_goes_to_a_host_of_githubs_own(
+    host: str, more: dict[str, str]
+) -> None:
+    assert from_environment(f"https://{host}", "GH_TOKEN", "GITHUB_TOKEN", **more) == ""
+
+
+@pytest.mark.parametrize("host", ["github.com", "uploads.github.com", "ghe.com"])
+def test_a_token_for_the_api_goes_to_no_other_host_of_githubs_own(host: str) -> None:
+    assert from_environment(f"https://{host}") == ""
+
+
+@pytest.mark.parametrize(
+    ("gh_host", "base", "token"),
+    [
+        ("github.acme.com", "https://github.acme.com/api/v3", "enterprise"),
+        ("GitHub.acme.com.", "https://github.acme.com/api/v3", "enterprise"),
+        ("github.acme.com:8443", "https://github.acme.com:8443/api/v3", "enterprise"),
+        ("github.acme.com", "https://github.acme.com.", "enterprise"),
+        ("github.acme.com:8443", "https://github.acme.com/api/v3", ""),
+        ("github.acme.com", "https://evil.example/api/v3", ""),
+        ("github.acme.com", "https://api.github.acme.com", ""),
+        ("acme.com", "https://github.acme.com/api/v3", ""),
+        ("github.com", "https://github.acme.com/api/v3", ""),
+        ("github.acme.com", "http://127.0.0.1:8080", ""),
+        ("", "https://github.acme.com/api/v3", "enterprise"),
+    ],
+)
+def test_gh_host_is_the_only_host_of_an_enterprise_token(
+    gh_host: str, base: str, token: str
+) -> None:
+    assert from_environment(base, GH_HOST=gh_host) == token
+
+
+def test_gh_host_does_not_move_the_token_of_github() -> None:
+    assert from_environment("https://api.github.com", GH_HOST="github.acme.com") == "gh"
 
 
 def test_an_empty_variable_counts_as_unset() -> None:

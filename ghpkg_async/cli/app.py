@@ -29,8 +29,8 @@ __all__ = ["run"]
 
 HELP: Final = """Lists, audits, deletes and restores packages on GitHub; serves one to try it on.
 
-The token comes from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
-GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server.
+The token is read from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
+GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server, or only for GH_HOST if set.
 
 Exit status: 0 done; 1 done, and what was asked to fail on was found; 2 wrong usage; 3 the server
 refused or could not be reached for all or part of it; 130 broken off.

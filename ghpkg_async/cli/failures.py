@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
+from yarl import URL
 
 from ghpkg_async import (
     PACKAGE_TYPES,
@@ -26,6 +28,7 @@ from ghpkg_async import (
     SSORequired,
     Unauthorized,
 )
+from ghpkg_async.auth import token_variables
 from ghpkg_async.text import printable
 
 if TYPE_CHECKING:
@@ -156,10 +159,7 @@ def _advice(error: GitHubPackagesError) -> str:
 def _advice_on_answer(error: APIError) -> str:
     advice = ""
     if isinstance(error, Unauthorized):
-        advice = (
-            f"Set {_token_variable(error.url)} to a personal access token (classic) that has not "
-            "expired and has the scope read:packages"
-        )
+        advice = _advice_on_token(error.url)
     elif isinstance(error, InsufficientScope):
         granted, required = (
             ", ".join(scopes) or "none that GitHub named"
@@ -202,6 +202,16 @@ def _advice_on_answer(error: APIError) -> str:
     return advice
 
 
+def _advice_on_token(url: str) -> str:
+    variables = token_variables(URL(url), os.environ)
+    if not variables:
+        return "No variable of the environment is for this host: check --base-url and GH_HOST"
+    return (
+        f"Set {variables[0]} to a personal access token (classic) that has not expired and has the "
+        "scope read:packages"
+    )
+
+
 def _advice_on_bad_request(error: BadRequest) -> str:
     asked = parse_qs(urlsplit(error.url).query).get("package_type", [])
     if asked and asked[0] not in PACKAGE_TYPES:
@@ -212,10 +222,3 @@ def _advice_on_bad_request(error: BadRequest) -> str:
             "a personal access token (classic)"
         )
     return f"See {error.documentation_url}" if error.documentation_url else ""
-
-
-def _token_variable(url: str) -> str:
-    """The variable the client reads the token for that host from."""
-    host = urlsplit(url).hostname or ""
-    dotcom = host == "api.github.com" or host.endswith(".ghe.com")
-    return "GH_TOKEN" if dotcom else "GH_ENTERPRISE_TOKEN"

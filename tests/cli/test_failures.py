@@ -131,6 +131,15 @@ async def test_no_token(ghpkg: Command) -> None:
     assert "Set GH_ENTERPRISE_TOKEN to" in ran.err
 
 
+async def test_a_token_for_another_host(github: EmbeddedGitHub, ghpkg: Command) -> None:
+    ran = await ghpkg.having(GH_HOST="github.acme.com")(*LIST)
+    assert ran.status == 3
+    assert "Authorization" not in github.requests[0].headers
+    assert (
+        "No variable of the environment is for this host: check --base-url and GH_HOST" in ran.err
+    )
+
+
 async def test_a_token_for_github_goes_to_no_other_server(
     github: EmbeddedGitHub, ghpkg: Command
 ) -> None:
