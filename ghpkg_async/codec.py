@@ -35,6 +35,7 @@ Buffer: TypeAlias = bytes | memoryview
 
 _PARTS_KEPT = 128
 _KEY = 64
+_CREDENTIAL = "temp_clone_token"
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -171,7 +172,8 @@ def _no_utf_8(body: Buffer) -> str:
 def to_dict(value: Any) -> dict[str, Any]:
     """The JSON-ready dict of a model: documented names, times as ``2020-05-19T22:19:11Z``.
 
-    Optional fields that are ``None`` are left out, as GitHub leaves them out.
+    Optional fields that are ``None`` are left out, as GitHub leaves them out. So is
+    ``temp_clone_token``, which is a credential.
 
     Args:
         value: an instance of any class of `ghpkg_async.models`.
@@ -220,7 +222,7 @@ def _converter() -> Converter:
 
     def without_absent(kind: type[Any]) -> Any:
         absent = {
-            field.name: override(omit_if_default=True)
+            field.name: override(omit_if_default=True, omit=field.name == _CREDENTIAL or None)
             for field in attrs.fields(kind)
             if field.default is None
         }

@@ -157,6 +157,15 @@ def test_a_clone_token_shows_in_no_repr() -> None:
     assert "AB3CD" not in repr(package) + repr(package.repository) + str(package.repository)
 
 
+def test_a_clone_token_is_in_no_dict() -> None:
+    repository = {**PACKAGE["repository"], "temp_clone_token": "AB3CD"}
+    package = decode_package(encoded({**PACKAGE, "repository": repository}))
+    assert package.repository is not None
+    for dictionary in (to_dict(package)["repository"], to_dict(package.repository)):
+        assert "temp_clone_token" not in dictionary
+        assert dictionary["full_name"] == PACKAGE["repository"]["full_name"]
+
+
 def test_models_are_values() -> None:
     one, other = decode_package(encoded(PACKAGE)), decode_package(encoded(PACKAGE))
     assert one == other

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -106,7 +106,7 @@ class Output:
         In a thread: a reader that takes its time, like ``less``, must not hold the event loop, or
         the requests under way time out.
         """
-        text = "".join(f"{json.dumps(_shareable(item))}\n" for item in items)
+        text = "".join(f"{json.dumps(to_dict(item))}\n" for item in items)
         async with self._writing:
             await asyncio.to_thread(_write, text)
 
@@ -132,13 +132,6 @@ class Output:
             return
         with self.progress.status(_text(f"Listing {noun}s")) as status:
             yield lambda count: status.update(_text(f"{counted(count, noun)} so far"))
-
-
-def _shareable(item: Package | PackageVersion) -> dict[str, Any]:
-    """The item as JSON-ready dict, without the one secret a repository may hold."""
-    mapping = to_dict(item)
-    mapping.get("repository", {}).pop("temp_clone_token", None)
-    return mapping
 
 
 def _text(text: str) -> Text:
