@@ -58,7 +58,7 @@ class Credentials:
         self._kept: Secret | Callable[[], TokenSource]
         if isinstance(token, str):
             self._kept = Secret(token)
-            secrets.add(token)
+            secrets.add(self._kept)
         else:
             self._kept = lambda: token
 
@@ -81,7 +81,7 @@ class Credentials:
             if deadline.expired():
                 reason = f"did not return within {seconds:g} seconds"
             raise GitHubPackagesError(f"token source: token() {reason}") from error
-        self._secrets.add(token.reveal())
+        self._secrets.add(token)
         return token
 
 

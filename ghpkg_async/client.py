@@ -93,7 +93,12 @@ class GitHubPackages:
         user_agent: str | None = None,
         on_wait: Callable[[Wait], object] | None = None,
     ) -> None:
-        root = parse_base_url(base_url)
+        secrets = Secrets()
+        with secrets.hidden():
+            root = parse_base_url(base_url)
+            credentials = Credentials(token_for(token, root, os.environ), secrets)
+        del token  # An error below may be reported with the locals of this frame.
+        self._base_url = root
         headers = {
             "Accept": check_header_value(accept, "accept"),
             "User-Agent": check_header_value(user_agent, "user_agent")
@@ -114,12 +119,11 @@ class GitHubPackages:
             max_wait=max_rate_limit_wait,
             on_wait=on_wait,
         )
-        secrets = Secrets()
         self._session = Session(
             root,
             Transport(root.origin(), headers=headers, injected=session),
             gate,
-            Credentials(token_for(token, root, os.environ), secrets),
+            credentials,
             secrets=secrets,
             timeout=timeout,
             max_retries=max_retries,
@@ -129,7 +133,7 @@ class GitHubPackages:
         self._context = Context(self._session, concurrency)
 
     def __repr__(self) -> str:
-        return f"<GitHubPackages of {self._session.base_url}>"
+        return f"<GitHubPackages of {self._base_url}>"
 
     async def __aenter__(self) -> Self:
         self._session.open()

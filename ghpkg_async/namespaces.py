@@ -9,13 +9,13 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar, get_args
 from urllib.parse import quote
 
-from .auth import check_token
 from .changes import ChangeLog
 from .codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from .errors import ConfigurationError
 from .listing import Listing, Query
 from .models import Package, PackageVersion, State, Visibility
 from .pagination import Course, check_page_arguments
+from .secrecy import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,17 +197,22 @@ class PackageRef:
         """Restores the package, within 30 days of its deletion and if its name is still free.
 
         Args:
-            token: the package token, where one is needed.
+            token: the package token, where one is needed; it is percent-encoded.
+
+        Raises:
+            ConfigurationError: the token is empty or holds control characters.
 
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-an-organization
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-a-user
         """
-        query = "" if token is None else f"token={quote(check_token(token), safe='')}"
         session = self._context.session
-        with session.secrets.using(token), self._context.changes.changing(self._collection):
+        with session.secrets.hidden():
+            secret = None if token is None else _package_token(token)
+        del token  # An error below may be reported with the locals of this frame.
+        with self._context.changes.changing(self._collection):
             await session.restore(
-                session.url(f"{self._path}/restore", query), session.url(self._path)
+                session.url(f"{self._path}/restore"), session.url(self._path), secret
             )
 
     def versions(
@@ -335,6 +340,15 @@ class Context:
 def deleted_in(collection: str) -> str:
     """The collection of what was deleted from a collection."""
     return f"{collection}?state=deleted"
+
+
+def _package_token(token: object) -> Secret:
+    if not isinstance(token, str) or not token or _CONTROL.search(token):
+        raise ConfigurationError(
+            "token: not a package token: pass a string that is not empty and holds no control "
+            "characters"
+        )
+    return Secret(token)
 
 
 def _check_one_of(value: object, allowed: tuple[str, ...], argument: str) -> None:

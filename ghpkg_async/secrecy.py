@@ -1,7 +1,9 @@
-"""Keeps tokens out of what errors tell, whatever a server repeats of them."""
+"""Secrets: hold them where nothing shows them, and redact them from the errors of the library."""
 
 from __future__ import annotations
 
+import re
+import sys
 from collections import Counter
 from contextlib import contextmanager
 from string import ascii_lowercase, ascii_uppercase
@@ -13,12 +15,13 @@ from .errors import GitHubPackagesError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Secret", "Secrets"]
+__all__ = ["Secret", "Secrets", "drop_frames"]
 
-RECOGNIZABLE: Final = 8
-"""As many characters of a secret in a row are a part of it."""
+RECOGNIZABLE: Final = 12
+"""Length from which on a part of a secret is redacted like the whole."""
 _SHORTEST: Final = 4
 _REMEMBERED: Final = 16
+_PREFIX: Final = re.compile(r"gh[pousr]_|github_pat_")
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
 
@@ -45,60 +48,65 @@ class Secret:
 
 
 class Secrets:
-    """The tokens of a client: those in use, and the last few that were."""
+    """The secrets to redact: the client's tokens in use, the last few before, package tokens."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, frozenset[str]] = {}
-        self._in_use: Counter[str] = Counter()
+        self._redact: dict[Secret, Callable[[str], str]] = {}
+        self._in_use: Counter[Secret] = Counter()
 
-    def add(self, secret: str) -> None:
-        """Hides one of the client's own tokens from now on."""
-        if not secret or secret in self._parts:
+    def add(self, secret: Secret) -> None:
+        """Redact one of the client's own tokens from now on."""
+        if secret in self._redact:
             return
-        self._parts[secret] = _parts_of(secret)
-        idle = [each for each in self._parts if not self._in_use[each]]
+        self._redact[secret] = _redactor(secret.reveal())
+        idle = [known for known in self._redact if not self._in_use[known]]
         if len(idle) > _REMEMBERED:
-            del self._parts[idle[0]]
+            del self._redact[idle[0]]
 
     @contextmanager
-    def using(self, secret: str | None) -> Iterator[None]:
-        """Hides a secret that belongs to one call, from whatever leaves the block."""
-        if not secret:
+    def using(self, secret: Secret | None) -> Iterator[None]:
+        """Redact a secret that belongs to one call, if there is one, for the time of the call."""
+        if secret is None:
             yield
             return
         self._in_use[secret] += 1
-        self._parts.setdefault(secret, _parts_of(secret))
+        self._redact.setdefault(secret, _redactor(secret.reveal()))
         try:
-            with self.hidden():
-                yield
+            yield
         finally:
             self._in_use[secret] -= 1
             if not self._in_use[secret]:
                 del self._in_use[secret]
-                self._parts.pop(secret, None)
+                self._redact.pop(secret, None)
 
-    @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Whatever error of ours leaves the block tells no secret."""
-        try:
-            yield
-        except GitHubPackagesError as error:
-            self._hide(error)
-            raise
+    def hidden(self) -> _Boundary:
+        """Return a context manager that redacts every error of the library that leaves it.
 
-    def _hide(self, error: BaseException) -> None:
+        The error's traceback begins where the block's own caller awaits it: the frames below hold
+        requests and responses.
+        """
+        return _Boundary(self)
+
+    def hide(self, error: GitHubPackagesError, outer: BaseException | None) -> None:
+        """Redact an error in place.
+
+        Args:
+            error: its message, attributes and cause are redacted, and its frames dropped.
+            outer: the exception that the caller is handling; it stays the error's context.
+        """
+        error.__traceback__ = None
         error.args = tuple(map(self._clean, error.args))
         for name, value in vars(error).items():
             setattr(error, name, self._clean(value))
-        cause, error.__context__ = error.__cause__, None
+        cause, error.__context__ = error.__cause__, outer
         if cause is not None and self._tells(cause):
             error.__cause__ = None
 
     def _tells(self, error: BaseException) -> bool:
-        """Whether an error of somebody else, or one that it came from, tells a secret."""
+        """Return whether an error, or one that it came from, holds a secret in its attributes."""
         came_from = (error.__cause__, error.__context__)
-        told = f"{error} {error!r} {error.args!r} {vars(error)!r}"
-        return self.clean(told) != told or any(map(self._tells, filter(None, came_from)))
+        shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
+        return self.clean(shown) != shown or any(map(self._tells, filter(None, came_from)))
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -108,35 +116,86 @@ class Secrets:
         return value
 
     def clean(self, text: str) -> str:
-        """The text with what can be recognized of a secret replaced."""
-        for parts in self._parts.values():
-            folded = text.translate(_LOWER)
-            if any(part in folded for part in parts):
-                text = _blotted(text, folded, parts)
+        """Return the text with every secret, and every long part of one, replaced."""
+        for redact in self._redact.values():
+            text = redact(text)
         return text
 
 
-def _parts_of(secret: str) -> frozenset[str]:
-    """What a secret is recognized by, as it is and percent-encoded; a very short one by nothing."""
-    found = set()
-    for written in {secret.translate(_LOWER), quote(secret, safe="").translate(_LOWER)}:
-        width = min(RECOGNIZABLE, len(written))
-        if width >= _SHORTEST:
-            found |= {written[at : at + width] for at in range(len(written) - width + 1)}
-    return frozenset(found)
+class _Boundary:
+    """Redacts the errors that leave a block.
+
+    A class, because `contextlib.contextmanager` restores the traceback that is dropped here.
+    """
+
+    __slots__ = ("_outer", "_secrets")
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def __enter__(self) -> None:
+        self._outer = sys.exception()
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, GitHubPackagesError):
+            self._secrets.hide(error, self._outer)
 
 
-def _blotted(text: str, folded: str, parts: frozenset[str]) -> str:
-    width = len(next(iter(parts)))
-    hidden = bytearray(len(text))
-    for at in range(len(text) - width + 1):
-        if folded[at : at + width] in parts:
-            hidden[at : at + width] = b"\1" * width
+def drop_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Drop the tracebacks of an error and of those it came from, up to the one being handled.
+
+    Args:
+        error: its frames, and those of its causes and contexts, may hold secrets.
+        outer: the exception that the caller is handling; it and its frames are the caller's.
+    """
+    left, seen = [error], {id(outer), id(None)}
+    while left:
+        one = left.pop()
+        seen.add(id(one))
+        one.__traceback__ = None
+        others = [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            others += one.exceptions
+        left += [other for other in others if other is not None and id(other) not in seen]
+
+
+def _redactor(secret: str) -> Callable[[str], str]:
+    """Return a function that redacts a secret as it is and percent-encoded, in any case.
+
+    A part shows what the whole is from `RECOGNIZABLE` characters on, not counting the prefix by
+    which GitHub marks its tokens. A secret that is shorter is redacted as a whole, and one too
+    short to be told from a word not at all.
+    """
+    parts: set[str] = set()
+    for written in {secret, quote(secret, safe="")}:
+        folded = written.translate(_LOWER)
+        prefix = _PREFIX.match(folded)
+        random = folded[prefix.end() :] if prefix else folded
+        if len(random) >= RECOGNIZABLE:
+            last = len(random) - RECOGNIZABLE
+            parts |= {random[at : at + RECOGNIZABLE] for at in range(last + 1)}
+        elif len(folded) >= _SHORTEST:
+            parts.add(folded)
+
+    def redact(text: str) -> str:
+        folded = text.translate(_LOWER)
+        covered = bytearray(len(text))
+        for part in parts:
+            at = folded.find(part)
+            while at >= 0:
+                covered[at : at + len(part)] = b"\1" * len(part)
+                at = folded.find(part, at + 1)
+        return _blot(text, covered) if any(covered) else text
+
+    return redact
+
+
+def _blot(text: str, covered: bytearray) -> str:
     pieces, shown = [], True
-    for character, covered in zip(text, hidden, strict=True):
-        if not covered:
+    for character, hidden in zip(text, covered, strict=True):
+        if not hidden:
             pieces.append(character)
         elif shown:
             pieces.append(_SHOWN)
-        shown = not covered
+        shown = not hidden
     return "".join(pieces)

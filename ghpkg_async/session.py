@@ -10,6 +10,7 @@ import random
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import quote
 
 import attrs
 from multidict import CIMultiDict
@@ -25,6 +26,7 @@ from .errors import (
     seconds_to_wait,
 )
 from .retry import LONGEST_BACKOFF, Attempts
+from .secrecy import Secret
 from .transport import Answer, Failure, Request
 from .urls import resolve
 
@@ -160,10 +162,17 @@ class Session:
             if answer.status != 204 and not done_before:
                 self._refuse(answer)
 
-    async def restore(self, url: URL, restored: URL) -> None:
-        """Restores by a POST to ``url``; ``restored`` is where the thing is if it is there."""
-        with self.secrets.hidden():
-            answer = await self._send(Request("POST", url))
+    async def restore(self, url: URL, restored: URL, token: Secret | None = None) -> None:
+        """Restore by a POST.
+
+        Args:
+            url: receives the POST.
+            restored: is a 404 until the restore is done.
+            token: the package token.
+        """
+        query = token and Secret(f"token={quote(token.reveal(), safe='')}")
+        with self.secrets.using(token), self.secrets.hidden():
+            answer = await self._send(Request("POST", url, secret_query=query))
             if answer.status == 404 and answer.uncertain:
                 # Already restored answers 404 too: only looking tells whether we did it.
                 await self._look_for(restored, answer)
@@ -272,6 +281,7 @@ class Session:
                     case Answer() if outcome.status in _REDIRECTS:
                         redirects += 1
                         request = _redirected(request, outcome, redirects)
+                        del outcome  # Its Location may repeat a secret query.
                         continue
                     case Answer():
                         wait = attempts.wait_after_answer(
@@ -341,7 +351,7 @@ def _redirected(request: Request, answer: Answer, redirects: int) -> Request:
     if redirects > MAX_REDIRECTS:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
     with suppress(ValueError):
-        return attrs.evolve(request, url=resolve(request.url, location), etag="")
+        return request.redirected(resolve(request.url, location))
     raise InvalidResponse(f"{request}: redirected to {location[:200]!r}, not a URL")
 
 

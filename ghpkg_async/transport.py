@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -14,6 +15,7 @@ from yarl import URL
 from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
+from .secrecy import Secret, drop_frames
 from .urls import is_on
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
 
     from .codec import Buffer
-    from .secrecy import Secret
 
 __all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
 
@@ -65,6 +66,7 @@ class Request:
         speculative: whether its response may turn out not to be needed.
         on_admitted: called when it stops waiting to be sent.
         token: authenticates it; ``None`` until just before it is sent.
+        secret_query: the query of a request whose query holds a secret; ``url`` has none then.
     """
 
     method: str
@@ -75,6 +77,7 @@ class Request:
     speculative: bool = False
     on_admitted: Callable[[], object] | None = None
     token: Secret | None = None
+    secret_query: Secret | None = None
 
     @property
     def write(self) -> bool:
@@ -82,12 +85,25 @@ class Request:
         return self.method != "GET"
 
     def __str__(self) -> str:
-        return f"{self.method} {self.shown_url}"
+        return f"{self.method} {self.url}"
+
+    def redirected(self, url: URL) -> Request:
+        """The request that a redirect to ``url`` asks for; a secret query stays one."""
+        query = self.secret_query
+        if query is not None:
+            url, query = url.with_query(None), Secret(url.raw_query_string)
+        return attrs.evolve(self, url=url, secret_query=query, etag="")
 
     @property
     def shown_url(self) -> str:
-        """The URL for errors and logs: a query may hold a package token."""
-        return str(self.url.with_query(None)) if "token" in self.url.query else str(self.url)
+        """The URL for errors and logs."""
+        return str(self.url)
+
+    @property
+    def whole_url(self) -> URL:
+        """The URL to send, secrets included."""
+        query = self.secret_query
+        return URL(f"{self.url}?{query.reveal()}", encoded=True) if query else self.url
 
 
 @attrs.frozen(eq=False)
@@ -106,7 +122,7 @@ class Answer:
 
     request: Request
     status: int
-    headers: MultiMapping[str]
+    headers: MultiMapping[str] = attrs.field(repr=False)
     wire: bytes = attrs.field(repr=False)
     scratch: Scratch = attrs.field(factory=Scratch, repr=False)
     uncertain: bool = False
@@ -183,7 +199,15 @@ class Transport:
 
     async def exchange(self, request: Request, seconds: float) -> Answer | Failure:
         """Send once and read the whole response, within ``seconds``."""
-        http = self._http
+        outer = sys.exception()
+        try:
+            return await self._exchange(request, seconds)
+        except BaseException as error:
+            drop_frames(error, outer)  # They hold the request's headers.
+            raise
+
+    async def _exchange(self, request: Request, seconds: float) -> Answer | Failure:
+        http, outer = self._http, sys.exception()
         if http is None or http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
         if not is_on(self._origin, request.url):
@@ -198,7 +222,7 @@ class Transport:
                 asyncio.timeout(seconds),
                 http.request(
                     request.method,
-                    request.url,
+                    request.whole_url,
                     headers=self._headers_for(request),
                     allow_redirects=False,
                 ) as response,
@@ -207,6 +231,7 @@ class Transport:
                 return Answer(request, response.status, response.headers, wire, self._scratch)
         except (TimeoutError, InvalidResponse, aiohttp.ClientError, OSError) as error:
             cause = error
+        drop_frames(cause, outer)
         failure = _failure(request, cause, seconds)
         if response is not None and 400 <= response.status < 500:
             # A refusal is one, though what it said was lost on the way.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOKEN = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
 PACKAGE_TOKEN = "pkt_z3Xn8Vb1+/=Ue6Rw9Ty4Qa7Sd2Fg5Hj0Kl"
 MIB = 2**20
-RECOGNIZABLE = 8
+RECOGNIZABLE = 12
 """So many characters of a token in a row are a part of it that can be recognized."""
 
 

@@ -9,7 +9,7 @@ import json
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 import pytest
@@ -494,14 +494,39 @@ async def test_what_was_not_sent_for_want_of_a_token_is_not_counted(server: Host
     assert gh.stats.requests == gh.stats.points == len(server.requests) == 0
 
 
-@pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda token: type(token).__name__)
+BAD_PACKAGE_TOKENS: list[Any] = [
+    "",
+    PACKAGE_TOKEN + "\n",
+    PACKAGE_TOKEN + "\r\nX-Injected: 1",
+    PACKAGE_TOKEN + "\x7f",
+    PACKAGE_TOKEN + "\udcff",
+    PACKAGE_TOKEN.encode(),
+    [PACKAGE_TOKEN],
+]
+
+
+@pytest.mark.parametrize("token", BAD_PACKAGE_TOKENS, ids=lambda token: type(token).__name__)
 async def test_a_package_token_that_cannot_be_sent_is_refused_without_showing_it(
     server: HostileServer, gh: GitHubPackages, token: Any
 ) -> None:
     error = await refused(gh.org("acme").package("npm", "p").restore(token=token))
     assert isinstance(error, ConfigurationError)
-    assert_keeps_secret(told_by(error))
+    assert_keeps_secret(told_by(error), PACKAGE_TOKEN)
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "token", ["a b", "caf\u00e9", "&state=deleted", "%2F", "#?/\\", "\U0001f511"]
+)
+async def test_any_other_package_token_is_percent_encoded(
+    server: HostileServer, gh: GitHubPackages, token: str
+) -> None:
+    server.will(answer(204))
+    await gh.org("acme").package("npm", "p").restore(token=token)
+    _, _, query = server.targets[0].partition("?token=")
+    assert query.isascii()
+    assert unquote(query) == token
+    assert quote(token, safe="") == query
 
 
 async def test_a_gzipped_echo_in_a_good_answer_is_data(
