@@ -114,7 +114,7 @@ class Audit:
             base_url=str(self._client._context.session.base_url),
             owners=self._owners,
             package_types=self._types,
-            versions=self._versions,
+            with_versions=self._versions,
             started_at=started_at or datetime.now(UTC),
         )
 

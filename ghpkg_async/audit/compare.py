@@ -1,7 +1,8 @@
 """What changed between two audits. Pure.
 
-Only what both looked at whole is compared: a package that one of them did not get to see is
-neither new nor gone.
+Only listings that are complete in both are compared: a package that one of them did not get to see
+is neither new nor gone. Soft-deleted packages are left out; a ``version_count`` that one audit does
+not know is no change.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Baseline:
         """The baseline an earlier audit's records make."""
         baseline = cls()
         for record in records:
-            if isinstance(record, PackageEntry):
+            if isinstance(record, PackageEntry) and not record.soft_deleted:
                 known = (intern(record.visibility), record.version_count)
                 baseline.known[_key(record)] = known
             elif isinstance(record, ListingDone):
@@ -123,7 +124,7 @@ class Comparing:
             self._met.add(unit)
         if isinstance(record, ListingDone) and unit is not None:
             self._done.add(unit)
-        elif isinstance(record, PackageEntry):
+        elif isinstance(record, PackageEntry) and not record.soft_deleted:
             self._compare(record)
 
     def comparison(self) -> Comparison:

@@ -11,16 +11,19 @@ A rule is written as its kind, with its number where it takes one:
 ``no_repository``
     a package that is linked to no repository
 ``empty``
-    a package without versions
+    a package without versions; never one whose ``version_count`` is unknown
 ``stale:DAYS``
     a package that has not changed for more than so many days
 ``many_versions:N``
-    a package of more than so many versions
+    a package of more than so many versions; never one whose ``version_count`` is unknown
 ``untagged:N``
     an image of more than so many untagged versions; needs their summary. Images for several
     platforms are made of untagged versions, so an untagged one is not for that reason unused
 ``unreachable``
     an owner, or a listing or package of one, that could not be listed
+
+A listing may leave out ``version_count``; an audit with ``versions=True`` counts the versions. No
+rule finds a soft-deleted package.
 """
 
 from __future__ import annotations
@@ -80,6 +83,11 @@ class Rule:
 
     kind: FindingKind
     number: int | None = None
+
+    @property
+    def needs_count(self) -> bool:
+        """Whether it finds only packages whose ``version_count`` is known."""
+        return self.kind in ("empty", "many_versions")
 
     def __str__(self) -> str:
         return self.kind if self.number is None else f"{self.kind}:{self.number}"
@@ -165,6 +173,8 @@ def findings_of(
 def _detail(entry: Entry, rule: Rule, now: datetime, before: str | None) -> str | None:
     if isinstance(entry, FailureEntry):
         return entry.message if rule.kind == "unreachable" else None
+    if entry.soft_deleted:
+        return None
     if isinstance(entry, ConflictEntry):
         return "collides in the Docker migration" if rule.kind == "docker_conflict" else None
     return _detail_of_package(entry, rule.kind, rule.number or 0, now, before)

@@ -1,29 +1,32 @@
-"""What an audit finds, as immutable records, and the schema they are written by.
+"""Immutable audit records, and the schema of the files they are written to.
 
-A record is a JSON object with a ``record``, which says what it is:
+A record is a JSON object; ``record`` is its kind:
 
 ``audit``
-    Heads a file: what the audit was asked. ``schema_version``, ``base_url``, ``owners``,
-    ``package_types``, ``versions`` (whether versions were summed up), ``started_at``.
+    The first line of a file: ``schema_version``, ``base_url``, ``owners``, ``package_types``,
+    ``with_versions`` (whether each package's versions were listed), ``started_at``.
 ``package``
-    ``owner``, ``package_type``, ``name``, ``id``, ``visibility``, ``version_count``,
-    ``created_at``, ``updated_at``, ``html_url``, ``repository`` (its full name, or null) and
-    ``versions``: null where they were not asked for, else ``count``, ``newest``, ``oldest``
-    (when these were created, or null), ``tagged`` and ``untagged`` (null for types without tags).
+    ``owner``, ``package_type``, ``name``, ``id``, ``visibility``, ``version_count`` (absent:
+    unknown), ``created_at``, ``updated_at``, ``html_url``, ``repository`` (its full name; absent:
+    linked to none), ``soft_deleted`` and ``versions``: absent where they were not listed, else
+    ``count``, ``newest`` and ``oldest`` (creation times; absent without versions), ``tagged`` and
+    ``untagged`` (absent for types without tags).
 ``conflict``
     A package in conflict since the Docker migration: the same fields without ``versions``.
 ``failure``
-    What could not be listed: ``owner``; ``listing`` (``"packages"``, ``"docker_conflicts"``, or
-    null: nothing of the owner) with its ``package_type``; ``name`` where only one package's
-    versions failed; ``reason``, one of `REASONS`; ``message``; and where the server told,
+    A listing that failed: ``owner``; ``listing`` (``"packages"`` or ``"docker_conflicts"``; absent:
+    all listings of the owner) with its ``package_type``; ``name`` if listing this package's
+    versions failed; ``reason``, one of `REASONS`; ``message``; and, if the response has them,
     ``status``, ``authorization_url``, ``organizations``, ``granted``, ``required``, ``retry_at``.
 ``done``
-    Follows the last record of a listing that is complete: ``owner``, ``listing``,
-    ``package_type`` (null for conflicts) and ``count``, how many records it has.
+    Follows the last record of a complete listing: ``owner``, ``listing``, ``package_type`` (absent
+    for conflicts) and ``count``, the number of its records.
 
-Times are like ``2020-05-19T22:19:11Z``. ``owner`` is as an audit is asked for it: ``acme``,
-``user:octocat``, ``me``. Later versions with the same ``schema_version`` may add fields and kinds
-of records, so readers ignore what they do not know.
+A field without a value is left out, never null, and no field has two types, so that readers which
+infer a schema (DuckDB, Polars, pandas, Arrow) find one. Times are like ``2020-05-19T22:19:11Z``.
+``owner`` is written as it was passed to the audit: ``acme``, ``user:octocat``, ``me``. Later
+versions with the same ``schema_version`` may add fields and kinds of records; readers ignore what
+they do not know.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ import msgspec
 from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ghpkg_async.models import Package
 
@@ -57,14 +60,18 @@ __all__ = [
     "VersionsSummary",
     "fields_of",
     "from_record",
+    "fullest_first",
     "same_owner",
     "to_line",
     "to_record",
     "unit_of",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The version of the records' schema; another number means that fields changed their meaning."""
+
+SOFT_DELETED_PREFIX: Final = "deleted_"
+"""GitHub's prefix of the names of deleted packages that a listing still holds."""
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -118,21 +125,21 @@ class Unit:
 
 @attrs.frozen
 class VersionsSummary:
-    """A package's versions in five numbers.
+    """Summary of a package's versions.
 
     Attributes:
-        count: how many there are.
-        newest: when the newest was created; ``None`` without versions.
-        oldest: when the oldest was created; ``None`` without versions.
-        tagged: how many have a tag; ``None`` for types whose versions have none.
-        untagged: how many have no tag; ``None`` for types whose versions have none.
+        count: number of versions.
+        newest: creation time of the newest; ``None`` without versions.
+        oldest: creation time of the oldest; ``None`` without versions.
+        tagged: number of versions with a tag; ``None`` for types without tags.
+        untagged: number of versions without a tag; ``None`` for types without tags.
     """
 
     count: int
-    newest: Moment | None
-    oldest: Moment | None
-    tagged: int | None
-    untagged: int | None
+    newest: Moment | None = None
+    oldest: Moment | None = None
+    tagged: int | None = None
+    untagged: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -145,12 +152,15 @@ class PackageEntry:
         name: as it is, slashes and all.
         id: GitHub's.
         visibility: ``"public"``, ``"private"`` or ``"internal"``.
-        version_count: number of versions; ``None``: not in the response, and not summed up.
+        version_count: number of versions; ``None``: neither in the response nor counted.
         created_at: when it was created.
         updated_at: when it last changed.
         html_url: its page.
-        repository: the full name of the repository it is linked to, if it is to one.
-        versions: its versions summed up, if the audit was asked to.
+        repository: the full name of the repository it is linked to; ``None``: linked to none.
+        soft_deleted: whether the name begins with ``deleted_``: GitHub's mark of a deleted package
+            that can still be restored. Its versions are not listed, no rule finds it, and sums
+            and comparisons leave it out.
+        versions: summary of its versions; ``None``: they were not listed.
     """
 
     owner: str
@@ -162,7 +172,8 @@ class PackageEntry:
     created_at: Moment
     updated_at: Moment
     html_url: str
-    repository: str | None
+    repository: str | None = None
+    soft_deleted: bool = False
     versions: VersionsSummary | None = None
 
 
@@ -183,7 +194,8 @@ class ConflictEntry:
     created_at: Moment
     updated_at: Moment
     html_url: str
-    repository: str | None
+    repository: str | None = None
+    soft_deleted: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -206,8 +218,8 @@ class FailureEntry:
     """
 
     owner: str
-    listing: ListingKind | None
-    package_type: str | None
+    listing: ListingKind | None = None
+    package_type: str | None = None
     name: str | None = None
     reason: str
     message: str
@@ -232,7 +244,7 @@ class ListingDone:
 
     owner: str
     listing: ListingKind
-    package_type: str | None
+    package_type: str | None = None
     count: int
 
 
@@ -244,7 +256,7 @@ class AuditHeader:
         base_url: the API's root.
         owners: as written.
         package_types: the types listed.
-        versions: whether versions were summed up.
+        with_versions: whether each package's versions were listed.
         started_at: when it began, by this computer's clock.
         schema_version: by which schema its records are written.
     """
@@ -252,7 +264,7 @@ class AuditHeader:
     base_url: str
     owners: tuple[str, ...]
     package_types: tuple[str, ...]
-    versions: bool
+    with_versions: bool
     started_at: Moment
     schema_version: int = SCHEMA_VERSION
 
@@ -269,8 +281,9 @@ _KINDS: Final[Mapping[str, type[AuditHeader | Record]]] = {
     "failure": FailureEntry,
     "done": ListingDone,
 }
-_NAMES: Final = {
-    kind: (name, tuple(field.name for field in attrs.fields(kind))) for name, kind in _KINDS.items()
+_LAYOUTS: Final = {
+    kind: (name, tuple((field.name, field.default) for field in attrs.fields(kind)))
+    for name, kind in _KINDS.items()
 }
 
 
@@ -286,6 +299,7 @@ def fields_of(package: Package) -> dict[str, Any]:
         "updated_at": package.updated_at,
         "html_url": package.html_url,
         "repository": package.repository and package.repository.full_name,
+        "soft_deleted": package.name.startswith(SOFT_DELETED_PREFIX),
     }
 
 
@@ -295,19 +309,44 @@ def same_owner(owner: str) -> str:
 
 
 def to_record(record: AuditHeader | Record, *, times: bool = False) -> dict[str, Any]:
-    """The JSON-ready mapping of a record, with its ``record`` first.
+    """The JSON-ready mapping of a record: ``record`` first, fields without a value left out.
 
     Args:
-        record: what to write.
+        record: the record.
         times: whether times stay datetimes.
     """
     fields = msgspec.to_builtins(record, builtin_types=(datetime,) if times else None)
-    name, order = _NAMES[type(record)]
-    record_fields = {field: fields[field] for field in order}
-    for field, value in record_fields.items():
+    name, layout = _LAYOUTS[type(record)]
+    mapping: dict[str, Any] = {"record": name}
+    for field, default in layout:
+        value = fields[field]
+        if value is None or value == default == ():
+            continue
         if isinstance(value, tuple):
-            record_fields[field] = list(value)
-    return {"record": name, **record_fields}
+            value = list(value)
+        elif isinstance(value, dict):
+            value = {key: each for key, each in value.items() if each is not None}
+        mapping[field] = value
+    return mapping
+
+
+def fullest_first(records: Sequence[Record]) -> list[Record]:
+    """The records with the package that has most fields moved before the other packages.
+
+    Polars infers a schema from the first 100 lines and drops the fields that they lack.
+    """
+    ordered = list(records)
+    packages = [record for record in ordered if isinstance(record, PackageEntry)]
+    if packages:
+        fullest = max(packages, key=_field_count)
+        ordered.remove(fullest)
+        ordered.insert(next(n for n, each in enumerate(records) if each is packages[0]), fullest)
+    return ordered
+
+
+def _field_count(entry: PackageEntry) -> int:
+    versions = () if entry.versions is None else attrs.astuple(entry.versions)
+    return sum(value is not None for value in (entry.version_count, entry.repository, *versions))
 
 
 def to_line(record: AuditHeader | Record) -> bytes:

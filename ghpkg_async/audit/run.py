@@ -274,6 +274,8 @@ class _Owner:
     async def _with_versions(self, unit: Unit, package: Package) -> Batch:
         """A package's record; where its versions failed, the failure's behind it."""
         fields = _fields(unit, package)
+        if fields["soft_deleted"]:
+            return [PackageEntry(**fields)]
         try:
             async with self._run._packages:
                 summary = await self._sum_up(unit, package)
@@ -283,6 +285,8 @@ class _Owner:
             self._incomplete.add(unit)
             failure = self._record_failure(error, unit, package.name)
             return [PackageEntry(**fields), failure]
+        if package.version_count is None:
+            fields["version_count"] = summary.count
         return [PackageEntry(**fields, versions=summary)]
 
     async def _sum_up(self, unit: Unit, package: Package) -> VersionsSummary:

@@ -18,6 +18,7 @@ from ghpkg_async.audit.records import (
     unit_of,
 )
 from ghpkg_async.errors import ConfigurationError
+from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,19 +35,21 @@ __all__ = ["AuditReport", "SummaryRow", "Tally"]
 
 @attrs.define
 class SummaryRow:
-    """One owner's packages of one type, in numbers.
+    """Numbers of one owner's packages of one type.
 
     Attributes:
         owner: as the audit was asked for it.
         package_type: the type; ``None`` where nothing of the owner could be listed.
-        packages: how many there are.
-        public: of these, those anybody can see.
-        private: of these, those that only some can see.
-        internal: of these, those that the enterprise's members can see.
-        versions: how many versions they have together.
-        conflicts: how many are in conflict since the Docker migration.
-        failures: how many failures there were.
-        updated_at: when one of them last changed.
+        packages: number of packages, without soft-deleted ones.
+        public: number of these that are public.
+        private: number of these that are private.
+        internal: number of these that are internal.
+        versions: number of versions of the packages whose ``version_count`` is known.
+        uncounted: number of packages whose ``version_count`` is unknown.
+        soft_deleted: number of soft-deleted packages.
+        conflicts: number of packages in conflict since the Docker migration.
+        failures: number of failures.
+        updated_at: time of the last update of any of the packages.
     """
 
     owner: str
@@ -56,6 +59,8 @@ class SummaryRow:
     private: int = 0
     internal: int = 0
     versions: int = 0
+    uncounted: int = 0
+    soft_deleted: int = 0
     conflicts: int = 0
     failures: int = 0
     updated_at: datetime | None = None
@@ -68,12 +73,40 @@ class SummaryRow:
         if isinstance(entry, ConflictEntry):
             self.conflicts += 1
             return
+        if entry.soft_deleted:
+            self.soft_deleted += 1
+            return
         self.packages += 1
         self.versions += entry.version_count or 0
+        self.uncounted += entry.version_count is None
         self.public += entry.visibility == "public"
         self.private += entry.visibility == "private"
         self.internal += entry.visibility == "internal"
         self.updated_at = max(self.updated_at or entry.updated_at, entry.updated_at)
+
+    def include(self, row: SummaryRow) -> None:
+        """Adds the numbers of another row."""
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(row, name))
+        times = [each for each in (self.updated_at, row.updated_at) if each is not None]
+        self.updated_at = max(times, default=None)
+
+    @property
+    def versions_text(self) -> str:
+        """Like ``702``; ``at least 702`` if some counts are unknown, ``-`` if all are."""
+        if self.packages and self.uncounted == self.packages:
+            return "-"
+        return f"{'at least ' if self.uncounted else ''}{self.versions:,}"
+
+    @property
+    def versions_phrase(self) -> str:
+        """Like ``702 versions``, ``at least 702 versions``, ``unknown number of versions``."""
+        if self.versions_text == "-":
+            return "unknown number of versions"
+        return f"{'at least ' if self.uncounted else ''}{counted(self.versions, 'version')}"
+
+
+_NUMBERS: Final = tuple(field.name for field in attrs.fields(SummaryRow) if field.default == 0)
 
 
 class Tally:
@@ -105,6 +138,13 @@ class Tally:
         return sorted(
             self._rows.values(), key=lambda row: self._order.place(row.owner, row.package_type)
         )
+
+    def total(self) -> SummaryRow:
+        """The sum of all rows."""
+        total = SummaryRow("total", None)
+        for row in self._rows.values():
+            total.include(row)
+        return total
 
     def _row(self, owner: str, package_type: str | None) -> SummaryRow:
         key = (owner, package_type)
@@ -189,10 +229,18 @@ class AuditReport:
     @property
     def summary(self) -> tuple[SummaryRow, ...]:
         """Numbers by owner and type."""
+        return tuple(self._tally().rows())
+
+    @property
+    def total(self) -> SummaryRow:
+        """The sum of `summary`."""
+        return self._tally().total()
+
+    def _tally(self) -> Tally:
         tally = Tally(self.header)
         for record in self.records():
             tally.add(record)
-        return tuple(tally.rows())
+        return tally
 
     def findings(
         self,
@@ -214,7 +262,7 @@ class AuditReport:
         parsed = [Rule.parse(rule) if isinstance(rule, str) else rule for rule in rules]
         for rule in parsed:
             need = rule.lacks(
-                versions=self.header.versions,
+                versions=self.header.with_versions,
                 compares=compared_to is not None,
                 conflicts="docker" in self.header.package_types,
             )

@@ -15,13 +15,16 @@ from ghpkg_async.audit import (
     Comparing,
     FailureEntry,
     ListingDone,
+    PackageEntry,
     Rule,
     SummaryRow,
     Tally,
     findings_of,
     to_record,
 )
+from ghpkg_async.audit.records import SOFT_DELETED_PREFIX, fullest_first
 from ghpkg_async.cli.tables import Column
+from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,6 +89,7 @@ class Results:
         self._counts: Counter[str] = Counter()
         self._failed: list[FailureEntry] = []
         self._told_header = False
+        self._has_packages = False
 
     @property
     def found(self) -> int:
@@ -110,6 +114,9 @@ class Results:
                 before = self._baseline.visibility(record) if self._baseline else None
                 self._find(record, before)
         if self._console.json:
+            if not self._has_packages:
+                records = fullest_first(records)
+                self._has_packages = any(isinstance(each, PackageEntry) for each in records)
             lines = [to_record(record) for record in records]
             if not self._told_header:
                 self._told_header = True
@@ -134,6 +141,7 @@ class Results:
             self._show_changes()
             self._show_findings()
         self._show_failures()
+        self._show_unjudged()
         self._console.note(last)
 
     def _find(self, record: Any, before: str | None) -> None:
@@ -149,12 +157,12 @@ class Results:
     def _json_lines(self) -> Iterable[dict[str, Any]]:
         for finding in self.findings:
             if finding.rule in self._names:
-                yield {"record": "finding", **msgspec.to_builtins(finding)}
+                yield {"record": "finding", **_told_only(finding)}
         if self.comparison is not None:
             for change in self.comparison.changes:
-                yield {"record": "change", **msgspec.to_builtins(change)}
+                yield _change_record(change)
             for unit in self.comparison.not_compared:
-                yield {"record": "not_compared", **msgspec.to_builtins(unit)}
+                yield {"record": "not_compared", **_told_only(unit), "listing": unit.listing}
 
     def _show_sums(self) -> None:
         # Those nothing could be listed of are told as failures; dashes would look like none.
@@ -162,12 +170,15 @@ class Results:
         by_type = len(rows) <= ROWS_SHOWN
         if not by_type:
             rows = _by_owner(rows)
-        total = SummaryRow("total", None)
-        for row in rows:
-            _join(total, row)
         columns = SUMMARY if by_type else [each for each in SUMMARY if each.header != "TYPE"]
+        total = self._tally.total()
         if rows:
             self._console.table([*rows, total], columns)
+        if total.soft_deleted:
+            self._console.line(
+                f"Not counted: {counted(total.soft_deleted, 'soft-deleted package')}, "
+                f"named {SOFT_DELETED_PREFIX}..."
+            )
 
     def _show_findings(self) -> None:
         line = self._console.line
@@ -229,6 +240,17 @@ class Results:
         if self.failures > len(self._failed):
             self._console.note(f"... and {self.failures - len(self._failed):,} more failures")
 
+    def _show_unjudged(self) -> None:
+        """Tell which rules to fail on could not judge every package, and the option to add."""
+        rules = [str(rule) for rule in self._asked if rule.needs_count]
+        uncounted = self._tally.total().uncounted
+        if rules and uncounted:
+            option = "" if self._header.with_versions else "; --versions counts them"
+            self._console.note(
+                f"{' and '.join(rules)}: not judged for {counted(uncounted, 'package')} whose "
+                f"number of versions the server left out{option}"
+            )
+
     def _and_more(self, count: int) -> None:
         if count > LINES_SHOWN:
             self._console.line(f"    ... and {count - LINES_SHOWN:,} more; --json has all")
@@ -254,7 +276,7 @@ def _write(text: str) -> None:
 def _besides(rules: Sequence[Rule], header: AuditHeader, *, compares: bool) -> list[Rule]:
     """What is counted although nobody fails on it."""
     more = [Rule.parse(text) for text in _LOOKED_FOR]
-    if header.versions:
+    if header.with_versions:
         more.append(Rule("untagged", 100))
     if compares:
         more.append(Rule("visibility_widened"))
@@ -277,6 +299,21 @@ def _advice(failure: FailureEntry) -> str:
     return ""
 
 
+def _told_only(value: Any) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: each for name, each in msgspec.to_builtins(value).items() if each is not None}
+
+
+def _change_record(change: Change) -> dict[str, Any]:
+    """The change with its values under keys of one type each."""
+    record = {"record": "change", **_told_only(change)}
+    what = "version_count" if change.kind in ("grown", "shrunk") else "visibility"
+    for moment in ("before", "after"):
+        if moment in record:
+            record[f"{what}_{moment}"] = record.pop(moment)
+    return record
+
+
 def _told(change: Change) -> str:
     where = f"{change.owner} {change.package_type} {change.name}"
     if change.kind in ("new", "gone"):
@@ -288,23 +325,8 @@ def _told(change: Change) -> str:
 def _by_owner(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
     owners: dict[str, SummaryRow] = {}
     for row in rows:
-        _join(owners.setdefault(row.owner, SummaryRow(row.owner, None)), row)
+        owners.setdefault(row.owner, SummaryRow(row.owner, None)).include(row)
     return list(owners.values())
-
-
-def _join(sums: SummaryRow, row: SummaryRow) -> None:
-    for name in _NUMBERS:
-        setattr(sums, name, getattr(sums, name) + getattr(row, name))
-
-
-_NUMBERS: Final = (
-    "packages",
-    "public",
-    "private",
-    "internal",
-    "versions",
-    "conflicts",
-)
 
 
 def _number(name: str) -> Column[SummaryRow]:
@@ -318,5 +340,7 @@ def _number(name: str) -> Column[SummaryRow]:
 SUMMARY: Final[tuple[Column[SummaryRow], ...]] = (
     Column("OWNER", lambda row: row.owner),
     Column("TYPE", lambda row: row.package_type or ""),
-    *(_number(name) for name in _NUMBERS),
+    *(_number(name) for name in ("packages", "public", "private", "internal")),
+    Column("VERSIONS", lambda row: row.versions_text if row.packages else "-", justify="right"),
+    _number("conflicts"),
 )

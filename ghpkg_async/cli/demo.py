@@ -102,9 +102,9 @@ class _Bars:
 def _show(report: AuditReport, requests: int, seconds: float, output: Output) -> None:
     output.table(report.summary, [column for column in SUMMARY if column.header != "CONFLICTS"])
     output.line("")
+    total = report.total
     output.line(
-        f"{counted(len(report.packages), 'package')}, "
-        f"{counted(sum(each.version_count or 0 for each in report.packages), 'version')}. "
+        f"{counted(total.packages, 'package')}, {total.versions_phrase}. "
         f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s."
     )
     output.line("Docker packages in conflict since the migration to the Container registry:")

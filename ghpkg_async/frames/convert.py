@@ -26,6 +26,7 @@ _EXTRAS: Final = {"pyarrow": "parquet", "pandas": "pandas"}
 _DTYPES: Final[Mapping[str, str]] = {
     "text": "string",
     "number": "Int64",
+    "flag": "boolean",
     "time": "datetime64[us, UTC]",
     "texts": "object",
 }
@@ -62,7 +63,7 @@ def to_pandas(items: Iterable[object] | AuditReport, *, kind: type | None = None
     """The items as a data frame of pandas, a row each.
 
     The columns are those of `to_arrow`: times are ``datetime64[us, UTC]``, tags are lists,
-    numbers are ``Int64`` and texts are ``string``, both of which know of missing cells.
+    numbers are ``Int64``, flags ``boolean`` and texts ``string``, which have missing cells.
 
     Args:
         items: packages, versions, an audit's records, or an `AuditReport`.

@@ -94,7 +94,7 @@ _SUMMARY: Final[tuple[_Column[SummaryRow], ...]] = (
     _number("Public", lambda row: row.public),
     _number("Private", lambda row: row.private),
     _number("Internal", lambda row: row.internal),
-    _number("Versions", lambda row: row.versions),
+    _Column("Versions", lambda row: row.versions_text, align=_RIGHT),
     _number("Conflicts", lambda row: row.conflicts),
     _number("Failures", lambda row: row.failures),
     _Column("Updated", lambda row: _day(row.updated_at)),
@@ -132,12 +132,12 @@ def report_html(report: AuditReport) -> str:
     Args:
         report: what to show.
     """
-    summary, failures = report.summary, report.failures
+    summary, total, failures = report.summary, report.total, report.failures
     sums = ", ".join(
         (
             counted(len(report.header.owners), "owner"),
-            counted(len(report.packages), "package"),
-            counted(sum(row.versions for row in summary), "version"),
+            counted(total.packages, "package"),
+            total.versions_phrase,
             counted(len(report.conflicts), "conflict"),
         )
     )

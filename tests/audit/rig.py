@@ -58,11 +58,12 @@ _LISTED = {
     "name": NAMES,
     "id": COUNTS,
     "visibility": st.sampled_from(["public", "private", "internal", "secret"]),
-    "version_count": COUNTS,
+    "version_count": st.none() | COUNTS,
     "created_at": MOMENTS,
     "updated_at": MOMENTS,
     "html_url": st.just("") | TEXTS,
     "repository": st.none() | NAMES,
+    "soft_deleted": st.booleans(),
 }
 PACKAGES = st.builds(PackageEntry, **_LISTED, versions=st.none() | SUMMARIES)
 CONFLICTS = st.builds(ConflictEntry, **_LISTED)
@@ -95,7 +96,7 @@ HEADER = AuditHeader(
     base_url="https://api.github.com",
     owners=("acme", "user:octocat"),
     package_types=("npm", "container", "docker"),
-    versions=False,
+    with_versions=False,
     started_at=NOW,
 )
 
@@ -118,19 +119,42 @@ def package(owner: str = "acme", name: str = "left", **fields: Any) -> PackageEn
     )
 
 
-def conflict(owner: str = "acme", name: str = "image") -> ConflictEntry:
+def conflict(owner: str = "acme", name: str = "image", **fields: Any) -> ConflictEntry:
     return ConflictEntry(
-        owner=owner,
-        package_type="docker",
-        name=name,
-        id=2,
-        visibility="private",
-        version_count=1,
-        created_at=NOW,
-        updated_at=NOW,
-        html_url="",
-        repository=None,
+        **{
+            "owner": owner,
+            "package_type": "docker",
+            "name": name,
+            "id": 2,
+            "visibility": "private",
+            "version_count": 1,
+            "created_at": NOW,
+            "updated_at": NOW,
+            "html_url": "",
+            **fields,
+        }
     )
+
+
+def listed(name: str, **fields: Any) -> dict[str, Any]:
+    """A package in a listing of containers, as GitHub.com sends it: without ``version_count``."""
+    url = f"https://api.github.com/orgs/acme/packages/container/{name}"
+    times = dict.fromkeys(("created_at", "updated_at"), "2025-12-01T08:00:00Z")
+    return {
+        "id": sum(name.encode()),
+        "name": name,
+        "package_type": "container",
+        "visibility": "private",
+        "url": url,
+        "html_url": url,
+        **times,
+        **fields,
+    }
+
+
+def listing_containers(*packages: dict[str, Any]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """A hook that answers the listing of acme's containers."""
+    return answering(lambda request: request.path == "/orgs/acme/packages", data=list(packages))
 
 
 def failure(owner: str = "acme", package_type: str | None = None, **fields: Any) -> FailureEntry:

@@ -12,7 +12,7 @@ import pytest
 
 from ghpkg_async.audit import OwnerName, Shard
 from ghpkg_async.audit.outputs import read_records
-from tests.audit.rig import answering, finish, identities
+from tests.audit.rig import answering, finish, identities, listed, listing_containers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,42 @@ class TestResults:
             *["finding"] * 3,
         ]
         assert run.records[-1]["rule"] == "stale:1"
+
+    async def test_a_total_of_versions_says_what_the_server_left_out(
+        self, ghpkg: Command, server: EmbeddedGitHub
+    ) -> None:
+        command = ("acme", "--type=container", "--quiet", "--fail-on=empty", "--fail-on=public")
+        server.hook = listing_containers(listed("a"))
+        run = await ghpkg(*command)
+        assert run.status == 0
+        assert ["total", "1", "-", "1", "-", "-", "-"] in [
+            each.split() for each in run.out.splitlines()
+        ]
+        told = "empty: not judged for 1 package whose number of versions the server left out"
+        assert f"{told}; --versions counts them" in run.err
+        server.hook = listing_containers(listed("a"), listed("b", version_count=1200))
+        run = await ghpkg("acme", "--type=container", "--quiet")
+        assert "at least 1,200" in run.out
+        assert "not judged" not in run.err
+
+    async def test_soft_deleted_packages_are_marked_and_not_counted(
+        self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        server.hook = listing_containers(
+            listed("a", version_count=1), listed("deleted_b", visibility="public")
+        )
+        files = ("--output=a.jsonl", "--report=a.html")
+        run = await ghpkg("acme", "--type=container", "--fail-on=public", *files)
+        assert run.status == 0, run.err
+        assert "Not counted: 1 soft-deleted package, named deleted_..." in run.out
+        marks = {
+            each["name"]: each["soft_deleted"]
+            for each in of_kind(lines_of(tmp_path / "a.jsonl"), "package")
+        }
+        assert marks == {"a": False, "deleted_b": True}
+        page = (tmp_path / "a.html").read_text(encoding="utf-8")
+        assert '<small data-cell="note">soft-deleted</small>' in page
+        assert "1 soft-deleted besides" in page
 
     @pytest.mark.usefixtures("small")
     async def test_quiet_tells_no_progress(self, ghpkg: Command) -> None:
@@ -274,15 +310,21 @@ class TestCompare:
         acme.find("npm", "c").version("2.0.0")
         acme.package("npm", "d")
         run = await ghpkg("acme", f"--compare=old.{suffix}", "--json", "--quiet")
+        same = ("record", "owner", "package_type")
         told = [
-            (each["kind"], each["name"], each["before"], each["after"])
+            {key: value for key, value in each.items() if key not in same}
             for each in of_kind(run.records, "change")
         ]
         assert told == [
-            ("visibility", "b", "private", "public"),
-            ("grown", "c", 1, 2),
-            ("new", "d", None, "private"),
-            ("gone", "a", "private", None),
+            {
+                "kind": "visibility",
+                "name": "b",
+                "visibility_before": "private",
+                "visibility_after": "public",
+            },
+            {"kind": "grown", "name": "c", "version_count_before": 1, "version_count_after": 2},
+            {"kind": "new", "name": "d", "visibility_after": "private"},
+            {"kind": "gone", "name": "a", "visibility_before": "private"},
         ]
         run = await ghpkg("acme", f"--compare=old.{suffix}", "--fail-on=visibility_widened")
         assert run.status == 1

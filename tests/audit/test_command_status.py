@@ -99,8 +99,8 @@ class TestUsage:
             (["acme", "--output=no/a.csv"], "--output: no/a.csv: cannot be written"),
             (["acme", "--output=no/a.jsonl"], "--output: no/a.jsonl: cannot be written"),
             (["acme", "--output=other.jsonl"], "--output: other.jsonl: it is not an audit's"),
-            (["acme", "--output=later.jsonl"], "its schema_version is 2"),
-            (["acme", "--compare=later.jsonl"], "--compare: later.jsonl: its schema_version is 2"),
+            (["acme", "--output=later.jsonl"], "its schema_version is 3"),
+            (["acme", "--compare=later.jsonl"], "--compare: later.jsonl: its schema_version is 3"),
             (["acme", "--compare=missing.csv"], "--compare: missing.csv: cannot be read"),
             (["acme", "--output=a.csv", "--output=a.csv"], "--output: the same file twice"),
             (["acme", "--output=a.jsonl", "--output=b.jsonl"], "one .jsonl is enough"),
@@ -118,7 +118,7 @@ class TestUsage:
     ) -> None:
         (tmp_path / "bad.txt").write_text("acme\nhttps://github.com/acme\n")
         (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
-        (tmp_path / "later.jsonl").write_text('{"record": "audit", "schema_version": 2}\n')
+        (tmp_path / "later.jsonl").write_text('{"record": "audit", "schema_version": 3}\n')
         before = contents(tmp_path)
         run = await ghpkg(*arguments)
         assert run.status == 2, run.err

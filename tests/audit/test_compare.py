@@ -23,7 +23,7 @@ def compared(old: Iterable[Record], new: Iterable[Record]) -> Comparison:
     return comparing.comparison()
 
 
-def listing(**packages: tuple[str, int]) -> list[Record]:
+def listing(**packages: tuple[str, int | None]) -> list[Record]:
     entries: list[Record] = [
         package(name=name, visibility=visibility, version_count=count)
         for name, (visibility, count) in packages.items()
@@ -47,6 +47,18 @@ def test_visibility_and_versions_may_change_at_once() -> None:
     changes = compared(listing(a=("private", 1)), listing(a=("public", 2)))
     assert [each.kind for each in changes.changes] == ["visibility", "grown"]
     assert changes.of_kind("grown")[0].after == 2
+
+
+def test_a_count_that_one_of_the_two_does_not_know_is_no_change() -> None:
+    known, unknown = listing(a=("private", 3)), listing(a=("private", None))
+    for old, new in ((known, unknown), (unknown, known), (unknown, unknown)):
+        assert compared(old, new) == Comparison((), ())
+
+
+def test_a_soft_deleted_package_is_neither_new_nor_gone() -> None:
+    there: list[Record] = [package(name="deleted_a", soft_deleted=True), done(count=1)]
+    assert compared(listing(), there) == Comparison((), ())
+    assert compared(there, listing()) == Comparison((), ())
 
 
 def test_the_same_name_of_another_type_or_owner_is_another_package() -> None:

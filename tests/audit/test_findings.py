@@ -41,6 +41,9 @@ def images(untagged: int | None) -> VersionsSummary:
         (package(version_count=0), ["empty"]),
         (package(version_count=10), []),
         (package(version_count=11), ["many_versions:10"]),
+        (package(version_count=None), []),
+        (package(name="deleted_left", visibility="public", version_count=0, soft_deleted=True), []),
+        (conflict(name="deleted_image", soft_deleted=True), []),
         (package(updated_at=NOW - timedelta(days=30)), []),
         (package(updated_at=NOW - timedelta(days=30, seconds=1)), ["stale:30"]),
         (package(versions=images(3)), []),
@@ -92,6 +95,12 @@ def test_a_rule_reads_back_as_it_is_written(rule: Rule) -> None:
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^rules: "):
         Rule.parse(text)
+
+
+def test_rules_about_the_number_of_versions_need_it() -> None:
+    assert {rule.kind for rule in RULES if rule.needs_count} == {"empty", "many_versions"}
+    unknown = package(version_count=None)
+    assert not [rule for rule in RULES if rule.needs_count and found(unknown, str(rule))]
 
 
 def test_a_rule_tells_what_an_audit_lacks_for_it() -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, records, to_record
-from ghpkg_async.audit.records import Unit, to_line, unit_of
+from ghpkg_async.audit.records import Unit, fullest_first, to_line, unit_of
 from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def test_a_package_has_the_documented_fields() -> None:
         "updated_at": "2026-01-15T12:00:00Z",
         "html_url": "https://github.com/x",
         "repository": "acme/left",
+        "soft_deleted": False,
         "versions": {
             "count": 3,
             "newest": "2026-01-15T12:00:00Z",
@@ -54,13 +56,60 @@ def test_a_package_has_the_documented_fields() -> None:
     }
 
 
+def test_fields_without_a_value_are_left_out() -> None:
+    bare = VersionsSummary(0)
+    entry = package(version_count=None, repository=None, versions=bare)
+    assert to_record(entry).keys() == {
+        *("record", "owner", "package_type", "name", "id", "visibility", "created_at"),
+        *("updated_at", "html_url", "soft_deleted", "versions"),
+    }
+    assert to_record(entry)["versions"] == {"count": 0}
+    assert to_record(failure()).keys() == {"record", "owner", "reason", "message"}
+    assert to_record(done(package_type=None)).keys() == {"record", "owner", "listing", "count"}
+
+
+def test_an_audit_of_no_owner_has_owners_all_the_same() -> None:
+    assert to_record(attrs.evolve(HEADER, owners=()))["owners"] == []
+
+
+def types_of(value: object, place: str = "") -> set[tuple[str, str]]:
+    """The type of each key of a JSON value, by its place."""
+    if isinstance(value, dict):
+        return {(place, "object")} | {
+            each for key, part in value.items() for each in types_of(part, f"{place}.{key}")
+        }
+    if isinstance(value, list):
+        return {(place, "list")} | {each for part in value for each in types_of(part, f"{place}[]")}
+    return {(place, type(value).__name__)}
+
+
+@given(st.lists(RECORDS))
+def test_no_key_has_two_types_and_none_is_null(records: list[Record]) -> None:
+    lines = [json.loads(to_line(each)) for each in (HEADER, *records)]
+    types = {each for line in lines for each in types_of(line)}
+    assert len(dict(types)) == len(types)
+    assert "NoneType" not in dict(types).values()
+
+
+def test_the_package_with_most_fields_goes_first() -> None:
+    summary = VersionsSummary(1, NOW, NOW)
+    bare, counted, full = (
+        package(name="bare", version_count=None, repository=None),
+        package(name="counted", repository=None),
+        package(name="full", versions=summary),
+    )
+    assert fullest_first([done(), bare, counted, full]) == [done(), full, bare, counted]
+    assert fullest_first([bare, bare]) == [bare, bare]
+    assert fullest_first([done(), failure()]) == [done(), failure()]
+
+
 def test_the_first_line_tells_the_schema_and_what_was_asked() -> None:
     assert to_record(HEADER) == {
         "record": "audit",
         "base_url": "https://api.github.com",
         "owners": ["acme", "user:octocat"],
         "package_types": ["npm", "container", "docker"],
-        "versions": False,
+        "with_versions": False,
         "started_at": "2026-01-15T12:00:00Z",
         "schema_version": SCHEMA_VERSION,
     }

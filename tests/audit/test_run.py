@@ -14,7 +14,7 @@ from ghpkg_async.audit import (
     PackageEntry,
     Unit,
 )
-from tests.audit.rig import answering
+from tests.audit.rig import answering, listed, listing_containers
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub, World
@@ -156,6 +156,28 @@ class TestVersions:
         assert report.packages[0].versions is not None
         assert report.packages[0].versions.count == 0
         assert not asked(server, "/orgs/acme/packages/npm/")
+
+    async def test_they_are_counted_where_the_listing_leaves_their_number_out(
+        self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        world.org("acme").package("container", "app", versions=3)
+        server.hook = listing_containers(listed("app"))
+        (unknown,) = (await gh.audit(["acme"], package_types=["container"])).packages
+        assert (unknown.version_count, unknown.versions) == (None, None)
+        audit = gh.audit(["acme"], package_types=["container"], versions=True)
+        (counted,) = (await audit).packages
+        assert counted.versions is not None
+        assert counted.version_count == counted.versions.count == 3
+
+    async def test_those_of_a_soft_deleted_package_are_not_listed(
+        self, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        server.hook = listing_containers(listed("deleted_app"))
+        report = await gh.audit(["acme"], package_types=["container"], versions=True)
+        (package,) = report.packages
+        assert (package.soft_deleted, package.versions) == (True, None)
+        assert not report.failures
+        assert not asked(server, "/orgs/acme/packages/")
 
     async def test_what_fails_for_one_package_is_told_beside_it(
         self, world: World, gh: GitHubPackages, server: EmbeddedGitHub

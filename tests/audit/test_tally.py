@@ -32,11 +32,36 @@ def test_a_summary_counts_by_owner_and_type_in_the_order_asked() -> None:
     for record in records:
         tally.add(record)
     assert tally.rows() == [
-        SummaryRow("acme", "npm", 2, 1, 0, 1, 4, 0, 0, NOW),
+        SummaryRow("acme", "npm", packages=2, public=1, internal=1, versions=4, updated_at=NOW),
         SummaryRow("acme", "container"),
         SummaryRow("acme", "docker", conflicts=1),
         SummaryRow("user:octocat", None, failures=1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text", "phrase"),
+    [
+        ([], "0", "0 versions"),
+        ([0, 1], "1", "1 version"),
+        ([700, 2000], "2,700", "2,700 versions"),
+        ([700, None], "at least 700", "at least 700 versions"),
+        ([None, 0], "at least 0", "at least 0 versions"),
+        ([None, None], "-", "unknown number of versions"),
+    ],
+)
+def test_a_total_of_versions_says_what_it_does_not_count(
+    counts: list[int | None], text: str, phrase: str
+) -> None:
+    total = AuditReport.of(HEADER, [package(version_count=each) for each in counts]).total
+    assert (total.versions_text, total.versions_phrase) == (text, phrase)
+
+
+def test_soft_deleted_packages_are_counted_by_themselves() -> None:
+    gone = package(name="deleted_a", visibility="public", version_count=None, soft_deleted=True)
+    total = AuditReport.of(HEADER, [package(), gone]).total
+    assert (total.packages, total.public, total.versions, total.uncounted) == (1, 0, 1, 0)
+    assert total.soft_deleted == 1
 
 
 @given(st.randoms(use_true_random=False))

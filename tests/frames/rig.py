@@ -78,7 +78,7 @@ def report(*more: PackageEntry | FailureEntry, versions: bool = True) -> AuditRe
         base_url="https://api.github.com",
         owners=("acme", "octo-org"),
         package_types=("docker", "container"),
-        versions=versions,
+        with_versions=versions,
         started_at=NOON,
     )
     summary = VersionsSummary(count=3, newest=NOON, oldest=NOON, tagged=1, untagged=2)

@@ -47,7 +47,7 @@ def header(
 ) -> AuditHeader:
     fields = {"base_url": "https://api.github.com", "started_at": NOW, **more}
     return AuditHeader(
-        owners=owners or ("acme",), package_types=tuple(types), versions=versions, **fields
+        owners=owners or ("acme",), package_types=tuple(types), with_versions=versions, **fields
     )
 
 

@@ -176,9 +176,7 @@ def test_the_script_gets_what_the_rows_show() -> None:
     data = Parsed.of(render_report(report, findings=findings)).data
     found = Counter((each.owner, each.package_type, each.name) for each in findings)
     for row, entry in zip(data["rows"], report.packages, strict=True):
-        name, owner, kind, visibility, versions, untagged, day, repository, folder, page, rules = (
-            row
-        )
+        name, owner, kind, visibility, versions, untagged, day, note, folder, page, rules = row
         assert (name, data["owners"][owner]) == (entry.name, entry.owner)
         assert data["types"][kind] == entry.package_type
         assert data["visibilities"][visibility] == entry.visibility
@@ -186,7 +184,7 @@ def test_the_script_gets_what_the_rows_show() -> None:
         assert entry.versions is not None
         assert untagged == entry.versions.untagged
         assert data["days"][day] == entry.updated_at.date().isoformat()
-        named = None if repository is None else data["repositories"][repository]
+        named = None if note is None else data["notes"][note]
         assert named == entry.repository
         assert data["folders"][folder] + page == entry.html_url
         assert len(rules) == found[entry.owner, entry.package_type, entry.name]

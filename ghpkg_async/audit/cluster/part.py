@@ -108,7 +108,9 @@ async def _audit(job: Job, worker: str) -> Part:
     # Readers of a directory leave out what begins with a dot.
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
     client, asked = job.client(), job.header
-    audit = client.audit(asked.owners, package_types=asked.package_types, versions=asked.versions)
+    audit = client.audit(
+        asked.owners, package_types=asked.package_types, versions=asked.with_versions
+    )
     tally, failures = Tally(asked), []
     try:
         with closing(ParquetFile(draft, asked)) as output:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Column", "from_row", "to_row"]
 
-CellKind: TypeAlias = Literal["text", "number", "time", "texts"]
+CellKind: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
 
 
 @attrs.frozen
@@ -45,6 +45,7 @@ COLUMNS: Final = (
     Column("updated_at", "time"),
     Column("html_url", required=True),
     Column("repository"),
+    Column("soft_deleted", "flag"),
     Column("versions_count", "number"),
     Column("versions_newest", "time"),
     Column("versions_oldest", "time"),
@@ -80,8 +81,6 @@ def from_row(row: Mapping[str, Any]) -> AuditHeader | Record | None:
         for name, value in row.items()
         if value is not None and not name.startswith(_VERSIONS)
     }
-    for name in ("listing", "package_type", "repository"):
-        record.setdefault(name, None)
     if row.get("versions_count") is not None:
         record["versions"] = {
             name.removeprefix(_VERSIONS): value

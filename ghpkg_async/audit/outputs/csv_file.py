@@ -135,6 +135,8 @@ def _cell(value: Any, column: Column) -> object:
         return _written(value)
     if column.kind == "number":
         return value
+    if column.kind == "flag":
+        return str(value).lower()
     text = " ".join(value) if column.kind == "texts" else str(value)
     return _FORMULA_BEGINS.sub("'", text)
 
@@ -144,6 +146,8 @@ def _value(cell: str, column: Column) -> Any:
         return None
     if column.kind == "number":
         return int(cell)
+    if column.kind == "flag":
+        return {"true": True, "false": False}.get(cell, cell)
     if column.kind == "time":
         return datetime.fromisoformat(cell)
     text = _GUARD.sub("", cell)

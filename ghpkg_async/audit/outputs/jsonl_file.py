@@ -18,8 +18,10 @@ from ghpkg_async._files import AtomicFile, FileLock, unwritable
 from ghpkg_async.audit.outputs.files import foreign, header_in, readable
 from ghpkg_async.audit.records import (
     AuditHeader,
+    PackageEntry,
     Unit,
     from_record,
+    fullest_first,
     to_line,
 )
 from ghpkg_async.errors import ConfigurationError
@@ -75,6 +77,7 @@ class JsonlFile:
         self._begun = False
         self._is_new = True
         self._has_more = False
+        self._has_packages = False
         self._lock = FileLock(path)
         with self._lock.release_on_error():
             self._created = not os.path.lexists(path)
@@ -106,7 +109,10 @@ class JsonlFile:
             yield from read_jsonl(self.path)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Appends the records, whole lines at once."""
+        """Append the records, whole lines at once."""
+        if not self._has_packages:
+            records = fullest_first(records)
+            self._has_packages = any(isinstance(record, PackageEntry) for record in records)
         self._file.write(b"".join(map(to_line, records)))
         self._file.flush()
 
@@ -238,7 +244,7 @@ def _check_same(path: Path, there: AuditHeader, asked: AuditHeader) -> None:
             ("--base-url", there.base_url, asked.base_url),
             ("owners", _lower(there.owners), _lower(asked.owners)),
             ("package types", set(there.package_types), set(asked.package_types)),
-            ("--versions", there.versions, asked.versions),
+            ("--versions", there.with_versions, asked.with_versions),
         )
         if one != other
     ]

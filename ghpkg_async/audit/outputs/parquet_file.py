@@ -165,6 +165,7 @@ def schema_of(
     types = {
         "text": arrow.string(),
         "number": arrow.int64(),
+        "flag": arrow.bool_(),
         "time": arrow.timestamp("us", tz="UTC"),
         "texts": arrow.list_(arrow.string()),
     }

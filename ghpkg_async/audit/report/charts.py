@@ -65,7 +65,7 @@ def charts_of(report: AuditReport, comparison: Comparison | None, now: datetime)
         now: what ages count back from.
     """
     charts = []
-    if packages := report.packages:
+    if packages := [package for package in report.packages if not package.soft_deleted]:
         owners = by_owner_and_type(packages)
         types = ordered_types(report.header.package_types, owners)
         charts = [

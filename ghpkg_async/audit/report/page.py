@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ghpkg_async.audit.records import AuditHeader, FailureEntry
     from ghpkg_async.audit.report.charts import Chart
     from ghpkg_async.audit.report.rows import FoundRule, Table
-    from ghpkg_async.audit.tally import AuditReport
+    from ghpkg_async.audit.tally import AuditReport, SummaryRow
 
 __all__ = ["MOST_LISTED", "Changes", "Figure", "Lost", "Page", "page_of"]
 
@@ -58,13 +58,13 @@ class Figure:
 
     Attributes:
         label: what it counts.
-        value: how much it is.
+        value: the number as text.
         note: what is worth knowing about it, or ``""``.
         tone: ``"bad"`` where somebody should look, else ``""``.
     """
 
     label: str
-    value: int
+    value: str
     note: str = ""
     tone: str = ""
 
@@ -184,32 +184,40 @@ def page_of(
         conflicts=[Row.of(each, links) for each in conflicts[:MOST_LISTED]],
         conflict_count=len(conflicts),
         table=table_of(report.packages, found or (), links),
-        has_untagged=report.header.versions,
+        has_untagged=report.header.with_versions,
     )
 
 
 def _figures(report: AuditReport, comparison: Comparison | None, lost: int) -> list[Figure]:
-    packages = report.packages
-    public = sum(package.visibility == "public" for package in packages)
+    total = report.total
     owners = {failure.owner.lower() for failure in report.failures if failure.listing is None}
     figures = [
-        Figure("Packages", len(packages), _packages_note(comparison)),
-        Figure("Versions", sum(package.version_count or 0 for package in packages)),
+        Figure("Packages", f"{total.packages:,}", _packages_note(total, comparison)),
+        Figure("Versions", total.versions_text, _versions_note(total)),
         Figure(
-            "Owners", len(report.header.owners), f"{len(owners):,} not reached" if owners else ""
+            "Owners",
+            f"{len(report.header.owners):,}",
+            f"{len(owners):,} not reached" if owners else "",
         ),
-        Figure("Public packages", public, _share(public, len(packages))),
+        Figure("Public packages", f"{total.public:,}", _share(total.public, total.packages)),
     ]
     if "docker" in report.header.package_types:
-        figures.append(Figure("Docker conflicts", len(report.conflicts)))
-    return [*figures, Figure("Not obtained", lost, tone="bad" if lost else "")]
+        figures.append(Figure("Docker conflicts", f"{len(report.conflicts):,}"))
+    return [*figures, Figure("Not obtained", f"{lost:,}", tone="bad" if lost else "")]
 
 
-def _packages_note(comparison: Comparison | None) -> str:
-    if comparison is None:
-        return ""
-    new, gone = len(comparison.of_kind("new")), len(comparison.of_kind("gone"))
-    return f"{new:,} new, {gone:,} gone"
+def _packages_note(total: SummaryRow, comparison: Comparison | None) -> str:
+    notes = []
+    if comparison is not None:
+        new, gone = len(comparison.of_kind("new")), len(comparison.of_kind("gone"))
+        notes.append(f"{new:,} new, {gone:,} gone")
+    if total.soft_deleted:
+        notes.append(f"{total.soft_deleted:,} soft-deleted besides")
+    return "; ".join(notes)
+
+
+def _versions_note(total: SummaryRow) -> str:
+    return f"unknown for {counted(total.uncounted, 'package')}" if total.uncounted else ""
 
 
 def _share(part: int, whole: int) -> str:

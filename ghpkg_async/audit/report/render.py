@@ -143,5 +143,5 @@ def _visible(value: Any) -> Any:
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 
-def _number(number: int) -> str:
-    return f"{number:,}"
+def _number(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"

@@ -31,7 +31,7 @@ class Row:
     Attributes:
         name: what it is called.
         url: where it leads, if it may.
-        repository: the one it is linked to.
+        note: the repository it is linked to, and whether it is soft-deleted.
         owner: whose it is.
         package_type: of which type.
         visibility: who can see it.
@@ -43,7 +43,7 @@ class Row:
 
     name: str
     url: str | None
-    repository: str | None
+    note: str
     owner: str
     package_type: str
     visibility: str
@@ -61,7 +61,9 @@ class Row:
         return cls(
             name=entry.name,
             url=links(entry.html_url),
-            repository=entry.repository,
+            note=" \u00b7 ".join(
+                part for part in (entry.repository, "soft-deleted" * entry.soft_deleted) if part
+            ),
             owner=entry.owner,
             package_type=entry.package_type,
             visibility=entry.visibility,
@@ -72,7 +74,7 @@ class Row:
         )
 
 
-EMPTY_ROW: Final = Row("", None, None, "", "", "", 0, None, "")
+EMPTY_ROW: Final = Row("", None, "", "", "", "", None, None, "")
 """What the script copies and fills in."""
 
 
@@ -156,7 +158,7 @@ class _Names:
 
 
 def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
-    owners, types, visibilities, repositories = _Names(), _Names(), _Names(), _Names()
+    owners, types, visibilities, notes = _Names(), _Names(), _Names(), _Names()
     days, folders, details = _Names(), _Names(), _Names()
     places = {each.rule: place for place, each in enumerate(rules)}
     lines = []
@@ -171,7 +173,7 @@ def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
                 row.versions,
                 row.untagged,
                 days.place(row.updated),
-                None if row.repository is None else repositories.place(row.repository),
+                notes.place(row.note) if row.note else None,
                 folders.place(folder + slash) if row.url else None,
                 page,
                 [(places[each.rule], details.place(each.detail)) for each in row.findings],
@@ -182,7 +184,7 @@ def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
         "types": types.texts(),
         "visibilities": visibilities.texts(),
         "days": days.texts(),
-        "repositories": repositories.texts(),
+        "notes": notes.texts(),
         "folders": folders.texts(),
         "details": details.texts(),
         "rows": lines,

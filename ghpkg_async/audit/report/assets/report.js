@@ -7,7 +7,7 @@
   const ROWS_PRINTED = 1000;
 
   // The places of a row's values, as `rows.py` writes them.
-  const [NAME, OWNER, TYPE, VISIBILITY, VERSIONS, UNTAGGED, DAY, REPOSITORY, FOLDER, PAGE, FOUND] =
+  const [NAME, OWNER, TYPE, VISIBILITY, VERSIONS, UNTAGGED, DAY, NOTE, FOLDER, PAGE, FOUND] =
     Array.from({ length: 11 }, (_, place) => place);
 
   const byId = (id) => document.getElementById(id);
@@ -17,7 +17,8 @@
   const rows = data.rows;
   const number = new Intl.NumberFormat("en-US");
   const collator = new Intl.Collator("en", { numeric: true });
-  const repositoryOf = (row) => (row[REPOSITORY] === null ? "" : data.repositories[row[REPOSITORY]]);
+  const noteOf = (row) => (row[NOTE] === null ? "" : data.notes[row[NOTE]]);
+  const numberOf = (count) => (count === null ? "" : number.format(count));
 
   const state = { words: [], rule: null, sort: null, ascending: true, page: 0 };
   let order = rows.map((_, place) => place);
@@ -30,7 +31,7 @@
       data.owners[row[OWNER]],
       data.types[row[TYPE]],
       data.visibilities[row[VISIBILITY]],
-      repositoryOf(row),
+      noteOf(row),
     ]
       .join(" ")
       .toLowerCase(),
@@ -52,7 +53,7 @@
     owner: () => ofList(data.owners, OWNER),
     type: () => ofList(data.types, TYPE),
     visibility: () => ofList(data.visibilities, VISIBILITY),
-    versions: () => rows.map((row) => row[VERSIONS]),
+    versions: () => rows.map((row) => row[VERSIONS] ?? -1),
     untagged: () => rows.map((row) => row[UNTAGGED] ?? -1),
     updated: () => ofList(data.days, DAY),
     findings: () => rows.map((row) => row[FOUND].length),
@@ -86,13 +87,13 @@
       return cell;
     };
     made.querySelector("bdi").append(linked(row));
-    fill("repository", repositoryOf(row));
+    fill("note", noteOf(row));
     fill("owner", data.owners[row[OWNER]]);
     fill("type", data.types[row[TYPE]]);
     const visibility = data.visibilities[row[VISIBILITY]];
     fill("visibility", visibility).dataset.value = visibility;
-    fill("versions", number.format(row[VERSIONS]));
-    fill("untagged", row[UNTAGGED] === null ? "" : number.format(row[UNTAGGED]));
+    fill("versions", numberOf(row[VERSIONS]));
+    fill("untagged", numberOf(row[UNTAGGED]));
     fill("updated", data.days[row[DAY]]);
     const findings = fill("findings", "");
     if (findings) findings.append(...row[FOUND].map(([, detail]) => chip(data.details[detail])));
