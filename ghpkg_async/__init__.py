@@ -27,7 +27,7 @@ from .errors import (
     Unauthorized,
     UnprocessableEntity,
 )
-from .gate import Wait
+from .gate import RateLimitWait, Wait
 from .items import Items
 from .limits import RateLimit
 from .listing import Listing, Page
@@ -80,6 +80,7 @@ __all__ = [
     "PaginationCapReached",
     "Permissions",
     "RateLimit",
+    "RateLimitWait",
     "RateLimited",
     "Repository",
     "RequestTimeout",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .audit.records import Unit
     from .auth import Token
     from .cache import Cache
-    from .gate import Wait
+    from .gate import RateLimitWait
     from .limits import RateLimit
     from .models import PackageType
     from .transport import Stats
@@ -68,7 +68,8 @@ class GitHubPackages:
         cache: a file to keep ETags and bodies in between runs (SQLite; several processes may share
             it): what did not change then costs nothing of the hourly budget.
         user_agent: value of ``User-Agent``; GitHub asks for your application's name.
-        on_wait: called with a `Wait` when a rate limit begins to hold the client's requests.
+        on_wait: called with a `RateLimitWait` when a rate limit begins to hold requests; what it
+            raises is logged and ignored.
 
     Raises:
         ConfigurationError: an argument cannot work; nothing was sent.
@@ -91,7 +92,7 @@ class GitHubPackages:
         points_per_minute: int | None = 900,
         cache: str | os.PathLike[str] | None = None,
         user_agent: str | None = None,
-        on_wait: Callable[[Wait], object] | None = None,
+        on_wait: Callable[[RateLimitWait], object] | None = None,
     ) -> None:
         secrets = Secrets()
         with secrets.hidden():

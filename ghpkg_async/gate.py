@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 
 from .errors import GitHubPackagesError
+from .hooks import call_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .errors import LimitKind
     from .limits import Limits, Pause
 
-__all__ = ["Gate", "Wait"]
+__all__ = ["Gate", "RateLimitWait", "Wait"]
 
 _log = logging.getLogger("ghpkg_async")
 
@@ -32,20 +33,24 @@ _Ticket: TypeAlias = "asyncio.Future[Pause | None]"
 
 
 @attrs.frozen
-class Wait:
-    """A pause that a rate limit makes every task of a client take.
+class RateLimitWait:
+    """A pause of every request of a client, required by a rate limit.
 
     Attributes:
         kind: ``"primary"`` or ``"secondary"``.
-        seconds: how long it is from now.
+        seconds: duration from now.
         until: when it ends, by the server's clock.
-        waiting: how many requests it holds so far.
+        waiting: number of requests that it holds so far.
     """
 
     kind: LimitKind
     seconds: float
     until: datetime
     waiting: int
+
+
+Wait = RateLimitWait
+"""An earlier name of `RateLimitWait`."""
 
 
 class _Line:
@@ -99,7 +104,7 @@ class Gate:
         limits: what decides when.
         concurrency: how many may be in flight.
         max_wait: seconds; a longer pause is refused instead of waited for.
-        on_wait: called with a `Wait` when a pause begins to hold a request.
+        on_wait: called with a `RateLimitWait` when a pause begins to hold a request.
         clock: seconds that never go back.
     """
 
@@ -109,7 +114,7 @@ class Gate:
         concurrency: int,
         *,
         max_wait: float,
-        on_wait: Callable[[Wait], object] | None = None,
+        on_wait: Callable[[RateLimitWait], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
@@ -174,7 +179,7 @@ class Gate:
         self._dispatch()
 
     @contextmanager
-    def listening(self, listener: Callable[[Wait], object]) -> Iterator[None]:
+    def listening(self, listener: Callable[[RateLimitWait], object]) -> Iterator[None]:
         """Calls the listener too when a pause begins to hold a request."""
         self._listeners.append(listener)
         try:
@@ -242,15 +247,17 @@ class Gate:
         if self._announced is None:
             self._paused_since = now
         self._announced = pause
-        wait = Wait(pause.kind, pause.ends - now, pause.until, sum(map(len, self._lines())))
-        _log.info(
+        wait = RateLimitWait(
+            pause.kind, pause.ends - now, pause.until, sum(map(len, self._lines()))
+        )
+        _log.warning(
             "%s rate limit: every request waits %.1f s, until %s",
             wait.kind,
             wait.seconds,
             f"{wait.until:%Y-%m-%d %H:%M:%S %Z}",
         )
-        for listener in self._listeners:
-            listener(wait)
+        for listener in tuple(self._listeners):
+            call_hook("on_wait", listener, wait)
 
     def _end_pause(self, now: float) -> None:
         if self.limits.resume(now) and self._announced is not None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ghpkg_async import RateLimited, Wait
+from ghpkg_async import RateLimited, RateLimitWait
 from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit
 from tests.faults.rig import MakeClient, error_of, gaps, left, many, takes
 
@@ -102,7 +102,7 @@ async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
 ) -> None:
     caplog.set_level(logging.INFO, "ghpkg_async")
     server.faults = Faults(primary_limit=PrimaryLimit(1, window=1))
-    waits: list[Wait] = []
+    waits: list[RateLimitWait] = []
     gh = client(on_wait=waits.append)
     await left(gh).get()
     start = datetime.now(UTC)
@@ -113,7 +113,7 @@ async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
     assert abs(wait.until - start) < timedelta(seconds=3)
     assert 1 <= wait.waiting <= 10
     begun, over = [r for r in caplog.records if r.name.startswith("ghpkg_async")]
-    assert (begun.levelname, over.levelname) == ("INFO", "INFO")
+    assert (begun.levelname, over.levelname) == ("WARNING", "INFO")
     assert "wait" in begun.getMessage()
     assert "over" in over.getMessage()
     assert gh.stats.seconds_waited == pytest.approx(wait.seconds, abs=0.5)

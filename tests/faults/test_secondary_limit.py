@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ghpkg_async import RateLimited, Wait
+from ghpkg_async import RateLimited, RateLimitWait
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
 from tests.faults.rig import Clock, MakeClient, error_of, left, many, takes
 
@@ -33,7 +33,7 @@ async def test_a_message_alone_means_a_minute_and_then_longer(
 ) -> None:
     limit = SecondaryLimit(1, retry_after=None, status=status)
     server.faults = Faults(secondary_limit=limit)
-    waits: list[Wait] = []
+    waits: list[RateLimitWait] = []
     gh = client(on_wait=waits.append)
     clock = Clock.of(gh)
     await left(gh).get()
