@@ -29,6 +29,8 @@ WRITE_SPACING: Final = 1.0
 COMEBACK_SPREAD: Final = 1.0
 """Seconds over which as many requests as may be in flight come back after a pause."""
 MINUTE: Final = 60.0
+SHORTEST_PAUSE: Final = 1.0
+"""Seconds to wait after a refusal that asks for less; they double with each in a row."""
 
 _RESOURCE: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -117,7 +119,7 @@ class Limits:
         self._coming_back = 0
         self._next_comeback = -math.inf
         self._in_flight = 0
-        self._secondary_in_a_row = 0
+        self._refusals_in_a_row = 0
 
     def delay(self, now: float, *, write: bool, speculative: bool = False) -> float:
         """Return the seconds until a request may be sent; infinity: not before a response.
@@ -166,7 +168,7 @@ class Limits:
             headers: of the answer, case-insensitive.
         """
         if self.pause is None:
-            self._secondary_in_a_row = 0
+            self._refusals_in_a_row = 0
         self._read_budget(now, today, headers)
         told = self.rate_limit
         if told is not None and told.remaining <= 0 and self._reset_at > now:
@@ -176,15 +178,16 @@ class Limits:
     def refused(
         self, now: float, today: datetime, headers: Mapping[str, str], error: RateLimited
     ) -> None:
-        """A limit refused a request: nobody may ask until it says so."""
+        """Hold every request because a limit refused one; never without a pause."""
         self._read_budget(now, today, headers)
         server_now = server_time(headers, today)
         seconds = max(0.0, (error.retry_at - server_now).total_seconds())
-        if error.kind == "secondary":
-            if self.pause is None:  # Else it was under way when the first refusal came.
-                self._secondary_in_a_row += 1
-            if "Retry-After" not in headers:
-                seconds *= 2.0 ** min(self._secondary_in_a_row - 1, 8)
+        if self.pause is None:  # Else it was in flight when the first one was refused.
+            self._refusals_in_a_row += 1
+        told = error.kind == "primary" or "Retry-After" in headers
+        if seconds < SHORTEST_PAUSE or not told:
+            growth = 2.0 ** min(self._refusals_in_a_row - 1, 8)
+            seconds = max(seconds, SHORTEST_PAUSE) * growth
         until = server_now + timedelta(seconds=seconds)
         ends, status = now + seconds, error.status
         self._hold(Pause(error.kind, ends, until, status, error.message, error.request_id))

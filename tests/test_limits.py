@@ -158,6 +158,20 @@ def test_a_time_the_server_names_is_kept_to() -> None:
         assert state.resume(now + 5)
 
 
+@pytest.mark.parametrize("kind", ["primary", "secondary"])
+@pytest.mark.parametrize("wait", [-3600, 0, 0.5])
+def test_a_refusal_that_names_no_later_time_pauses_longer_each_time(kind: str, wait: float) -> None:
+    state, now = limits(), 0.0
+    for expected in (1, 2, 4, 8):
+        refused(state, now, kind, wait, {"Retry-After": str(wait)})
+        assert state.delay(now, write=False) == expected
+        now += expected
+        assert state.resume(now)
+    answered(state, now)
+    refused(state, now, kind, wait, {"Retry-After": str(wait)})
+    assert state.delay(now, write=False) == 1
+
+
 def test_tasks_come_back_spread_out() -> None:
     state = limits(concurrency=4)
     refused(state, 0, "secondary", 10, {"Retry-After": "10"})
@@ -276,7 +290,7 @@ class AnyLoad(RuleBasedStateMachine):
         self.state.refused(self.now, at(self.now), {"Retry-After": str(wait)}, error)
         self.state.returned()
         self.in_flight -= 1
-        self.closed_until = max(self.closed_until, self.now + wait)
+        self.closed_until = max(self.closed_until, self.now + max(wait, 1))
 
     @invariant()
     def no_minute_costs_more_than_the_budget(self) -> None:
