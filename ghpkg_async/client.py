@@ -64,7 +64,9 @@ class GitHubPackages:
         max_retries: further attempts after a transient failure.
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
             raised at once, and `ServerError` where a ``Retry-After`` does.
-        points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5); ``None``: no pacing.
+        points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be
+            spent at once, the rest is spread over the minute, and writes are sent at least a second
+            apart. ``None``: no pacing, and no second between writes.
         cache: a file to keep ETags and bodies in between runs (SQLite; several processes may share
             it): what did not change then costs nothing of the hourly budget.
         user_agent: value of ``User-Agent``; GitHub asks for your application's name.
@@ -159,9 +161,14 @@ class GitHubPackages:
 
     @property
     def stats(self) -> Stats:
-        """What this client did so far."""
-        session = self._session
-        return attrs.evolve(session.stats, seconds_waited=session.gate.seconds_paused)
+        """Counts of what this client did so far."""
+        gate = self._session.gate
+        gate.update_seconds()
+        return attrs.evolve(
+            self._session.stats,
+            seconds_paced=gate.seconds_paced,
+            seconds_limited=gate.seconds_limited,
+        )
 
     def org(self, org: str) -> Namespace:
         """An organization's packages.

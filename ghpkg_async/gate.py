@@ -1,4 +1,4 @@
-"""The one gate every request of a client passes: how many at once, in which order, and when."""
+"""Schedule the requests of one client: concurrency, order and pace."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -27,7 +27,7 @@ __all__ = ["Gate", "RateLimitWait", "Wait"]
 _log = logging.getLogger("ghpkg_async")
 
 LONGEST_SLEEP: Final = 60.0
-"""Timers are checked against the clock this often, in case it moved while the machine slept."""
+"""Seconds after which a timer is checked against the clock, in case the machine was suspended."""
 
 _Ticket: TypeAlias = "asyncio.Future[Pause | None]"
 
@@ -59,7 +59,7 @@ class _Line:
     def __init__(self, *, write: bool = False, speculative: bool = False) -> None:
         self.write = write
         self.speculative = speculative
-        self._lanes: OrderedDict[Hashable, deque[_Ticket]] = OrderedDict()
+        self._lanes: OrderedDict[Hashable, OrderedDict[_Ticket, None]] = OrderedDict()
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
@@ -68,18 +68,18 @@ class _Line:
         return bool(self._lanes)
 
     def join(self, lane: Hashable, ticket: _Ticket) -> None:
-        self._lanes.setdefault(lane, deque()).append(ticket)
+        self._lanes.setdefault(lane, OrderedDict())[ticket] = None
 
     def leave(self, lane: Hashable, ticket: _Ticket) -> None:
         waiting = self._lanes.get(lane)
         if waiting is not None and ticket in waiting:
-            waiting.remove(ticket)
+            del waiting[ticket]
             if not waiting:
                 del self._lanes[lane]
 
     def next(self) -> _Ticket:
         lane, waiting = next(iter(self._lanes.items()))
-        ticket = waiting.popleft()
+        ticket, _ = waiting.popitem(last=False)
         if waiting:
             self._lanes.move_to_end(lane)
         else:
@@ -93,19 +93,26 @@ class _Line:
 
 
 class Gate:
-    """Lets requests through: ``concurrency`` at once, when the limits allow, in fair turns.
+    """Admits requests: at most ``concurrency`` at once, when the limits allow, in fair turns.
 
-    Three lines take turns: writes, reads that start something (a first page, a single package)
-    and further pages. So a long listing goes on while hundreds of short ones start, and they
-    start while it goes on; among further pages the listings take turns. Speculative requests are
-    admitted only while these three queues are empty and the limits have slack.
+    Three queues take turns: writes, reads that start something (a first page, a single package)
+    and further pages. A long listing thus continues while hundreds of short ones start, and vice
+    versa; further pages of several listings take turns. The queue whose turn it is waits for the
+    points it needs, five for a write, and the others do not overtake it; only a write that waits
+    for its second since the last write lets reads pass. Speculative requests are admitted only
+    while these three queues are empty and the limits have slack.
 
     Args:
-        limits: what decides when.
-        concurrency: how many may be in flight.
-        max_wait: seconds; a longer pause is refused instead of waited for.
-        on_wait: called with a `RateLimitWait` when a pause begins to hold a request.
-        clock: seconds that never go back.
+        limits: decides when.
+        concurrency: maximum number of requests in flight, at least 1.
+        max_wait: seconds; `enter` returns a longer pause instead of waiting for its end.
+        on_wait: called with a `RateLimitWait` when a pause begins to hold requests.
+        clock: returns seconds that never decrease.
+
+    Attributes:
+        in_flight: number of requests admitted that have not left yet.
+        seconds_limited: see `Stats`; up to date after `update_seconds`.
+        seconds_paced: likewise.
     """
 
     def __init__(
@@ -119,29 +126,35 @@ class Gate:
     ) -> None:
         self.limits = limits
         self.clock = clock
-        self.in_flight = 0
-        self.seconds_paused = 0.0
-        self._concurrency = concurrency
         self.max_wait = max_wait
+        self.in_flight = 0
+        self.seconds_limited = 0.0
+        self.seconds_paced = 0.0
+        self._concurrency = concurrency
         self._listeners = [] if on_wait is None else [on_wait]
         self._writes, self._starts, self._further = _Line(write=True), _Line(), _Line()
         self._turns = [self._writes, self._starts, self._further]
         self._speculative = _Line(speculative=True)
         self._timer: asyncio.TimerHandle | None = None
         self._announced: Pause | None = None
-        self._paused_since = 0.0
+        self._announced_at = 0.0
+        self._limited = self._paced = False
+        self._updated_at = 0.0
         self._closed = False
 
     async def enter(
         self, *, write: bool, lane: Hashable, further: bool, speculative: bool = False
     ) -> Pause | None:
-        """Waits for a turn, and whoever got it must `leave`; or the pause that is too long.
+        """Wait until the request may be sent; the caller must then `leave`.
 
         Args:
             write: whether the request changes something.
             lane: which listing or call it belongs to.
             further: whether it is a page after the listing's first.
             speculative: lowest priority; waits until no other request of the client does.
+
+        Returns:
+            ``None``, or the pause that is longer than ``max_wait``: the request is not admitted.
 
         Raises:
             GitHubPackagesError: the gate was closed.
@@ -163,24 +176,24 @@ class Gate:
         self._dispatch()
         try:
             return await ticket
-        except BaseException:
+        except (asyncio.CancelledError, GitHubPackagesError):
             line.leave(lane, ticket)
             admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
             if admitted and ticket.result() is None:
-                self.leave()  # Cancelled between its admission and its resumption.
+                self.leave(write=write)  # Cancelled between its admission and its resumption.
             else:
-                self._dispatch()  # It may have been all that held back speculative requests.
+                self._dispatch()  # Others may have waited for its turn to pass.
             raise
 
-    def leave(self) -> None:
-        """The request that entered is over."""
+    def leave(self, *, write: bool) -> None:
+        """End a request that entered, with a response or without one."""
         self.in_flight -= 1
-        self.limits.returned()
+        self.limits.returned(self.clock(), write=write)
         self._dispatch()
 
     @contextmanager
     def listening(self, listener: Callable[[RateLimitWait], object]) -> Iterator[None]:
-        """Calls the listener too when a pause begins to hold a request."""
+        """Call the listener too when a pause begins to hold requests."""
         self._listeners.append(listener)
         try:
             yield
@@ -192,12 +205,23 @@ class Gate:
         pause = self.limits.pause
         return pause is None or pause.ends - self.clock() <= self.max_wait
 
+    def update_seconds(self) -> None:
+        """Add the wait in progress, if any, to `seconds_limited` or `seconds_paced`."""
+        now = self.clock()
+        if self._limited:
+            self.seconds_limited += now - self._updated_at
+        elif self._paced:
+            self.seconds_paced += now - self._updated_at
+        self._updated_at = now
+
     def close(self) -> None:
-        """Ends every wait with an error, and every wait to come."""
+        """End every wait, present and future, with an error."""
         self._closed = True
-        self._stop_timer()
-        for ticket in self._all_waiting():
-            ticket.set_exception(GitHubPackagesError("the client was closed meanwhile"))
+        for line in (*self._turns, self._speculative):
+            for ticket in line.clear():
+                if not ticket.done():
+                    ticket.set_exception(GitHubPackagesError("the client was closed meanwhile"))
+        self._dispatch()
 
     def _admit(self, now: float, *, write: bool) -> None:
         self.in_flight += 1
@@ -205,51 +229,62 @@ class Gate:
 
     def _dispatch(self) -> None:
         """Admit the waiting requests that the limits allow and set the timer for the next."""
-        self._stop_timer()
-        now = self.clock()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.update_seconds()
+        now = self._updated_at
         self._end_pause(now)
         pause = self.limits.pause
-        if pause is not None and self._waiting():
-            if not self.will_wait():
-                for ticket in self._all_waiting():
-                    ticket.set_result(pause)
-                return
+        if pause is not None and not self.will_wait():
+            for line in self._turns:
+                for ticket in line.clear():
+                    if not ticket.done():
+                        ticket.set_result(pause)
+        delay = 0.0
+        while delay <= 0 and self.in_flight < self._concurrency:
+            if not (any(self._turns) or self._speculative):
+                break
+            delay = self._admit_next(now)
+        if delay > 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(min(delay, LONGEST_SLEEP), self._dispatch)
+        held = any(self._turns)
+        self._limited = held and pause is not None
+        self._paced = held and delay > 0
+        if held and pause is not None:
             self._announce(pause, now)
-        while self.in_flight < self._concurrency and self._waiting():
-            wait = self._let_one_through(now)
-            if wait > 0:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(min(wait, LONGEST_SLEEP), self._dispatch)
-                return
 
-    def _let_one_through(self, now: float) -> float:
-        """Admit the request whose turn it is; return the seconds to wait if none may go yet."""
-        soonest = math.inf
+    def _admit_next(self, now: float) -> float:
+        """Admit the request whose turn it is; return the seconds to wait if it may not go yet."""
+        spacing = math.inf
         for line in self._turns if any(self._turns) else [self._speculative]:
             if not line:
                 continue
+            if line.write and (wait := self.limits.until_next_write(now)) > 0:
+                spacing = wait
+                continue
             delay = self.limits.delay(now, write=line.write, speculative=line.speculative)
-            if delay <= 0:
-                if not line.speculative:
-                    self._turns.remove(line)
-                    self._turns.append(line)
-                ticket = line.next()
-                if not ticket.done():
-                    self._admit(now, write=line.write)
-                    ticket.set_result(None)
-                return 0.0
-            soonest = min(soonest, delay)
-        return soonest
+            if delay > 0:
+                return min(delay, spacing)
+            if not line.speculative:
+                self._turns.remove(line)
+                self._turns.append(line)
+            ticket = line.next()
+            if not ticket.done():
+                self._admit(now, write=line.write)
+                ticket.set_result(None)
+            return 0.0
+        return spacing
 
     def _announce(self, pause: Pause, now: float) -> None:
         if self._announced is not None and self._announced.ends >= pause.ends:
             return
         if self._announced is None:
-            self._paused_since = now
+            self._announced_at = now
         self._announced = pause
-        wait = RateLimitWait(
-            pause.kind, pause.ends - now, pause.until, sum(map(len, self._lines()))
-        )
+        waiting = sum(map(len, self._turns))
+        wait = RateLimitWait(pause.kind, pause.ends - now, pause.until, waiting)
         _log.warning(
             "%s rate limit: every request waits %.1f s, until %s",
             wait.kind,
@@ -261,21 +296,6 @@ class Gate:
 
     def _end_pause(self, now: float) -> None:
         if self.limits.resume(now) and self._announced is not None:
-            waited = now - self._paused_since
-            self.seconds_paused += waited
+            waited = now - self._announced_at
             _log.info("%s rate limit: over after %.1f s", self._announced.kind, waited)
             self._announced = None
-
-    def _all_waiting(self) -> list[_Ticket]:
-        return [ticket for line in self._lines() for ticket in line.clear() if not ticket.done()]
-
-    def _lines(self) -> list[_Line]:
-        return [*self._turns, self._speculative]
-
-    def _waiting(self) -> bool:
-        return any(self._lines())
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

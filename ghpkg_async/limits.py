@@ -1,4 +1,4 @@
-"""What the server said about its limits, and what they leave room for: pure, and told the time.
+"""Rate-limit state of one client: when the next request may be sent. No I/O, no clock.
 
 The limits: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
@@ -29,6 +29,8 @@ WRITE_SPACING: Final = 1.0
 COMEBACK_SPREAD: Final = 1.0
 """Seconds over which as many requests as may be in flight come back after a pause."""
 MINUTE: Final = 60.0
+BURST: Final = 0.6
+"""Share of a minute's points that may be spent at once; the others are spread over the minute."""
 SHORTEST_PAUSE: Final = 1.0
 """Seconds to wait after a refusal that asks for less; they double with each in a row."""
 
@@ -93,12 +95,16 @@ def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
 
 
 class Limits:
-    """Every limit of one client: pauses, the hourly budget, pacing, and the way back.
+    """Pauses, the hourly budget, pacing and the gradual return after a pause.
+
+    A request may reach the server at any time between being sent and its response. Its points
+    therefore count from the first until a minute after the second, and no 60 seconds at the server
+    cost more than ``points_per_minute``.
 
     Args:
-        points_per_minute: what any minute may cost (GET 1, writes 5), or ``None`` for no pacing.
-        concurrency: how many requests may be in flight: as many come back spread out.
-        jitter: a source of random numbers from 0 to 1.
+        points_per_minute: points any 60 seconds may cost (GET 1, writes 5); ``None``: no pacing.
+        concurrency: number of requests to spread out after a pause, at least 1.
+        jitter: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -111,8 +117,9 @@ class Limits:
         self.rate_limit: RateLimit | None = None
         self._reset_at = -math.inf
         self._budget = points_per_minute
-        self._spent: deque[tuple[float, int]] = deque()
         self._points = 0
+        self._ended: deque[tuple[int, int]] = deque()
+        self._next_spread = -math.inf
         self._next_write = -math.inf
         self._concurrency = concurrency
         self._jitter = jitter
@@ -136,18 +143,22 @@ class Limits:
             points = self._cost(write)
             if speculative:  # As if half of the minute's points were spent already.
                 points += self._budget // 2
-            delay = max(delay, self._until_points(now, points))
+            delay = max(delay, self._until_points(now, points), self._next_spread - now)
             if write:
-                delay = max(delay, self._next_write - now)
+                delay = max(delay, self.until_next_write(now))
         return delay
 
+    def until_next_write(self, now: float) -> float:
+        """Return the seconds for which only writes are held, because of the last one."""
+        return max(0.0, self._next_write - now)
+
     def sent(self, now: float, *, write: bool) -> None:
-        """A request goes."""
+        """Count a request that is sent now."""
         self._in_flight += 1
         if self._budget is not None:
             points = self._cost(write)
-            self._spent.append((now, points))
             self._points += points
+            self._next_spread = now + self._spread(now, points)
             if write:
                 self._next_write = now + WRITE_SPACING
         if self._coming_back:
@@ -155,9 +166,15 @@ class Limits:
             step = COMEBACK_SPREAD / self._concurrency
             self._next_comeback = now + step * (0.5 + self._jitter())
 
-    def returned(self) -> None:
-        """A request came back, with an answer or without one."""
+    def returned(self, now: float, *, write: bool) -> None:
+        """End a request that was sent, with a response or without one."""
         self._in_flight -= 1
+        if self._budget is not None:
+            points = self._cost(write)
+            ended = math.ceil(now)  # Sixty sums at most, at any pace.
+            if self._ended and self._ended[-1][0] == ended:
+                points += self._ended.pop()[1]
+            self._ended.append((ended, points))
 
     def answered(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
         """An answer came that no limit refused.
@@ -209,17 +226,34 @@ class Limits:
         return min(WRITE_POINTS if write else READ_POINTS, self._budget or WRITE_POINTS)
 
     def _until_points(self, now: float, points: int) -> float:
-        """Until so much of the last minute's spending is a minute old that ``points`` fit."""
-        while self._spent and self._spent[0][0] <= now - MINUTE:
-            self._points -= self._spent.popleft()[1]
+        """Return the seconds until ``points`` fit; infinity: not before a response."""
+        ended = self._ended
+        while ended and ended[0][0] <= now - MINUTE:
+            self._points -= ended.popleft()[1]
         excess = self._points + points - (self._budget or 0)
         if excess <= 0:
             return 0.0
-        for when, spent in self._spent:
-            excess -= spent
+        for when, ended_points in ended:
+            excess -= ended_points
             if excess <= 0:
                 return when + MINUTE - now
-        return MINUTE
+        return math.inf
+
+    def _spread(self, now: float, points: int) -> float:
+        """Return the seconds to wait after sending ``points``: 0 within the burst.
+
+        The pace is the fastest one that can be kept up until any later time of the coming minute,
+        with the points that are left and those that are a minute old by then.
+        """
+        budget = self._budget or 0
+        if self._points <= BURST * budget:
+            return 0.0
+        wait, left = 0.0, budget - self._points
+        for ended, ended_points in self._ended:
+            seconds = ended + MINUTE - now
+            wait = max(wait, seconds * points / max(left, points))
+            left += ended_points
+        return max(wait, MINUTE * points / budget)
 
     def _until_budget(self, now: float, reserve: int) -> float:
         """Seconds until the hourly budget has one request beyond those in flight and a reserve."""

@@ -340,7 +340,7 @@ class Session:
                 gate.limits.answered(now, today, answer.headers)
             return answer
         finally:
-            gate.leave()
+            gate.leave(write=write)
 
 
 def _redirected(request: Request, answer: Answer, redirects: int) -> Request:

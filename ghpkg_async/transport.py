@@ -36,21 +36,32 @@ LONGEST_FIELD: Final = 2**17
 
 @attrs.define
 class Stats:
-    """What a client did so far.
+    """Counts of what a client did so far.
+
+    Seconds are those during which at least one request was held, however many were; speculative
+    requests do not count.
 
     Attributes:
         requests: requests sent, further attempts and followed redirects included.
         retries: of these, further attempts after a transient failure or a rate limit.
         not_modified: of these, answered 304 from the cache, free of the hourly budget.
         points: what they cost of GitHub's secondary limit (GET 1, writes 5).
-        seconds_waited: seconds for which rate limits held the client's requests.
+        seconds_paced: seconds during which requests were held by ``points_per_minute``, the second
+            between writes or the gradual return after a rate limit.
+        seconds_limited: seconds during which a rate limit held requests.
     """
 
     requests: int = 0
     retries: int = 0
     not_modified: int = 0
     points: int = 0
-    seconds_waited: float = 0.0
+    seconds_paced: float = 0.0
+    seconds_limited: float = 0.0
+
+    @property
+    def seconds_waited(self) -> float:
+        """``seconds_paced`` and ``seconds_limited`` together; they never overlap."""
+        return self.seconds_paced + self.seconds_limited
 
 
 @attrs.frozen(eq=False, repr=False)

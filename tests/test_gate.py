@@ -1,18 +1,22 @@
-"""The one gate of a client: how many at once, whose turn it is, and what waiting looks like."""
+"""The scheduling of one client: concurrency, order, pace and notification of waits."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ghpkg_async import GitHubPackagesError, RateLimited, Wait
+from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
 from ghpkg_async.gate import Gate
-from ghpkg_async.limits import Limits
+from ghpkg_async.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
+from tests.simulated import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -25,10 +29,20 @@ def gate(
     *,
     points: int | None = None,
     max_wait: float = 900,
-    on_wait: Callable[[Wait], object] | None = None,
+    on_wait: Callable[[RateLimitWait], object] | None = None,
 ) -> Gate:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
     return Gate(limits, concurrency, max_wait=max_wait, on_wait=on_wait)
+
+
+def simulated_gate(
+    concurrency: int,
+    points: int | None = None,
+    on_wait: Callable[[RateLimitWait], object] | None = None,
+) -> Gate:
+    limits = Limits(points, concurrency, jitter=lambda: 0.0)
+    clock = asyncio.get_running_loop().time
+    return Gate(limits, concurrency, max_wait=900, on_wait=on_wait, clock=clock)
 
 
 async def enter(
@@ -85,7 +99,7 @@ class Crowd:
     async def let_all_through(self) -> list[str]:
         await self.settle()
         while self.gate.in_flight:
-            self.gate.leave()
+            self.gate.leave(write=False)
             await self.settle()
         return self.turns
 
@@ -151,35 +165,87 @@ async def test_a_turn_that_comes_as_its_owner_is_cancelled_is_passed_on() -> Non
     leaver = crowd.join("leaver")
     crowd.join("next")
     await crowd.settle()
-    crowd.gate.leave()
+    crowd.gate.leave(write=False)
     leaver.cancel()
     await crowd.settle()
     assert crowd.turns == ["inside", "next"]
     assert crowd.gate.in_flight == 1
 
 
-async def test_a_pause_holds_everybody_is_announced_once_and_ends(
+def test_a_pause_holds_everybody_is_announced_once_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    waits: list[Wait] = []
-    crowd = Crowd(gate(concurrency=3, on_wait=waits.append))
-    await enter(crowd.gate)
-    refuse(crowd.gate, 0.05)
-    crowd.gate.leave()
-    with caplog.at_level(logging.INFO, "ghpkg_async"):
+    waits: list[RateLimitWait] = []
+
+    async def three_requests_after_a_refusal() -> None:
+        crowd = Crowd(simulated_gate(concurrency=3, on_wait=waits.append))
+        await enter(crowd.gate)
+        refuse(crowd.gate, 7)
+        crowd.gate.leave(write=False)
         for number in range(3):
             crowd.join(str(number))
         await crowd.settle()
         assert crowd.turns == []
-        await asyncio.wait(crowd.tasks, timeout=5)
-    assert sorted(crowd.turns) == ["0", "1", "2"]
-    assert [(wait.kind, wait.until) for wait in waits] == [
-        ("secondary", NOW + timedelta(seconds=0.05))
-    ]
-    began, ended = (record.getMessage() for record in caplog.records)
-    assert began.startswith("secondary rate limit: every request waits 0.")
-    assert ended.startswith("secondary rate limit: over after 0.")
-    assert crowd.gate.seconds_paused > 0.04
+        await asyncio.wait(crowd.tasks)
+        assert sorted(crowd.turns) == ["0", "1", "2"]
+
+    with caplog.at_level(logging.INFO, "ghpkg_async"):
+        run(three_requests_after_a_refusal())
+    assert waits == [RateLimitWait("secondary", 7, NOW + timedelta(seconds=7), 1)]
+    began, ended = caplog.records
+    assert (began.levelname, ended.levelname) == ("WARNING", "INFO")
+    assert began.getMessage().startswith("secondary rate limit: every request waits 7.0 s")
+    assert ended.getMessage() == "secondary rate limit: over after 7.0 s"
+
+
+def test_a_listener_that_raises_is_logged_and_holds_no_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(_: RateLimitWait) -> None:
+        raise ValueError("no such gauge")
+
+    async def a_request_after_a_refusal() -> None:
+        waits: list[RateLimitWait] = []
+        crowd = Crowd(simulated_gate(concurrency=1, on_wait=broken))
+        with crowd.gate.listening(waits.append):
+            await enter(crowd.gate)
+            refuse(crowd.gate, 7)
+            crowd.join("next")
+            await crowd.settle()
+            crowd.gate.leave(write=False)
+            await asyncio.wait(crowd.tasks)
+        assert crowd.turns == ["next"]
+        assert crowd.gate.in_flight == 1
+        assert len(waits) == 1
+
+    run(a_request_after_a_refusal())
+    [error] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert error.name == "ghpkg_async"
+    assert error.getMessage().startswith("on_wait raised an exception")
+    assert "ValueError: no such gauge" in error.getMessage()
+
+
+def test_seconds_are_those_in_which_requests_were_held() -> None:
+    async def writes_then_a_refusal() -> tuple[float, float, float]:
+        crowd = Crowd(simulated_gate(concurrency=4, points=900))
+        for number in range(3):
+            crowd.join(str(number), write=True)
+        await asyncio.wait(crowd.tasks)
+        crowd.gate.update_seconds()
+        after_writes = crowd.gate.seconds_paced
+        await asyncio.sleep(100)
+        refuse(crowd.gate, 10)
+        waiting = crowd.join("late")
+        await asyncio.sleep(4)
+        crowd.gate.update_seconds()
+        under_way = crowd.gate.seconds_limited
+        await waiting
+        await asyncio.sleep(100)
+        crowd.gate.update_seconds()
+        assert crowd.gate.seconds_paced == pytest.approx(after_writes, abs=0.5)
+        return after_writes, under_way, crowd.gate.seconds_limited
+
+    assert run(writes_then_a_refusal()) == pytest.approx((2, 4, 10))
 
 
 async def test_a_pause_longer_than_allowed_is_refused_at_once_to_all_who_wait() -> None:
@@ -188,7 +254,7 @@ async def test_a_pause_longer_than_allowed_is_refused_at_once_to_all_who_wait() 
     waiting = [crowd.join(str(number)) for number in range(3)]
     await crowd.settle()
     refuse(crowd.gate, 11, "primary")
-    crowd.gate.leave()
+    crowd.gate.leave(write=False)
     await crowd.settle()
     waiting.append(crowd.join("late"))
     await crowd.settle()
@@ -269,3 +335,121 @@ async def test_a_waiting_speculative_request_can_be_cancelled() -> None:
     crowd.join("needed")
     assert await crowd.let_all_through() == ["inside", "needed"]
     assert speculative.cancelled()
+
+
+@attrs.frozen
+class Load:
+    """A request that is made at some time.
+
+    Attributes:
+        kind: ``"write"``, ``"start"``, ``"further"`` or ``"speculative"``.
+        lane: its listing.
+        start: seconds from the first to its call of `Gate.enter`.
+        latency: seconds from being sent to the response.
+        arrival: share of the latency after which it reaches the server.
+    """
+
+    kind: str
+    lane: int = 0
+    start: float = 0.0
+    latency: float = 0.1
+    arrival: float = 0.5
+
+
+@attrs.define
+class Simulation:
+    """Requests of one client in simulated time, as the client and the server see them."""
+
+    gate: Gate
+    arrivals: list[tuple[float, int]] = attrs.field(factory=list)
+    waits: dict[str, float] = attrs.field(factory=dict)
+    max_in_flight: int = 0
+
+    @classmethod
+    def of(cls, loads: list[Load], *, concurrency: int, points: int) -> Simulation:
+        """Make every request; fail if one is never admitted."""
+
+        async def simulate() -> Simulation:
+            simulation = cls(simulated_gate(concurrency, points))
+            async with asyncio.timeout(3600), asyncio.TaskGroup() as group:
+                for load in loads:
+                    group.create_task(simulation.request(load))
+            return simulation
+
+        simulation = run(simulate())
+        assert len(simulation.arrivals) == len(loads)
+        assert simulation.max_in_flight <= concurrency
+        return simulation
+
+    async def request(self, load: Load) -> None:
+        gate, clock, kind = self.gate, self.gate.clock, load.kind
+        write, speculative = kind == "write", kind == "speculative"
+        await asyncio.sleep(load.start)
+        called = clock()
+        await enter(
+            gate, load.lane, write=write, further=kind == "further", speculative=speculative
+        )
+        self.max_in_flight = max(self.max_in_flight, gate.in_flight)
+        self.waits[kind] = max(clock() - called, self.waits.get(kind, 0.0))
+        cost = WRITE_POINTS if write else READ_POINTS
+        self.arrivals.append((clock() + load.arrival * load.latency, cost))
+        await asyncio.sleep(load.latency)
+        gate.leave(write=write)
+
+    def dearest_minute(self) -> int:
+        """Points that reached the server in any 60 seconds, at most."""
+        return max(
+            sum(cost for when, cost in self.arrivals if start <= when < start + MINUTE - 1e-6)
+            for start, _ in self.arrivals
+        )
+
+
+LOADS = st.builds(
+    Load,
+    kind=st.sampled_from(["write", "start", "further", "speculative"]),
+    lane=st.integers(0, 3),
+    start=st.floats(0, 90),
+    latency=st.sampled_from([0.0, 0.1, 3.0, 40.0]),
+    arrival=st.sampled_from([0.0, 0.5, 1.0]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    loads=st.lists(LOADS, max_size=60), points=st.integers(10, 60), concurrency=st.integers(1, 8)
+)
+def test_any_mix_of_requests_is_admitted_within_the_limits(
+    loads: list[Load], points: int, concurrency: int
+) -> None:
+    simulation = Simulation.of([Load("start"), *loads], concurrency=concurrency, points=points)
+    assert simulation.dearest_minute() <= points
+
+
+def test_a_write_gets_its_points_though_reads_take_every_one_that_is_free() -> None:
+    loads = [Load("start", start=number / 10) for number in range(3000)]
+    loads.append(Load("write", start=150))
+    simulation = Simulation.of(loads, concurrency=8, points=60)
+    assert simulation.waits["write"] < 10
+
+
+def test_reads_get_their_turns_though_writes_take_every_point_that_is_free() -> None:
+    loads = [Load("write", start=number / 10) for number in range(300)]
+    loads += [Load(kind, start=100) for kind in ("start", "further")]
+    simulation = Simulation.of(loads, concurrency=8, points=60)
+    assert max(simulation.waits["start"], simulation.waits["further"]) < 15
+
+
+def test_speculative_requests_delay_others_by_no_more_than_a_place_that_was_free() -> None:
+    loads = [Load("speculative", lane=number % 3) for number in range(20)]
+    loads += [Load("start", start=number / 20) for number in range(40)]
+    waits = Simulation.of(loads, concurrency=2, points=900).waits
+    assert waits["start"] == pytest.approx(0.1)
+
+
+def test_a_burst_is_not_slowed_and_the_pace_after_it_is_even() -> None:
+    burst = Simulation.of([Load("start")] * 454, concurrency=16, points=900)
+    assert burst.waits["start"] == pytest.approx(454 // 16 * 0.1)
+    long = Simulation.of([Load("further")] * 2600, concurrency=16, points=900)
+    sent = sorted(when for when, _ in long.arrivals)
+    assert max(after - before for before, after in pairwise(sent)) < 1
+    assert sent[-1] < 3 * MINUTE

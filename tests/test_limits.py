@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -47,7 +49,7 @@ def limits(points: int | None = None, concurrency: int = 16, jitter: float = 0.5
 def answered(state: Limits, now: float, headers: dict[str, str] | None = None) -> None:
     state.sent(now, write=False)
     state.answered(now, at(now), headers or {})
-    state.returned()
+    state.returned(now, write=False)
 
 
 def refused(
@@ -55,7 +57,7 @@ def refused(
 ) -> None:
     state.sent(now, write=False)
     state.refused(now, at(now), headers or {}, limited(kind, wait, now))
-    state.returned()
+    state.returned(now, write=False)
 
 
 def test_what_the_server_said_last_is_readable() -> None:
@@ -115,9 +117,9 @@ def test_no_more_are_in_flight_than_the_budget_has_left() -> None:
     state.sent(0, write=False)
     assert state.delay(0, write=False) == float("inf")
     state.answered(0, at(0), budget(1))
-    state.returned()
+    state.returned(0, write=False)
     assert state.delay(0, write=False) == float("inf")
-    state.returned()
+    state.returned(0, write=False)
     assert state.delay(0, write=False) == 0
 
 
@@ -187,14 +189,26 @@ def test_tasks_come_back_spread_out() -> None:
     )
 
 
-def test_a_burst_of_one_budget_then_the_minute_is_kept() -> None:
-    state = limits(points=900)
-    for _ in range(900):
-        assert state.delay(0, write=False) == 0
-        state.sent(0, write=False)
-    assert state.delay(0, write=False) == MINUTE
-    assert state.delay(30, write=False) == 30
-    assert state.delay(60, write=False) == 0
+@pytest.mark.parametrize("points", [100, 900, 6_000])
+def test_three_fifths_of_the_points_go_at_once_and_the_rest_over_the_minute(points: int) -> None:
+    state, now, sent = limits(points=points), 0.0, []
+    burst = points * 3 // 5 + 1
+    while now < 3 * MINUTE:
+        now += state.delay(now, write=False)
+        state.sent(now, write=False)
+        state.returned(now, write=False)
+        sent.append(now)
+    assert sent[:burst] == [0.0] * burst < sent[: burst + 1]
+    assert max(after - before for before, after in pairwise(sent)) < 180 / points
+    assert len(sent) == pytest.approx(3 * points, rel=0.03), "points were left unspent"
+
+
+def test_points_count_until_a_minute_after_the_response() -> None:
+    state = limits(points=1)
+    state.sent(0, write=False)
+    assert state.delay(100, write=False) == math.inf
+    state.returned(100, write=False)
+    assert state.delay(100, write=False) == MINUTE
 
 
 def test_writes_are_a_second_apart() -> None:
@@ -209,6 +223,7 @@ def test_a_budget_smaller_than_a_write_still_lets_one_through() -> None:
     state = limits(points=2)
     assert state.delay(0, write=True) == 0
     state.sent(0, write=True)
+    state.returned(0, write=True)
     assert state.delay(1, write=True) == 59
 
 
@@ -217,6 +232,7 @@ def test_speculation_stops_at_half_of_the_minutes_points() -> None:
     for second in range(5):
         assert state.delay(second, write=False, speculative=True) == 0
         state.sent(second, write=False)
+        state.returned(second, write=False)
     assert state.delay(5, write=False, speculative=True) == MINUTE - 5
     assert state.delay(5, write=False) == 0
     assert state.delay(MINUTE, write=False, speculative=True) == 0
@@ -246,9 +262,9 @@ class AnyLoad(RuleBasedStateMachine):
         self.points = 30
         self.state = Limits(self.points, 4, jitter=lambda: 0.3)
         self.now = 0.0
-        self.spent: list[tuple[float, int]] = []
+        self.in_flight: list[tuple[float, bool]] = []
+        self.arrived: list[tuple[float, int]] = []
         self.writes: list[float] = []
-        self.in_flight = 0
         self.closed_until = 0.0
 
     @rule(seconds=st.floats(0, 45))
@@ -265,37 +281,43 @@ class AnyLoad(RuleBasedStateMachine):
             self.state.resume(self.now)
         assert self.now >= self.closed_until - 1e-6
         self.state.sent(self.now, write=write)
-        self.in_flight += 1
-        self.spent.append((self.now, 5 if write else 1))
+        self.in_flight.append((self.now, write))
         if write:
             self.writes.append(self.now)
 
     @precondition(lambda self: self.in_flight)
-    @rule(remaining=st.integers(1, 5000))
-    def it_is_answered(self, remaining: int) -> None:
+    @rule(remaining=st.integers(1, 5000), when=st.floats(0, 1))
+    def it_is_answered(self, remaining: int, when: float) -> None:
         self.state.answered(self.now, at(self.now), budget(remaining))
-        self.state.returned()
-        self.in_flight -= 1
+        self.it_ends(when)
 
     @precondition(lambda self: self.in_flight)
-    @rule()
-    def it_is_lost(self) -> None:
-        self.state.returned()
-        self.in_flight -= 1
+    @rule(when=st.floats(0, 1))
+    def it_is_lost(self, when: float) -> None:
+        self.it_ends(when)
 
     @precondition(lambda self: self.in_flight)
-    @rule(kind=st.sampled_from(["primary", "secondary"]), wait=st.integers(0, 120))
-    def a_limit_refuses_it(self, kind: str, wait: int) -> None:
+    @rule(
+        kind=st.sampled_from(["primary", "secondary"]),
+        wait=st.integers(0, 120),
+        when=st.floats(0, 1),
+    )
+    def a_limit_refuses_it(self, kind: str, wait: int, when: float) -> None:
         error = limited(kind, wait, self.now)
         self.state.refused(self.now, at(self.now), {"Retry-After": str(wait)}, error)
-        self.state.returned()
-        self.in_flight -= 1
         self.closed_until = max(self.closed_until, self.now + max(wait, 1))
+        self.it_ends(when)
+
+    def it_ends(self, when: float) -> None:
+        """End the oldest request, which reached the server between being sent and now."""
+        sent, write = self.in_flight.pop(0)
+        self.arrived.append((sent + when * (self.now - sent), 5 if write else 1))
+        self.state.returned(self.now, write=write)
 
     @invariant()
     def no_minute_costs_more_than_the_budget(self) -> None:
-        for start, _ in self.spent:
-            inside = [points for when, points in self.spent if start <= when < start + 59.999]
+        for start, _ in self.arrived:
+            inside = [points for when, points in self.arrived if start <= when < start + 59.999]
             assert sum(inside) <= self.points
 
     @invariant()

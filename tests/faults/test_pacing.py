@@ -10,7 +10,7 @@ from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
 from tests.faults.rig import Clock, MakeClient, gaps, left, many, takes, versions_of_long
 
 
-async def test_a_burst_of_one_budget_then_the_minute_is_kept(
+async def test_a_burst_is_followed_by_an_even_pace(
     server: EmbeddedGitHub, client: MakeClient
 ) -> None:
     server.faults = Faults(secondary_limit=SecondaryLimit(20))
@@ -18,7 +18,11 @@ async def test_a_burst_of_one_budget_then_the_minute_is_kept(
     clock = Clock.of(gh)
     tasks = [asyncio.create_task(left(gh).get()) for _ in range(24)]
     await asyncio.sleep(0.3)
-    assert len(server.requests) == 20
+    assert len(server.requests) == 13
+    clock.ahead = 30
+    tasks.append(asyncio.create_task(left(gh).get()))
+    await asyncio.sleep(0.3)
+    assert len(server.requests) == 14
     server.faults = Faults()
     clock.ahead = 61
     await left(gh).get()
@@ -44,17 +48,20 @@ async def test_writes_are_a_second_apart_and_reads_need_not_wait_for_them(
 
 
 async def test_a_write_costs_five_points(server: EmbeddedGitHub, client: MakeClient) -> None:
-    gh = client(points_per_minute=11)
+    gh = client(points_per_minute=20)
     await left(gh).delete()
     await left(gh).restore()
-    await left(gh).get()
-    assert gh.stats.points == 11
+    for _ in range(3):
+        await left(gh).get()
+    assert gh.stats.points == 13
+    assert 0 < gh.stats.seconds_paced < 1.5, "the second between writes"
     one_too_many = asyncio.create_task(left(gh).get())
     await asyncio.sleep(0.2)
-    assert len(server.requests) == 3
+    assert len(server.requests) == 5
     one_too_many.cancel()
     with pytest.raises(asyncio.CancelledError):
         await one_too_many
+    assert gh.stats.seconds_limited == 0
 
 
 async def test_none_switches_pacing_off(server: EmbeddedGitHub, client: MakeClient) -> None:

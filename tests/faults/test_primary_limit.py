@@ -116,7 +116,8 @@ async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
     assert (begun.levelname, over.levelname) == ("WARNING", "INFO")
     assert "wait" in begun.getMessage()
     assert "over" in over.getMessage()
-    assert gh.stats.seconds_waited == pytest.approx(wait.seconds, abs=0.5)
+    assert gh.stats.seconds_limited == pytest.approx(wait.seconds, abs=0.5)
+    assert gh.stats.seconds_waited == gh.stats.seconds_limited + gh.stats.seconds_paced
 
 
 async def test_a_task_that_waits_leaves_at_once_when_it_is_cancelled(
