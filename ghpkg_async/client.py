@@ -58,7 +58,8 @@ class GitHubPackages:
         accept: value of ``Accept``; servers older than API versioning document
             ``application/vnd.github.v3+json``.
         session: an `aiohttp.ClientSession` whose connections to use. It is not changed, and not
-            closed; of its settings, only how it connects counts (connector, proxy, traces).
+            closed; of its settings, only connector, proxy and traces count, and the proxy not for
+            loopback.
         concurrency: requests in flight at once, over the whole client.
         timeout: seconds for one attempt.
         max_retries: further attempts after a transient failure.

@@ -12,6 +12,7 @@ import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
+from .auth import is_loopback
 from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
@@ -329,10 +330,13 @@ def _http_session(injected: aiohttp.ClientSession | None, origin: URL) -> aiohtt
 
 
 def _proxy(injected: aiohttp.ClientSession, origin: URL) -> URL | None:
-    """The proxy that a session would use for the origin.
+    """Return the proxy that a session would use for the origin; loopback never has one.
 
-    aiohttp shows it nowhere else; and its ``trust_env`` brings in netrc, which is not asked.
+    A proxy would get the token that plain http may carry to loopback. aiohttp has no public name
+    for a session's proxy; its ``trust_env`` would bring in netrc, too.
     """
+    if is_loopback(origin):
+        return None
     proxy = getattr(injected, "_default_proxy", None)
     credentials = getattr(injected, "_default_proxy_auth", None)
     if proxy is not None and credentials is not None:

@@ -230,7 +230,7 @@ async def test_a_package_token_is_sent_and_shown_nowhere(wire: aioresponses) -> 
     assert "hunter" not in str(refused.value) + repr(refused.value)
 
 
-@pytest.mark.parametrize("token", ["", "a b", "a\nb"])
+@pytest.mark.parametrize("token", ["", "a\0b", "a\nb"])
 async def test_a_package_token_that_is_none_is_refused(token: str) -> None:
     with pytest.raises(ConfigurationError, match="token"):
         await GitHubPackages("").me().package("npm", "left").restore(token)

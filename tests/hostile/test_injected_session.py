@@ -255,29 +255,65 @@ async def test_a_netrc_neither_replaces_nor_adds_authorization(
     assert server.requests[0].headers.get("authorization") == expected
 
 
-async def test_the_sessions_proxy_is_used(server: HostileServer, elsewhere: HostileServer) -> None:
-    elsewhere.will(answer(200, package(1)))
+REMOTE = "http://github.invalid"
+
+
+async def test_the_sessions_proxy_is_used(server: HostileServer) -> None:
+    server.will(answer(200, package(1)))
     async with (
-        aiohttp.ClientSession(proxy=elsewhere.url) as session,
-        server.client(session=session) as gh,
+        aiohttp.ClientSession(proxy=server.url) as session,
+        server.client("", base_url=REMOTE, session=session) as gh,
     ):
         await gh.org("acme").package("npm", "p").get()
-    assert server.requests == []
-    assert elsewhere.targets == [f"{server.url}/orgs/acme/packages/npm/p"]
+    assert server.targets == [f"{REMOTE}/orgs/acme/packages/npm/p"]
 
 
-async def test_the_sessions_proxy_gets_its_credentials(
-    server: HostileServer, elsewhere: HostileServer
-) -> None:
-    elsewhere.will(answer(200, package(1)))
+async def test_the_sessions_proxy_gets_its_credentials(server: HostileServer) -> None:
+    server.will(answer(200, package(1)))
     with deprecations_aside():
         session = aiohttp.ClientSession(
-            proxy=elsewhere.url, proxy_auth=aiohttp.BasicAuth("octocat", "secret")
+            proxy=server.url, proxy_auth=aiohttp.BasicAuth("octocat", "secret")
         )
-    async with session, server.client(session=session) as gh:
+    async with session, server.client("", base_url=REMOTE, session=session) as gh:
         with deprecations_aside():
             await gh.org("acme").package("npm", "p").get()
-    assert elsewhere.requests[0].headers["proxy-authorization"].startswith("Basic ")
+    assert server.requests[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+async def test_the_environments_proxy_is_used_where_the_session_trusts_it(
+    server: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    server.will(answer(200, package(1)))
+    async with (
+        aiohttp.ClientSession(trust_env=True) as session,
+        server.client("", base_url=REMOTE, session=session) as gh,
+    ):
+        await gh.org("acme").package("npm", "p").get()
+    assert server.targets == [f"{REMOTE}/orgs/acme/packages/npm/p"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("trust_env", [False, True], ids=["given", "of the environment"])
+async def test_loopback_is_reached_without_the_sessions_proxy(
+    server: HostileServer,
+    elsewhere: HostileServer,
+    monkeypatch: pytest.MonkeyPatch,
+    trust_env: bool,
+    host: str,
+) -> None:
+    """The proxy would read the token, which plain http may carry to loopback only."""
+    for variable in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(variable, elsewhere.url)
+    proxy = None if trust_env else elsewhere.url
+    server.will(answer(200, package(1)))
+    async with (
+        aiohttp.ClientSession(proxy=proxy, trust_env=trust_env) as session,
+        server.client(session=session, base_url=f"http://{host}:{server.port}") as gh,
+    ):
+        await gh.org("acme").package("npm", "p").get()
+    assert elsewhere.requests == []
+    assert len(server.requests) == 1
 
 
 async def test_the_sessions_traces_see_each_attempt(server: HostileServer) -> None:
