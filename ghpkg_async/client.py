@@ -68,8 +68,10 @@ class GitHubPackages:
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be
             spent at once, the rest is spread over the minute, and writes are sent at least a second
             apart. ``None``: no pacing, and no second between writes.
-        cache: a file to keep ETags and bodies in between runs (SQLite; several processes may share
-            it): what did not change then costs nothing of the hourly budget.
+        cache: a file for ETags and bodies between runs: an unchanged response then costs nothing
+            of the hourly budget. The SQLite file holds private responses unencrypted; it is
+            created for its owner only (mode 0600), and not used if other users may access it.
+            Processes of the same user may share it.
         user_agent: value of ``User-Agent``; GitHub asks for your application's name.
         on_wait: called with a `RateLimitWait` when a rate limit begins to hold requests; what it
             raises is logged and ignored.
@@ -235,10 +237,8 @@ class GitHubPackages:
 
 
 def _cache(path: str | os.PathLike[str]) -> Cache:
-    from .cache import Cache  # Those who keep nothing need no SQLite.
+    from .cache import Cache  # Without a cache, SQLite need not be imported.
 
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ConfigurationError(f"cache: {path!r} is not a path")
     return Cache(path)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote
 
 import attrs
-from multidict import CIMultiDict
 from yarl import URL
 
 from .errors import (
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from .auth import Credentials
-    from .cache import Cache
+    from .cache import Cache, Key
     from .codec import Buffer
     from .gate import Gate
     from .secrecy import Secrets
@@ -220,15 +219,14 @@ class Session:
         """Send one request with its token; with a cache, a GET is conditional."""
         if request.token is None:
             request = attrs.evolve(request, token=await self._credentials.token(self._timeout))
-        if self._cache is None or request.write or request.etag:
+        if self._cache is None or request.write:
             return await self._transport.exchange(request, self._timeout)
         return await self._get_with(self._cache, request)
 
     async def _get_with(self, cache: Cache, request: Request) -> Answer | Failure:
         """Send a GET, conditional if its response is cached for the same token."""
-        token = request.token.reveal() if request.token else ""
-        key = cache.key(token, *self._variant, str(request.url))
-        entry = await cache.get(key)
+        key = self._cache_key(cache, request)
+        entry = None if request.etag else await cache.get(key)
         if entry is not None:
             request = attrs.evolve(request, etag=entry.etag)
         answer = await self._transport.exchange(request, self._timeout)
@@ -236,14 +234,32 @@ class Session:
             return answer
         if answer.status == 304 and entry is not None:
             self.stats.not_modified += 1
-            headers = CIMultiDict(answer.headers)
-            headers.update({"Content-Encoding": entry.encoding, "Link": entry.link})
-            return attrs.evolve(answer, status=200, headers=headers, wire=entry.body, kept=True)
-        etag = answer.headers.get("ETag")
-        if answer.status == 200 and etag and etag.isascii() and etag.isprintable():
-            encoding = answer.headers.get("Content-Encoding", "")
-            await cache.put(key, etag=etag, link=answer.link, encoding=encoding, body=answer.wire)
-        return answer
+            headers = entry.updated(answer.headers)
+            entry = await cache.update(key, entry, headers)
+            return attrs.evolve(
+                answer,
+                status=200,
+                headers=headers,
+                wire=entry.body,
+                kept=True,
+                stored=True,
+                was_last=entry.was_last,
+            )
+        stored = answer.status == 200 and await cache.put(key, answer.headers, answer.wire)
+        return attrs.evolve(answer, stored=True) if stored else answer
+
+    async def remember_last(self, answer: Answer) -> None:
+        """Store with a cached response that a listing proved its page to be the last one.
+
+        As long as the body does not change, `Answer.was_last` of later responses says so.
+        """
+        if self._cache is not None and answer.stored and not answer.was_last:
+            key = self._cache_key(self._cache, answer.request)
+            await self._cache.put(key, answer.headers, answer.wire, was_last=True)
+
+    def _cache_key(self, cache: Cache, request: Request) -> Key:
+        token = request.token.reveal() if request.token else ""
+        return cache.key(token, *self._variant, str(request.url))
 
     async def _send(self, request: Request, *, retry: bool = True) -> Answer:
         """The answer that stands; an error as soon as the client is closed."""

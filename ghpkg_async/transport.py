@@ -129,7 +129,14 @@ class Answer:
         wire: the body's bytes on the wire.
         scratch: where to inflate the body.
         uncertain: whether an earlier attempt of ours may have been carried out already.
-        kept: whether the body and ``Link`` are those of an earlier answer, unchanged since.
+        kept: whether the body is that of a cached response, which a 304 confirmed. Headers that
+            the 304 did not send, as GitHub's sends no ``Link``, are the cached ones: they may be
+            out of date where the body is not. A full page without ``next`` may have got a
+            successor; a page that is not full may not have, since it would have grown.
+        stored: whether the cache holds this response, so that the next request for it is
+            conditional. It is for every response confirmed by a 304, and false without a cache.
+        was_last: whether a listing proved earlier that this page was the last one, and told
+            `Session.remember_last`; the body and the headers of the page are unchanged since.
     """
 
     request: Request
@@ -139,6 +146,8 @@ class Answer:
     scratch: Scratch = attrs.field(factory=Scratch, repr=False)
     uncertain: bool = False
     kept: bool = False
+    stored: bool = False
+    was_last: bool = False
 
     @property
     def link(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghpkg_async import InvalidResponse
+from ghpkg_async import InvalidResponse, SSORequired
 from tests.hostile.rig import (
     TOKEN,
     HostileServer,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ETAG = 'ETag: "a"'
 SAME = answer(304, "", ETAG)
+PARTIAL = "X-GitHub-SSO: partial-results; organizations=7"
+PREV_AND_NEXT = [(1, "prev"), (2, "next")]
 
 
 def all_bytes_in(folder: Path) -> bytes:
@@ -99,21 +101,62 @@ async def test_a_kept_body_is_bounded_and_checked_again(
             assert isinstance(error, InvalidResponse)
 
 
-async def test_headers_of_a_304_do_not_change_how_the_kept_body_reads(
+async def test_a_304_does_not_change_how_the_cached_body_is_decoded(
     server: HostileServer, tmp_path: Path
 ) -> None:
     kept = gzip.compress(json.dumps([version(1)]).encode())
     last = f'Link: <{server.url}/x?page=1>; rel="prev"'
-    evil = 'Link: <http://evil.invalid/x?page=2>; rel="next"'
     server.will(
         answer(200, kept, ETAG, "Content-Encoding: gzip", last),
-        answer(304, "", 'ETag: "b"', "Content-Encoding: br", evil),
+        answer(304, "", 'ETag: "b"', "Content-Encoding: br"),
     )
     async with server.client(cache=tmp_path / "cache") as gh:
         ref = gh.org("acme").package("npm", "p")
         for _ in range(3):
             assert [each.id for each in await ref.versions()] == [1]
     assert [request.headers.get("if-none-match") for request in server.requests][1:] == ['"a"'] * 2
+
+
+async def test_the_link_of_a_304_replaces_the_cached_one(
+    server: HostileServer, tmp_path: Path
+) -> None:
+    end, more = (f'Link: <{server.url}/x?page={n}>; rel="{rel}"' for n, rel in PREV_AND_NEXT)
+    server.will(
+        answer(200, [version(1)], ETAG, end),
+        answer(304, "", ETAG, more),
+        answer(200, [version(2)], end),
+        SAME,
+        answer(200, [version(3)], end),
+    )
+    async with server.client(cache=tmp_path / "cache") as gh:
+        ref = gh.org("acme").package("npm", "p")
+        ids = [[each.id for each in await ref.versions()] for _ in range(3)]
+    assert ids == [[1], [1, 2], [1, 3]]
+
+
+@pytest.mark.parametrize("repeated", [(), (PARTIAL,)])
+async def test_a_listing_that_is_partial_raises_from_the_cache_too(
+    server: HostileServer, tmp_path: Path, repeated: tuple[str, ...]
+) -> None:
+    end = f'Link: <{server.url}/x?page=1>; rel="first"'
+    server.will(answer(200, [version(1)], ETAG, end, PARTIAL), answer(304, "", ETAG, *repeated))
+    for _ in range(3):
+        async with server.client(cache=tmp_path / "cache") as gh:
+            error = await refused(gh.org("acme").package("npm", "p").versions())
+            assert isinstance(error, SSORequired)
+            assert error.organizations == ("7",)
+    assert gh.stats.not_modified == 1
+
+
+@pytest.mark.parametrize("name", ["Link", "X-GitHub-SSO"])
+async def test_a_header_that_is_not_utf_8_is_cached(
+    server: HostileServer, tmp_path: Path, name: str
+) -> None:
+    server.will(answer(200, package(1), ETAG, f"{name}: \udcff\udcfe"), SAME)
+    for _ in range(2):
+        async with server.client(cache=tmp_path / "cache") as gh:
+            assert (await gh.org("acme").package("npm", "p").get()).id == 1
+    assert gh.stats.not_modified == 1
 
 
 async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_path: Path) -> None:
