@@ -1,4 +1,4 @@
-"""Whether to ask again, and when: pure, so that thousands of cases a second can be tested."""
+"""Decide whether and when to retry a request. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Final
 
 import attrs
 
-__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "Attempts", "backoff"]
+__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "Attempts", "backoff", "is_refusal"]
 
-RETRIED_STATUSES: Final = frozenset({500, 502, 503, 504})
-"""Answers that another attempt may turn into a good one. Any other answer stands."""
+RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
+"""Statuses of transient failures, of GitHub or of a proxy before it."""
 
 _FIRST_WAIT: Final = 0.5
 LONGEST_BACKOFF: Final = 30.0
@@ -17,43 +17,55 @@ LONGEST_BACKOFF: Final = 30.0
 
 @attrs.define
 class Attempts:
-    """What came of the attempts at one request, and so whether there will be another.
+    """The attempts at one request so far.
 
     Attributes:
         max_retries: attempts that may follow the first.
-        longest: seconds; a server that asks for a longer wait is not asked again.
-        made: attempts made, the one under way included.
-        uncertain: whether any of them may have been carried out without saying so.
+        longest: seconds; a longer ``Retry-After`` is not waited for.
+        made: attempts made, the present one included.
+        uncertain: whether any of them may have been applied without a response that says so.
+        unauthorized: whether a 401 was retried.
     """
 
     max_retries: int
     longest: float = LONGEST_BACKOFF
     made: int = 1
     uncertain: bool = False
+    unauthorized: bool = False
 
     def wait_after_answer(
-        self, status: int, *, retry_after: float | None, jitter: float
+        self,
+        status: int,
+        *,
+        retry_after: float | None,
+        jitter: float,
+        token_worked: bool = False,
     ) -> float | None:
-        """Seconds to wait before the next attempt, or ``None`` where the answer stands.
+        """Return the seconds to wait before the next attempt; ``None``: the response is final.
 
         Args:
-            status: the answer's.
-            retry_after: the seconds the answer's ``Retry-After`` asks for, if it does.
-            jitter: a random number from 0 to 1, so that clients that failed together part.
+            status: the response's.
+            retry_after: seconds that its ``Retry-After`` asks for, if it has one.
+            jitter: random number from 0 to 1, so that clients that failed together spread out.
+            token_worked: whether the server accepted the request's token within the last minute.
+                Under load GitHub refuses a valid token now and then, so one 401 is then retried.
         """
-        self.uncertain = self.uncertain or status >= 500
+        transient = status in RETRIED_STATUSES
+        self.uncertain = self.uncertain or (status >= 400 and not is_refusal(status))
+        if status == 401 and token_worked and not self.unauthorized:
+            transient = self.unauthorized = True
         least = retry_after or 0.0
-        return self._wait(status in RETRIED_STATUSES and least <= self.longest, least, jitter)
+        return self._wait(transient and least <= self.longest, least, jitter)
 
     def wait_after_failure(
         self, *, transient: bool, carried_out: bool, jitter: float
     ) -> float | None:
-        """Seconds to wait before the next attempt, or ``None`` where there will be none.
+        """Return the seconds to wait before the next attempt; ``None``: there is none.
 
         Args:
-            transient: whether another attempt makes sense.
-            carried_out: whether the request may have been, though no whole answer came.
-            jitter: a random number from 0 to 1.
+            transient: whether another attempt may succeed.
+            carried_out: whether the request may have been applied.
+            jitter: random number from 0 to 1.
         """
         self.uncertain = self.uncertain or carried_out
         return self._wait(transient, 0.0, jitter)
@@ -66,7 +78,12 @@ class Attempts:
         return wait
 
 
+def is_refusal(status: int) -> bool:
+    """Whether a response with this status proves that the request was not applied."""
+    return 400 <= status < 500 and status not in RETRIED_STATUSES
+
+
 def backoff(attempt: int, jitter: float) -> float:
-    """Seconds that double with each attempt, up to a bound, of which jitter takes up to half."""
+    """Return 0.5 s doubled with each attempt, at most 30 s, of which jitter takes up to half."""
     whole = min(LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
     return whole * (1 - jitter / 2)

@@ -24,6 +24,7 @@ from .errors import (
     error_for,
     seconds_to_wait,
 )
+from .limits import MINUTE
 from .retry import LONGEST_BACKOFF, Attempts
 from .secrecy import Secret
 from .transport import Answer, Failure, Request
@@ -92,6 +93,7 @@ class Session:
         self._cache = cache
         self._variant = variant
         self._jitter = jitter
+        self._accepted: tuple[Secret | None, float] = (None, 0.0)
         self._closed = False
         self._calls: set[asyncio.Timeout] = set()
 
@@ -304,6 +306,7 @@ class Session:
                             outcome.status,
                             retry_after=_retry_after(outcome.headers),
                             jitter=self._jitter(),
+                            token_worked=self._token_worked(outcome.request),
                         )
                         if wait is None:
                             uncertain = attempts.uncertain
@@ -322,6 +325,12 @@ class Session:
             if attempts.uncertain and request.write:
                 error.add_note(MAYBE_CARRIED_OUT)
             raise
+
+    def _token_worked(self, request: Request) -> bool:
+        """Whether the server accepted the request's token within the last minute."""
+        token, accepted_at = self._accepted
+        recent = self.gate.clock() - accepted_at <= MINUTE
+        return bool(token) and token == request.token and recent
 
     async def _attempt(self, request: Request) -> Answer | Failure | RateLimited:
         """One request on the wire, within the gate."""
@@ -354,6 +363,8 @@ class Session:
                         gate.limits.refused(now, today, answer.headers, error)
                         return error
                 gate.limits.answered(now, today, answer.headers)
+                if answer.status < 400:
+                    self._accepted = (answer.request.token, now)
             return answer
         finally:
             gate.leave(write=write)

@@ -16,6 +16,7 @@ from .auth import is_loopback
 from .bodies import Scratch, read_wire
 from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
+from .retry import is_refusal
 from .secrecy import Secret, drop_frames
 from .urls import is_on
 
@@ -254,8 +255,8 @@ class Transport:
             cause = error
         drop_frames(cause, outer)
         failure = _failure(request, cause, seconds)
-        if response is not None and 400 <= response.status < 500:
-            # A refusal is one, though what it said was lost on the way.
+        if response is not None and is_refusal(response.status):
+            # Also if its body was lost.
             failure = attrs.evolve(failure, carried_out=False)
         return failure
 

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from aiohttp import web
 
-from ghpkg_async import APIError, ConnectionFailed, RequestTimeout, ServerError
+from ghpkg_async import (
+    APIError,
+    ConnectionFailed,
+    GitHubPackages,
+    RequestTimeout,
+    ServerError,
+    Unauthorized,
+)
 from ghpkg_async.testing import EmbeddedGitHub, Fault, Faults
 from tests.faults.rig import (
     FIRST_WAIT,
     LYING,
     SILENT,
+    Clock,
     MakeClient,
+    a_version,
     error_of,
     gaps,
     left,
     many,
+    says_it_may_be_done,
+    statuses,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from ghpkg_async import GitHubPackages
 
 
 @pytest.mark.parametrize("fault", [*SILENT, *LYING, "server_error", "server_error_after"])
@@ -120,7 +129,7 @@ async def test_no_retries_means_one_attempt(server: EmbeddedGitHub, client: Make
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 409, 410, 418, 422, 451])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 418, 422, 451])
 @pytest.mark.parametrize("method", ["get", "delete", "restore"])
 async def test_any_other_4xx_stands(
     server: EmbeddedGitHub, gh: GitHubPackages, status: int, method: str
@@ -135,6 +144,51 @@ async def test_any_other_4xx_stands(
     assert isinstance(error, APIError)
     assert error.status == status
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 501, 505, 507, 520, 522, 530])
+async def test_a_delete_that_a_proxy_answered_for_may_have_been_applied(
+    server: EmbeddedGitHub, client: MakeClient, status: int
+) -> None:
+    gh = client(max_retries=1)
+    version = a_version(server, gh)
+    server.faults.next("server_error_after", status=status)
+    await version.delete()
+    assert statuses(server) == [204, 404], "the first was applied, the second found it gone"
+    server.faults.next("server_error", status=status, times=2)
+    assert says_it_may_be_done(await error_of(left(gh).delete()))
+
+
+async def test_a_401_is_retried_once_where_the_token_has_just_worked(
+    server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    clock = Clock.of(gh)
+    server.faults.next("server_error", status=401)
+    assert isinstance(await error_of(left(gh).get()), Unauthorized)
+    await left(gh).get()
+    server.faults.next("server_error", status=401)
+    await left(gh).get()
+    assert statuses(server) == [None, 200, None, 200]
+    server.faults.next("server_error", status=401, times=2)
+    assert isinstance(await error_of(left(gh).get()), Unauthorized)
+    await left(gh).get()
+    clock.ahead = 61
+    server.faults.next("server_error", status=401)
+    assert isinstance(await error_of(left(gh).get()), Unauthorized)
+    assert len(server.requests) == 8
+
+
+async def test_a_401_is_final_where_another_token_worked(server: EmbeddedGitHub) -> None:
+    class Rotating:
+        tokens: ClassVar = ["ghp_revoked", server.token]
+
+        async def token(self) -> str:
+            return self.tokens.pop()
+
+    async with GitHubPackages(Rotating(), base_url=server.url) as gh:
+        await left(gh).get()
+        assert isinstance(await error_of(left(gh).get()), Unauthorized)
+    assert statuses(server) == [200, 401]
 
 
 async def test_a_bad_day_is_lived_through(server: EmbeddedGitHub, client: MakeClient) -> None:
