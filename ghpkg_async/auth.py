@@ -34,7 +34,13 @@ _NOT_IN_A_HEADER: Final = re.compile(r"[^\x20-\x7e]")
 
 
 class TokenSource(Protocol):
-    """An object that hands out the token to use now: a rotated or freshly minted one."""
+    """An object that hands out the token to use now: a rotated or freshly minted one.
+
+    Cached responses belong to the token that got them. A source whose tokens all see the same may
+    have an attribute ``identity``, a string that is the same for all of them and for no other
+    source: its responses are cached under the identity. It should be as hard to guess as a token,
+    for instance a digest of the key that mints them: it also protects the cache from forgery.
+    """
 
     async def token(self) -> str:
         """The token for the request about to be sent."""
@@ -56,11 +62,17 @@ class Credentials:
         self._secrets = secrets
         # A source is kept in a closure for the reason a token is: its repr may show one.
         self._kept: Secret | Callable[[], TokenSource]
+        self._identity = Secret("" if isinstance(token, str) else _identity_of(token))
         if isinstance(token, str):
             self._kept = Secret(token)
             secrets.add(self._kept)
         else:
             self._kept = lambda: token
+
+    @property
+    def identity(self) -> str:
+        """The identity that a token source declares; ``""`` if none."""
+        return self._identity.reveal()
 
     async def token(self, seconds: float) -> Secret:
         """The token for a request about to be sent. A token source has so many seconds for it.
@@ -83,6 +95,15 @@ class Credentials:
             raise GitHubPackagesError(f"token source: token() {reason}") from error
         self._secrets.add(token)
         return token
+
+
+def _identity_of(source: TokenSource) -> str:
+    identity = getattr(source, "identity", "")
+    if not isinstance(identity, str):
+        raise ConfigurationError(
+            f"token: the identity of a token source is a string, not a {type(identity).__name__}"
+        )
+    return identity
 
 
 def parse_base_url(base_url: str) -> URL:

@@ -261,7 +261,8 @@ class Session:
 
     def _cache_key(self, cache: Cache, request: Request) -> Key:
         token = request.token.reveal() if request.token else ""
-        return cache.key(token, *self._variant, str(request.url))
+        identity = self._credentials.identity
+        return cache.key(token, *self._variant, str(request.url), identity=identity)
 
     async def _send(self, request: Request, *, retry: bool = True) -> Answer:
         """The answer that stands; an error as soon as the client is closed."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghpkg_async import InvalidResponse, SSORequired
+from ghpkg_async import ConfigurationError, InvalidResponse, SSORequired
 from tests.hostile.rig import (
     TOKEN,
     HostileServer,
@@ -157,6 +157,39 @@ async def test_a_header_that_is_not_utf_8_is_cached(
         async with server.client(cache=tmp_path / "cache") as gh:
             assert (await gh.org("acme").package("npm", "p").get()).id == 1
     assert gh.stats.not_modified == 1
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_tokens_share_entries_if_their_source_declares_an_identity(
+    server: HostileServer, tmp_path: Path, cached: bool
+) -> None:
+    class Source:
+        identity = "digest of the app's key" if cached else ""
+        tokens = iter(["ghs_first", "ghs_second"])
+
+        async def token(self) -> str:
+            return next(self.tokens)
+
+    server.will(answer(200, package(1), ETAG), SAME if cached else answer(200, package(1)))
+    async with server.client(Source(), cache=tmp_path / "cache") as gh:
+        for _ in range(2):
+            assert (await gh.org("acme").package("npm", "p").get()).id == 1
+    assert [request.headers["authorization"] for request in server.requests] == [
+        "Bearer ghs_first",
+        "Bearer ghs_second",
+    ]
+    assert gh.stats.not_modified == cached
+
+
+def test_an_identity_that_is_no_string_is_refused(server: HostileServer) -> None:
+    class Source:
+        identity = 42
+
+        async def token(self) -> str:
+            raise AssertionError
+
+    with pytest.raises(ConfigurationError, match="identity"):
+        server.client(Source())
 
 
 async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_path: Path) -> None:
