@@ -1,4 +1,4 @@
-"""Bodies of answers, within bounds: on the wire, and inflated."""
+"""Bodies of responses, within one bound: compressed and decompressed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Scratch", "read_wire"]
 
-MAX_WIRE_BYTES: Final = 32 * 2**20
-MAX_BODY_BYTES: Final = 64 * 2**20
+MAX_BODY_BYTES: Final = 8 * 2**20
+"""A page of 100 packages, each with its repository, has less than 1 MiB. The densest JSON that is
+valid, tags of one letter, takes 20 times its size in memory once it is decoded."""
 
+_TOO_LARGE: Final = (
+    f"the body is larger than {MAX_BODY_BYTES // 2**20} MiB; a listing with a smaller per_page has "
+    "smaller bodies"
+)
 _GZIP: Final = 16 + 15  # zlib's way to say: a gzip header, and the largest window.
 _PIECE: Final = 256 * 2**10
 _SMALLEST: Final = 2**20
 
 
 async def read_wire(response: aiohttp.ClientResponse) -> bytes:
-    """The body's bytes as they come, up to a bound; raises `InvalidResponse` beyond it."""
+    """Read the body, still compressed; raises `InvalidResponse` beyond the bound."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
-        if size > MAX_WIRE_BYTES:
+        if size > MAX_BODY_BYTES:
             response.close()
-            raise InvalidResponse(f"the body is larger than {MAX_WIRE_BYTES} bytes")
+            raise InvalidResponse(_TOO_LARGE)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -80,7 +85,7 @@ class Scratch:
         end = place + len(piece)
         if end > MAX_BODY_BYTES:
             self._room = bytearray()
-            raise InvalidResponse(f"the body inflates to more than {MAX_BODY_BYTES} bytes")
+            raise InvalidResponse(_TOO_LARGE)
         if end > len(self._room):
             # Never resized: what was decoded may still look into the old one.
             larger = bytearray(max(2 * len(self._room), end, _SMALLEST))

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 import attrs
 from multidict import CIMultiDict
 
-from .bodies import MAX_WIRE_BYTES
+from .bodies import MAX_BODY_BYTES
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ _USED_WITHIN: Final = 3600.0
 """Seconds for which a use is not recorded again: eviction needs a rough order only."""
 _MOST_EVICTED: Final = 64
 """Entries evicted for a new one, at most."""
-_LARGEST_VALUE: Final = MAX_WIRE_BYTES + 2**20
+_LARGEST_VALUE: Final = MAX_BODY_BYTES + 2**20
 
 _TABLE: Final = """response (
     key BLOB PRIMARY KEY, used REAL NOT NULL, digest BLOB NOT NULL, head BLOB NOT NULL,
@@ -195,7 +195,7 @@ class Cache:
             large, or if the file cannot be written now.
         """
         etag = headers.get("ETag", "")
-        if not etag or not etag.isascii() or not etag.isprintable() or len(body) > MAX_WIRE_BYTES:
+        if not etag or not etag.isascii() or not etag.isprintable() or len(body) > MAX_BODY_BYTES:
             return False
         entry = Entry(etag, _stored_headers(headers), body, was_last)
         return await self._run(self._file.put, key, entry)

@@ -204,8 +204,8 @@ class ServerError(APIError):
 
 
 class _ErrorBody(msgspec.Struct):
-    message: Any = None
-    documentation_url: Any = None
+    message: msgspec.Raw = msgspec.Raw(b"null")
+    documentation_url: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
@@ -245,12 +245,12 @@ def error_for(
         now: when the answer came, aware; GitHub's own ``Date`` is preferred to it.
     """
     said = _read_body(body)
-    message = _text(said.message) or f"HTTP {status}"
+    message = _string(said.message) or f"HTTP {status}"
     answer: dict[str, Any] = {
         "status": status,
         "method": method,
         "url": url,
-        "documentation_url": _text(said.documentation_url),
+        "documentation_url": _string(said.documentation_url),
         "request_id": _text(headers.get("X-GitHub-Request-Id")),
     }
     if 500 <= status < 600:
@@ -326,6 +326,13 @@ def _read_body(body: bytes) -> _ErrorBody:
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return msgspec.json.decode(body, type=_ErrorBody)
     return _ErrorBody()
+
+
+def _string(value: msgspec.Raw) -> str | None:
+    """Return a JSON string; anything else is not decoded, so that it costs nothing."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _text(msgspec.json.decode(value, type=str))
+    return None
 
 
 def _limit_kind(status: int, headers: Mapping[str, str], message: str) -> LimitKind | None:

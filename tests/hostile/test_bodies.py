@@ -87,7 +87,40 @@ async def test_a_gzip_bomb_is_an_error_and_no_outage(
     server.will(answer(200, bomb(mebibytes), "Content-Encoding: gzip"))
     with at_most(3), within_memory(250):
         error = await listed(gh)
-    assert "inflates" in str(error)
+    assert "larger than 8 MiB" in str(error)
+
+
+def nested(start: str, end: str, filling: bytes, size: int) -> bytes:
+    """A body of so many bytes, most of which are the filling of a list."""
+    return start.encode() + filling * (size // len(filling)) + filling.rstrip(b",") + end.encode()
+
+
+TAGGED = version(1, metadata={"package_type": "container", "container": {"tags": "@"}})
+DENSE: dict[str, tuple[int, Any, bytes]] = {
+    "an ignored field": (200, [version(1, new="@")], b"[],"),
+    "tags": (200, [TAGGED], b'"a",'),
+    "no version": (200, ["@"], b"[],"),
+    "a message": (404, {"message": "@"}, b"[],"),
+    "an ignored field of an error": (404, {"errors": "@"}, b"[],"),
+}
+
+
+@pytest.mark.parametrize("mebibytes", [7, 60])
+@pytest.mark.parametrize("dense", DENSE)
+async def test_a_few_kilobytes_cost_neither_memory_nor_time(
+    server: HostileServer, gh: GitHubPackages, dense: str, mebibytes: int
+) -> None:
+    status, around, filling = DENSE[dense]
+    start, end = json.dumps(around).split('"@"')
+    body = gzip.compress(nested(f"{start}[", f"]{end}", filling, mebibytes * MIB))
+    assert len(body) < 70 * 1024
+    server.will(answer(status, body, "Content-Encoding: gzip"), answer(200, []))
+    with at_most(2), within_memory(250):
+        if mebibytes == 7 and dense in ("an ignored field", "tags"):
+            assert len(await gh.org("acme").package("npm", "p").versions()) == 1
+        else:
+            error = await refused(gh.org("acme").package("npm", "p").versions())
+            assert isinstance(error, InvalidResponse if status == 200 else NotFound)
 
 
 async def test_a_gzip_bomb_in_an_error_answer_is_that_error(
