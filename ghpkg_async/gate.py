@@ -131,7 +131,7 @@ class Gate:
         self.seconds_limited = 0.0
         self.seconds_paced = 0.0
         self._concurrency = concurrency
-        self._listeners = [] if on_wait is None else [on_wait]
+        self._listeners = [] if on_wait is None else [("on_wait", on_wait)]
         self._writes, self._starts, self._further = _Line(write=True), _Line(), _Line()
         self._turns = [self._writes, self._starts, self._further]
         self._speculative = _Line(speculative=True)
@@ -192,13 +192,13 @@ class Gate:
         self._dispatch()
 
     @contextmanager
-    def listening(self, listener: Callable[[RateLimitWait], object]) -> Iterator[None]:
-        """Call the listener too when a pause begins to hold requests."""
-        self._listeners.append(listener)
+    def listening(self, name: str, listener: Callable[[RateLimitWait], object]) -> Iterator[None]:
+        """Call the listener, a hook that users know by ``name``, too when a pause begins."""
+        self._listeners.append((name, listener))
         try:
             yield
         finally:
-            self._listeners.remove(listener)
+            self._listeners.remove((name, listener))
 
     def will_wait(self) -> bool:
         """Whether the present pause, if any, is short enough to wait for."""
@@ -291,8 +291,8 @@ class Gate:
             wait.seconds,
             f"{wait.until:%Y-%m-%d %H:%M:%S %Z}",
         )
-        for listener in tuple(self._listeners):
-            call_hook("on_wait", listener, wait)
+        for name, listener in tuple(self._listeners):
+            call_hook(name, listener, wait)
 
     def _end_pause(self, now: float) -> None:
         if self.limits.resume(now) and self._announced is not None:

@@ -6,6 +6,7 @@ Every request of a client goes through `Session`, and comes home through its one
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from .transport import Transport
 
 __all__ = ["Session"]
+
+_log = logging.getLogger("ghpkg_async")
 
 MAX_REDIRECTS: Final = 5
 MAX_REFUSALS: Final = 20
@@ -297,6 +300,7 @@ class Session:
                         if refusals > MAX_REFUSALS or not self.gate.will_wait():
                             raise outcome
                         wait = 0.0  # The gate holds it until the limit is over.
+                        reason = str(outcome)
                     case Answer() if outcome.status in _REDIRECTS:
                         redirects += 1
                         request = _redirected(request, outcome, redirects)
@@ -312,6 +316,7 @@ class Session:
                         if wait is None:
                             uncertain = attempts.uncertain
                             return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
+                        reason = f"{request}: status {outcome.status}"
                     case Failure():
                         wait = attempts.wait_after_failure(
                             transient=outcome.transient,
@@ -320,7 +325,10 @@ class Session:
                         )
                         if wait is None:
                             raise outcome.error
+                        reason = str(outcome.error)
                 self.stats.retries += 1
+                when = f"in {wait:.1f} s" if wait else "after the rate limit"
+                _log.info("%s; retrying %s", self.secrets.clean(reason), when)
                 await asyncio.sleep(wait)
         except GitHubPackagesError as error:
             if attempts.uncertain and request.write:

@@ -207,7 +207,7 @@ def test_a_listener_that_raises_is_logged_and_holds_no_request(
     async def a_request_after_a_refusal() -> None:
         waits: list[RateLimitWait] = []
         crowd = Crowd(simulated_gate(concurrency=1, on_wait=broken))
-        with crowd.gate.listening(waits.append):
+        with crowd.gate.listening("on_event", waits.append):
             await enter(crowd.gate)
             refuse(crowd.gate, 7)
             crowd.join("next")

@@ -119,7 +119,7 @@ class Run:
     async def _produce(self) -> None:
         failed: BaseException | None = None
         try:
-            with self._gate.listening(lambda wait: self._tell(Waiting(wait))):
+            with self._gate.listening("on_event", lambda wait: self._tell(Waiting(wait))):
                 async with asyncio.TaskGroup() as group:
                     for task in self._tasks:
                         await self._owners.acquire()

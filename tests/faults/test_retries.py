@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -189,6 +190,31 @@ async def test_a_401_is_final_where_another_token_worked(server: EmbeddedGitHub)
         await left(gh).get()
         assert isinstance(await error_of(left(gh).get()), Unauthorized)
     assert statuses(server) == [200, 401]
+
+
+async def test_a_retry_is_logged_with_its_reason_and_no_secret(
+    server: EmbeddedGitHub, gh: GitHubPackages, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ghpkg_async")
+    server.faults.next("server_error", status=503)
+    await left(gh).get()
+    server.faults.next("reset_before")
+    await left(gh).get()
+    async with server.down():
+        call = asyncio.create_task(left(gh).get())
+        await asyncio.sleep(0.1)
+    await call
+    server.faults.next("server_error", status=429, headers={"Retry-After": "0"})
+    await left(gh).get()
+    retries = [record for record in caplog.records if "; retrying " in record.getMessage()]
+    assert {record.levelname for record in retries} == {"INFO"}
+    url = f"GET {server.url}/orgs/acme/packages/npm/left"
+    reasons = ["status 503", "the connection broke", "no connection", "429"]
+    assert retries[-1].getMessage().endswith("retrying after the rate limit")
+    for record, reason in zip(retries, reasons, strict=True):
+        assert url in record.getMessage()
+        assert reason in record.getMessage()
+        assert server.token not in record.getMessage()
 
 
 async def test_a_bad_day_is_lived_through(server: EmbeddedGitHub, client: MakeClient) -> None:
