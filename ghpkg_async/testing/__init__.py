@@ -1,7 +1,8 @@
 """The embedded GitHub Packages: a faithful fake of GitHub's Packages API to test against.
 
 It has all 27 endpoints with state behind them, listens on 127.0.0.1, and is filled by a small
-builder or a JSON file:
+builder or a JSON file. It answers as recorded responses of GitHub.com do; `EmbeddedGitHub` lists
+the other GitHubs it imitates.
 
     from ghpkg_async.testing import EmbeddedGitHub, World
 
@@ -27,15 +28,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ghpkg_async.testing.behavior import Behaves
     from ghpkg_async.testing.demo import demo_world
     from ghpkg_async.testing.faults import Fault, Faults
     from ghpkg_async.testing.limits import PrimaryLimit, SecondaryLimit
     from ghpkg_async.testing.packages import Package, Refusal, Version
     from ghpkg_async.testing.server import EmbeddedGitHub, Hook, Received
-    from ghpkg_async.testing.world import ALL_SCOPES, Namespace, Repository, Token, World
+    from ghpkg_async.testing.world import (
+        ALL_SCOPES,
+        Namespace,
+        Repository,
+        Token,
+        TokenKind,
+        World,
+    )
 
 __all__ = [
     "ALL_SCOPES",
+    "Behaves",
     "EmbeddedGitHub",
     "Fault",
     "Faults",
@@ -48,6 +58,7 @@ __all__ = [
     "Repository",
     "SecondaryLimit",
     "Token",
+    "TokenKind",
     "Version",
     "World",
     "demo_world",
@@ -56,12 +67,13 @@ __all__ = [
 # pytest loads the plugin in this package wherever the library is installed, so the package itself
 # has to cost nothing: each name brings its module when it is first asked for.
 _HOMES = {
+    "behavior": ("Behaves",),
     "demo": ("demo_world",),
     "faults": ("Fault", "Faults"),
     "limits": ("PrimaryLimit", "SecondaryLimit"),
     "packages": ("Package", "Refusal", "Version"),
     "server": ("EmbeddedGitHub", "Hook", "Received"),
-    "world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "World"),
+    "world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "TokenKind", "World"),
 }
 
 

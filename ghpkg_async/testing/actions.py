@@ -16,12 +16,14 @@ from ghpkg_async.testing.packages import (
     NotAllowed,
     NotThere,
     Package,
+    Version,
 )
-from ghpkg_async.testing.paging import T, Window
+from ghpkg_async.testing.paging import T, Window, link_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ghpkg_async.testing.behavior import Behavior
     from ghpkg_async.testing.render import Renderer
     from ghpkg_async.testing.routes import Action
     from ghpkg_async.testing.world import Namespace, Token
@@ -41,17 +43,18 @@ class Answer:
 
 @frozen
 class Call:
-    """A request that was let in.
+    """An authorized request.
 
     Args:
-        arguments: What the path's placeholders stand for, decoded.
+        arguments: The values of the path's placeholders, decoded.
         query: The query string, decoded.
-        url: The URL without its query, for `Link` to repeat.
-        token: Who asks.
-        owner: Whose packages it is about.
+        url: The URL without its query, for `Link`.
+        token: The request's token.
+        owner: The owner of the packages.
         render: Writes the bodies.
-        link: Whether listings of several pages carry `Link`.
-        paged_conflicts: Whether the Docker conflicts come in pages.
+        behavior: The imitated GitHub.
+        link: Listings may carry `Link`.
+        paged_conflicts: The list of Docker conflicts has pages.
     """
 
     arguments: Mapping[str, str]
@@ -60,6 +63,7 @@ class Call:
     token: Token
     owner: Namespace
     render: Renderer
+    behavior: Behavior
     link: bool
     paged_conflicts: bool
 
@@ -85,11 +89,28 @@ class Call:
         if not self.token.may_administer(self.owner):
             raise NotAllowed("Must have admin rights to Repository.")
 
-    def page(self, items: Sequence[T], write: Callable[[Sequence[T]], bytes]) -> Answer:
-        """The page of `items` that was asked for."""
+    def package_page(self, packages: Sequence[Package]) -> Answer:
+        """Return the requested page of packages."""
+        link = self.link and self.behavior.package_links
+        return self._page(packages, self.render.packages, link=link)
+
+    def version_page(self, versions: Sequence[Version]) -> Answer:
+        """Return the requested page of versions."""
+        return self._page(versions, self.render.versions, link=self.link)
+
+    def _page(
+        self, items: Sequence[T], write: Callable[[Sequence[T]], bytes], *, link: bool
+    ) -> Answer:
         window = Window.asked(self.query)
-        link = window.link(len(items), self.url, self.query) if self.link else None
-        return _ok(write(window.cut(items)), {} if link is None else {"Link": link})
+        relations = {}
+        if link:
+            single_page = self.behavior.single_page_links
+            relations = window.relations(len(items), single_page=single_page)
+        query = self.query
+        if self.behavior.rewritten_links:
+            query = dict(sorted({**query, "page": "", "per_page": str(window.per_page)}.items()))
+        header = link_header(self.url, query, relations)
+        return _ok(write(window.cut(items)), {"Link": header} if header else {})
 
     def _seen(self, package: Package) -> Package:
         if not self.token.may_see(package):
@@ -98,20 +119,22 @@ class Call:
 
 
 def list_conflicts(call: Call) -> Answer:
-    """The Docker packages the migration stumbled over; all at once unless told otherwise."""
+    """List the Docker packages in conflict, all of them unless conflicts have pages."""
     packages = [
         package
         for package in call.owner.packages("docker")
         if package.docker_conflict and call.token.may_see(package)
     ]
     if call.paged_conflicts:
-        return call.page(packages, call.render.packages)
+        return call.package_page(packages)
     return _ok(call.render.packages(packages))
 
 
 def list_packages(call: Call) -> Answer:
-    """The packages of a type, of one visibility or of all."""
+    """List the packages of a type, of one visibility or of all."""
     package_type = _one_of(PACKAGE_TYPES, call.query.get("package_type"))
+    if call.token.kind == "actions" and package_type == "container":
+        raise BadRequest("Invalid argument.")
     visibility = call.query.get("visibility")
     if visibility is not None:
         _one_of(VISIBILITIES, visibility)
@@ -125,7 +148,7 @@ def list_packages(call: Call) -> Answer:
         for package in call.owner.packages(package_type)
         if visibility in (None, package.visibility) and call.token.may_see(package)
     ]
-    return call.page(packages, call.render.packages)
+    return call.package_page(packages)
 
 
 def get_package(call: Call) -> Answer:
@@ -159,7 +182,7 @@ def list_versions(call: Call) -> Answer:
     if "username" not in call.arguments:
         state = _one_of(("active", "deleted"), call.query.get("state", "active"))
     versions = package.versions("deleted" if state == "deleted" else "active")
-    return call.page(versions, call.render.versions)
+    return call.version_page(versions)
 
 
 def get_version(call: Call) -> Answer:

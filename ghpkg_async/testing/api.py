@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from attrs import define, field
+from attrs.validators import in_
 
 from ghpkg_async.testing import routes
 from ghpkg_async.testing.actions import ACTIONS, Answer, Call
+from ghpkg_async.testing.behavior import BEHAVIORS, Behaves, Behavior
 from ghpkg_async.testing.limits import Quota
-from ghpkg_async.testing.packages import BadRequest, NotThere, Refusal
+from ghpkg_async.testing.packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
 from ghpkg_async.testing.render import Renderer, error
 
 if TYPE_CHECKING:
@@ -54,12 +56,14 @@ class Api:
 
     world: World = field(repr=False)
     base_path: str = ""
+    behaves: Behaves = field(default="recorded", validator=in_(tuple(BEHAVIORS)))
     link: bool = True
-    link_by_id: bool = False
     paged_conflicts: bool = False
     rate_limits: bool = True
     api_versions: tuple[str, ...] = API_VERSIONS
-    _renderers: dict[tuple[str, bool], Renderer] = field(factory=dict, init=False, repr=False)
+    _renderers: dict[tuple[str, bool, Behavior], Renderer] = field(
+        factory=dict, init=False, repr=False
+    )
     _quotas: dict[str, Quota] = field(factory=dict, init=False, repr=False)
     _answered: int = field(default=0, init=False, repr=False)
 
@@ -121,7 +125,9 @@ class Api:
         """
         found, token = self.operation(method, target), self._token(headers)
         common = self._common_headers(found, token, headers, now, counts=False)
-        body = error(reached.message, reached.documentation_url, reached.status)
+        # Bodies of the secondary limit have been recorded without `status`.
+        status = None if reached.limit == "secondary_limit" else reached.status
+        body = error(reached.message, reached.documentation_url, status)
         return Answer(reached.status, body, {**common, **reached.headers})
 
     def _carry_out(
@@ -141,17 +147,20 @@ class Api:
         if token is None:
             sent = "Authorization" in headers
             raise Challenge("Bad credentials" if sent else "Requires authentication")
+        _check_body(operation, headers)
+        _check_kind(token)
         _check_scopes(operation, token)
         owner = self._owner(arguments, token)
         _check_sso(owner, token)
-        path, _, query = target.partition("?")
+        query = target.partition("?")[2]
         call = Call(
             arguments=arguments,
             query=dict(parse_qsl(query, keep_blank_values=True)),
-            url=origin + self._link_path(path, owner),
+            url=origin + self._link_path(operation, arguments, owner),
             token=token,
             owner=owner,
             render=self._renderer(origin, has_downloads=version < WITHOUT_DOWNLOADS),
+            behavior=self._behavior,
             link=self.link,
             paged_conflicts=self.paged_conflicts,
         )
@@ -182,18 +191,28 @@ class Api:
                 return owner.login
         return ""
 
-    def _link_path(self, path: str, owner: Namespace) -> str:
-        if not self.link_by_id or owner.type != "Organization":
-            return path
-        tail = path[len(self.base_path) :].split("/", 3)[3]
-        return f"{self.base_path}/organizations/{owner.id}/{tail}"
+    @property
+    def _behavior(self) -> Behavior:
+        return BEHAVIORS[self.behaves]
+
+    def _link_path(
+        self, operation: Operation, arguments: Mapping[str, str], owner: Namespace
+    ) -> str:
+        """Return the path for `Link`, built anew: the request's own is not repeated."""
+        quoted = {name: quote(value, safe="") for name, value in arguments.items()}
+        path = operation.path
+        if self._behavior.rewritten_links and owner.type == "Organization":
+            path = path.replace("/orgs/{org}", f"/organizations/{owner.id}", 1)
+        return self.base_path + path.format(**quoted)
 
     def _renderer(self, origin: str, *, has_downloads: bool) -> Renderer:
-        key = origin, has_downloads
+        key = origin, has_downloads, self._behavior
         if key not in self._renderers:
             # Under a base path it is an Enterprise Server, whose site is on the API's own host.
             html = origin if self.base_path else "https://github.com"
-            self._renderers[key] = Renderer(origin + self.base_path, html, has_downloads)
+            self._renderers[key] = Renderer(
+                origin + self.base_path, html, has_downloads, self._behavior
+            )
         return self._renderers[key]
 
     def _common_headers(
@@ -214,8 +233,9 @@ class Api:
         }
         if self.api_versions:
             common["X-GitHub-Api-Version-Selected"] = self._version(headers) or DEFAULT_API_VERSION
-        if token is not None:
-            accepted, _ = routes.SCOPES[found[0].action] if found else ((), "")
+        if token is not None and token.kind == "classic":
+            named = found and self._behavior.accepted_scopes
+            accepted = routes.SCOPES[found[0].action][0] if found and named else ()
             common["X-OAuth-Scopes"] = ", ".join(token.scopes)
             common["X-Accepted-OAuth-Scopes"] = ", ".join(accepted)
         if self.rate_limits:
@@ -225,11 +245,23 @@ class Api:
         return common
 
 
+def _check_body(operation: Operation, headers: Mapping[str, str]) -> None:
+    has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
+    if operation.method == "DELETE" and has_body:
+        raise Unprocessable("Invalid request.\n\nFor 'links/0/schema', {} is not a null.")
+
+
+def _check_kind(token: Token) -> None:
+    owners = {"fine-grained": "personal access token", "app": "integration"}
+    if token.kind in owners:
+        raise NotAllowed(f"Resource not accessible by {owners[token.kind]}")
+
+
 def _check_scopes(operation: Operation, token: Token) -> None:
     required, doing = routes.SCOPES[operation.action]
-    if missing := token.lacks(required):
-        scopes = f"{' and '.join(missing)} scope{'s' * (len(missing) > 1)}"
-        raise Closed(f"You need at least {scopes} to {doing}.", {})
+    if token.lacks(required):
+        scopes = f"{' and '.join(required)} scope{'s' * (len(required) > 1)}"
+        raise NotAllowed(f"You need at least {scopes} to {doing}.")
 
 
 def _check_sso(owner: Namespace, token: Token) -> None:

@@ -26,8 +26,12 @@ VISIBILITIES = ("public", "private", "internal")
 RESTORABLE_FOR = timedelta(days=30)
 DOWNLOAD_LIMIT = 5000
 
-TOO_MANY_DOWNLOADS = (
+VERSION_DOWNLOADED = (
     "Publicly visible package versions with more than 5000 downloads cannot be deleted. "
+    "Contact GitHub support for further assistance."
+)
+PACKAGE_DOWNLOADED = (
+    "Publicly visible packages with a version with more than 5000 downloads cannot be deleted. "
     "Contact GitHub support for further assistance."
 )
 LAST_VERSION = (
@@ -60,6 +64,12 @@ class BadRequest(Refusal):
     """GitHub's rules forbid it, or the request makes no sense."""
 
     status = 400
+
+
+class Unprocessable(Refusal):
+    """The request's body does not match its schema."""
+
+    status = 422
 
 
 def instant(value: datetime | str) -> datetime:
@@ -114,7 +124,7 @@ class Version:
         if self.deleted_at is not None:
             raise NotThere("Package version not found.")
         if package.visibility == "public" and self.downloads > DOWNLOAD_LIMIT:
-            raise BadRequest(TOO_MANY_DOWNLOADS)
+            raise BadRequest(VERSION_DOWNLOADED)
         active = package.versions()
         tagged = [version for version in active if version.tags]
         if package.package_type == "container" and tagged == [self]:
@@ -253,7 +263,7 @@ class Package:
             raise NotThere("Package not found.")
         popular = any(version.downloads > DOWNLOAD_LIMIT for version in self.versions())
         if self.visibility == "public" and popular:
-            raise BadRequest(TOO_MANY_DOWNLOADS)
+            raise BadRequest(PACKAGE_DOWNLOADED)
         self.deleted_at = self.owner.world.now()
         self.touch()
 

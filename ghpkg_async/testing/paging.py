@@ -44,17 +44,19 @@ class Window:
         """How many pages `total` items fill."""
         return -(-total // self.per_page)
 
-    def link(self, total: int, url: str, query: Mapping[str, str]) -> str | None:
-        """The `Link` header, or `None` when everything fits on one page.
+    def relations(self, total: int, *, single_page: bool) -> dict[str, int]:
+        """Return the page number of each relation in this page's `Link` header.
 
         Args:
-            total: How many items there are.
-            url: The listing's URL without its query.
-            query: The query as asked; it comes back with another `page`.
+            total: Number of items in the listing.
+            single_page: A listing that fits one page has `first` and `last`; else it has no
+                relations on page 1.
         """
         last = self.pages(total)
-        if last <= 1:
-            return None
+        if self.number == 1 and last <= 1:
+            return {"first": 1, "last": 1} if single_page else {}
+        if last == 0:
+            return {"last": 0}  # Recorded from an organization without packages.
         relations = {}
         if self.number > 1:
             relations["prev"] = min(self.number - 1, last)
@@ -64,10 +66,21 @@ class Window:
             relations["last"] = last
         if self.number > 1:
             relations["first"] = 1
-        return ", ".join(
-            f'<{url}?{urlencode({**query, "page": page})}>; rel="{relation}"'
-            for relation, page in relations.items()
-        )
+        return relations
+
+
+def link_header(url: str, query: Mapping[str, str], relations: Mapping[str, int]) -> str:
+    """Return a `Link` header, empty if there are no relations.
+
+    Args:
+        url: The listing's URL without its query.
+        query: The query; `page` is replaced where it is, or appended.
+        relations: The page number of each relation.
+    """
+    return ", ".join(
+        f'<{url}?{urlencode({**query, "page": page})}>; rel="{relation}"'
+        for relation, page in relations.items()
+    )
 
 
 def _positive(text: str | None, default: int) -> int:

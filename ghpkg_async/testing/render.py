@@ -14,6 +14,7 @@ from ghpkg_async.testing.snapshot import timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ghpkg_async.testing.behavior import Behavior
     from ghpkg_async.testing.packages import Package, Version
     from ghpkg_async.testing.world import Namespace, Repository
 
@@ -73,29 +74,32 @@ _REPOSITORY_LINKS = {
 
 @define
 class Renderer:
-    """Writes the JSON of one API version.
+    """Writes the JSON of one API version as one GitHub does.
 
     Args:
-        api: The API's URL without a slash at its end; the `url` fields lead there.
-        html: The site's, which the `html_url` fields lead to.
-        has_downloads: Whether repositories have the field `has_downloads`, which API version
-            2026-03-10 dropped.
+        api: The API's URL without a slash at its end, for the `url` fields.
+        html: The site's URL, for the `html_url` fields.
+        has_downloads: Repositories have the field `has_downloads`, which API version 2026-03-10
+            dropped.
+        behavior: The imitated GitHub.
     """
 
     api: str
     html: str
     has_downloads: bool
+    behavior: Behavior
     # Owners and repositories never change once made, and make up nine tenths of a page's bytes.
     _owners: dict[int, str] = field(factory=dict, init=False, repr=False)
     _repositories: dict[int, str] = field(factory=dict, init=False, repr=False)
 
     def packages(self, packages: Iterable[Package]) -> bytes:
         """A list of packages."""
-        return _list(self._package(package) for package in packages)
+        counted = self.behavior.counts_in_listings
+        return _list(self._package(package, counted=counted) for package in packages)
 
     def package(self, package: Package) -> bytes:
         """One package."""
-        return self._package(package).encode()
+        return self._package(package, counted=True).encode()
 
     def versions(self, versions: Iterable[Version]) -> bytes:
         """A list of versions."""
@@ -105,13 +109,13 @@ class Renderer:
         """One version."""
         return self._version(version).encode()
 
-    def _package(self, package: Package) -> str:
+    def _package(self, package: Package, *, counted: bool) -> str:
         text = _dump(
             {
                 "id": package.id,
                 "name": package.name,
                 "package_type": package.package_type,
-                "version_count": len(package.versions()),
+                **({"version_count": len(package.versions())} if counted else {}),
                 "visibility": package.visibility,
                 "url": self._package_url(package),
                 "created_at": timestamp(package.created_at),
@@ -179,6 +183,7 @@ class Renderer:
             "html_url": f"{self.html}/{owner.login}",
             **{name: url + path for name, path in _OWNER_LINKS.items()},
             "type": owner.type,
+            **({"user_view_type": "public"} if self.behavior.user_view_type else {}),
             "site_admin": False,
         }
 
@@ -210,11 +215,10 @@ class Renderer:
         }
 
 
-def error(message: str, documentation_url: str, status: int) -> bytes:
-    """The body of an answer that says no."""
-    return _dump(
-        {"message": message, "documentation_url": documentation_url, "status": str(status)}
-    ).encode()
+def error(message: str, documentation_url: str, status: int | None) -> bytes:
+    """Return the body of an error; without `status` if that is `None`."""
+    body = {"message": message, "documentation_url": documentation_url}
+    return _dump(body if status is None else {**body, "status": str(status)}).encode()
 
 
 def _dump(value: Any) -> str:

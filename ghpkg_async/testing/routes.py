@@ -28,16 +28,16 @@ Action: TypeAlias = Literal[
 
 REFERENCE = "https://docs.github.com/rest/packages/packages"
 
-#: The scopes an action needs, and how GitHub names it when they are lacking.
+#: The scopes an action needs, and its name in the refusal of a token that lacks one of them.
 SCOPES: dict[Action, tuple[tuple[str, ...], str]] = {
     "list_conflicts": (("read:packages",), "list packages"),
     "list_packages": (("read:packages",), "list packages"),
     "get_package": (("read:packages",), "get a package"),
-    "delete_package": (("read:packages", "delete:packages"), "delete a package"),
+    "delete_package": (("delete:packages", "read:packages"), "delete a package"),
     "restore_package": (("read:packages", "write:packages"), "restore a package"),
-    "list_versions": (("read:packages",), "list package versions"),
+    "list_versions": (("read:packages",), "get a package's versions"),
     "get_version": (("read:packages",), "get a package version"),
-    "delete_version": (("read:packages", "delete:packages"), "delete a package version"),
+    "delete_version": (("delete:packages", "read:packages"), "delete a package version"),
     "restore_version": (("read:packages", "write:packages"), "restore a package version"),
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ghpkg_async.testing.actions import Answer
+    from ghpkg_async.testing.behavior import Behaves
     from ghpkg_async.testing.limits import LimitReached
 
 #: Decides what a request gets: `await answer()` carries it out and gives GitHub's answer; what
@@ -72,24 +73,38 @@ class Received:
 
 
 class EmbeddedGitHub:
-    """GitHub's Packages API on 127.0.0.1, out of a `World`.
+    """GitHub's Packages API on 127.0.0.1, with a `World` behind it.
 
     Open it with `async with`, or with `start` and `close`. The world may be changed while it is
-    served, and so may what it does with requests: the attributes of `api` and `latency` say how a
-    healthy server answers, `faults` what goes wrong, and a `hook` does anything else.
+    served, and so may the attributes: those of `api` and `latency` set how a healthy server
+    responds, `faults` what fails, and a `hook` does anything else.
+
+    `behaves` chooses the imitated GitHub:
+
+    - `"recorded"`: GitHub.com, as its responses have been recorded from 2024 to 2026. Packages in
+      a listing have no `version_count`; a package got by itself has it. A listing that fits one
+      page has no `Link`. A page past the end is empty and has `prev`, `first` and `last`, of an
+      empty listing only `last`, with `page=0`. `Link` names organizations by id,
+      `/organizations/1001/packages?...`. `X-Accepted-OAuth-Scopes` is empty. Owners have
+      `user_view_type`.
+    - `"documented"`: GitHub as its reference describes it. Packages in a listing have
+      `version_count`, every page of a listing has `Link`, also the only one, `Link` repeats the
+      request's path, `X-Accepted-OAuth-Scopes` names the operation's scopes, and no field is
+      undocumented.
+    - `"linkless"`: as recorded, but no page of a package listing has `Link`: GitHub.com until 2024
+      and Enterprise Servers of that age. Version listings have it.
+
+    All three leave out a field without a value, where the documentation would allow null.
 
     Args:
-        world: What it serves. Default: an empty world with one token of every scope.
-        port: The port it listens on; 0 takes a free one.
+        world: The state behind the API. Default: an empty world with one token of every scope.
+        port: The port to listen on; 0 takes a free one.
         base_path: Where the API is mounted: `""` as on GitHub.com, `"/api/v3"` as on Enterprise
             Server.
-        link: Whether listings carry `Link`. GitHub has been seen to leave it out.
-        link_by_id: Whether `Link` names organizations by id, `/organizations/1001/packages...`, as
-            GitHub may. Such paths are answered in any case.
-        paged_conflicts: Whether the Docker conflicts come in pages; GitHub's reference says nothing
-            about it.
-        rate_limits: Whether answers carry the `x-ratelimit-*` headers. Enterprise Server has them
-            off by default.
+        behaves: `"recorded"`, `"documented"` or `"linkless"`.
+        link: `False` leaves `Link` out of all listings, whatever `behaves` says.
+        paged_conflicts: List the Docker conflicts in pages; GitHub's reference does not say.
+        rate_limits: Send the `x-ratelimit-*` headers. Enterprise Server has them off by default.
         api_versions: The values of `X-GitHub-Api-Version` it supports; none: a server older than
             API versioning, which ignores that header.
         latency: Seconds each request waits before it is carried out.
@@ -115,8 +130,8 @@ class EmbeddedGitHub:
         *,
         port: int = 0,
         base_path: str = "",
+        behaves: Behaves = "recorded",
         link: bool = True,
-        link_by_id: bool = False,
         paged_conflicts: bool = False,
         rate_limits: bool = True,
         api_versions: Iterable[str] = API_VERSIONS,
@@ -130,8 +145,8 @@ class EmbeddedGitHub:
         self.api = Api(
             world,
             base_path=base_path.rstrip("/"),
+            behaves=behaves,
             link=link,
-            link_by_id=link_by_id,
             paged_conflicts=paged_conflicts,
             rate_limits=rate_limits,
             api_versions=tuple(api_versions),
@@ -172,13 +187,14 @@ class EmbeddedGitHub:
 
     @property
     def token(self) -> str:
-        """A token with every scope, that sees and administers everything.
+        """A classic token with every scope, that sees and administers everything.
 
         Raises:
             LookupError: the world has none.
         """
         for token in self.world.tokens:
-            if not token.lacks(ALL_SCOPES) and token.admin is True:
+            full = token.kind == "classic" and not token.lacks(ALL_SCOPES)
+            if full and token.admin is True:
                 return token.value
         raise LookupError("the world has no token with every scope that is admin everywhere")
 

@@ -88,6 +88,7 @@ def _token(token: Token) -> dict[str, Any]:
         "sees": _names(token.sees),
         "sso": _names(token.sso),
         "limit": token.limit,
+        **({"kind": token.kind} if token.kind != "classic" else {}),
     }
 
 

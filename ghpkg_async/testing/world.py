@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from attrs import define, field, frozen
-from attrs.validators import min_len
+from attrs.validators import in_, min_len
 
 from ghpkg_async.testing import snapshot
 from ghpkg_async.testing.packages import RESTORABLE_FOR, NotThere, Package, instant, strings
@@ -23,12 +23,16 @@ Clock: TypeAlias = Callable[[], datetime]
 #: `True`: every owner; `False`: none but the token's own user; else the logins of some.
 Owners: TypeAlias = bool | frozenset[str]
 
+#: `classic`: a personal access token (classic). `fine-grained`: one of the newer kind. `app`: a
+#: GitHub App's installation token. `actions`: the `GITHUB_TOKEN` of a GitHub Actions workflow.
+TokenKind: TypeAlias = Literal["classic", "fine-grained", "app", "actions"]
+
 ALL_SCOPES = ("delete:packages", "read:packages", "repo", "write:packages")
 
 
 @frozen
 class Token:
-    """A personal access token (classic) the server accepts. Made by `World.token`."""
+    """A token that the server accepts. Made by `World.token`."""
 
     value: str = field(repr=False, validator=min_len(1))
     login: str
@@ -37,6 +41,7 @@ class Token:
     sees: Owners
     sso: Owners
     limit: int
+    kind: TokenKind = field(default="classic", validator=in_(get_args(TokenKind)))
 
     def lacks(self, required: Iterable[str]) -> list[str]:
         """The scopes among `required` that this token has not."""
@@ -340,10 +345,11 @@ class World:
         sees: bool | Iterable[str] = True,
         sso: bool | Iterable[str] = False,
         limit: int = 5000,
+        kind: TokenKind = "classic",
     ) -> Token:
-        """Let the server accept a personal access token.
+        """Let the server accept a token.
 
-        What belongs to the token's own user it always sees and administers.
+        A token always sees and administers the packages of its own user.
 
         Args:
             value: The token itself.
@@ -353,10 +359,18 @@ class World:
             sees: Whether it sees what is private or internal: everywhere, nowhere, or with these
                 owners. Where it is admin, it sees.
             sso: The single sign-ons it is authorized for: all, none, or those of these owners.
-            limit: Requests an hour it is told it has.
+            limit: Requests an hour, as the `x-ratelimit-*` headers state it.
+            kind: GitHub refuses every packages operation to `fine-grained` and `app` tokens with
+                403, and to an `actions` token (`GITHUB_TOKEN`) the listing of container packages
+                with 400. Only responses to `classic` tokens carry `X-OAuth-Scopes`.
+
+        Raises:
+            ValueError: the value is empty, or there is no such kind.
         """
         self.user(login)
-        token = Token(value, login, tuple(scopes), _some(admin), _some(sees), _some(sso), limit)
+        token = Token(
+            value, login, tuple(scopes), _some(admin), _some(sees), _some(sso), limit, kind
+        )
         self._tokens[value] = token
         return token
 

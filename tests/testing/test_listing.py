@@ -13,6 +13,7 @@ from ghpkg_async.testing import World
 from ghpkg_async.testing.paging import Window
 
 if TYPE_CHECKING:
+    from ghpkg_async.testing import Behaves
     from tests.testing.conftest import Caller, Serve
 
 NPM = "/orgs/acme/packages?package_type=npm"
@@ -59,19 +60,19 @@ async def test_following_next_gives_everything_once(
     assert len(pages) == max(1, -(-total // min(per_page, 100)))
 
 
-@given(total=st.integers(0, 500), per_page=st.integers(1, 100), number=st.integers(1, 600))
-def test_links_lead_where_pages_are(total: int, per_page: int, number: int) -> None:
+@given(
+    total=st.integers(1, 500),
+    per_page=st.integers(1, 100),
+    number=st.integers(1, 600),
+    single_page=st.booleans(),
+)
+def test_relations_name_pages_with_items(
+    total: int, per_page: int, number: int, single_page: bool
+) -> None:
     window = Window(number, per_page)
     items = range(total)
-    link = window.link(total, "http://h/p", {"a": "b"}) or ""
-    pages = {
-        relation.partition('rel="')[2].rstrip('"'): int(
-            relation.partition("page=")[2].partition(">")[0]
-        )
-        for relation in link.split(", ")
-        if relation
-    }
-    assert bool(pages) == (total > per_page)
+    pages = window.relations(total, single_page=single_page)
+    assert bool(pages) == (single_page or number > 1 or total > per_page)
     assert ("next" in pages) == bool(Window(number + 1, per_page).cut(items))
     for page in pages.values():
         assert Window(page, per_page).cut(items)
@@ -122,29 +123,22 @@ async def test_link_on_the_first_middle_and_last_page(world: World, call: Caller
     }
 
 
-async def test_one_page_has_no_link(world: World, call: Caller) -> None:
-    fill(world, 30)
-    assert "Link" not in (await call.get(NPM)).headers
-
-
-async def test_a_page_past_the_end_is_empty(world: World, call: Caller) -> None:
+@pytest.mark.parametrize("behaves", ["recorded", "documented", "linkless"])
+async def test_link_may_be_left_out_of_all_listings(
+    world: World, serve: Serve, behaves: Behaves
+) -> None:
     fill(world, 31)
-    reply = await call.get(f"{NPM}&page=9")
-    assert reply.json == []
-    assert "next" not in reply.links
+    world.org("acme").package("npm", "left", versions=31)
+    call = await serve(behaves=behaves, link=False)
+    for path in (NPM, f"{NPM}&page=2", VERSIONS):
+        reply = await call.get(path)
+        assert reply.json
+        assert "Link" not in reply.headers
 
 
-async def test_link_may_be_left_out_though_there_are_more_pages(world: World, serve: Serve) -> None:
-    fill(world, 31)
-    reply = await (await serve(link=False)).get(NPM)
-    assert len(reply.json) == 30
-    assert "Link" not in reply.headers
-
-
-async def test_link_may_name_the_organization_by_id(world: World, serve: Serve) -> None:
+async def test_link_names_the_organization_by_id(world: World, call: Caller) -> None:
     names = fill(world, 31)
     world.org("acme").package("container", "team/app", versions=31)
-    call = await serve(link_by_id=True)
     by_id = f"{call.server.url}/organizations/{world.org('acme').id}/packages"
     assert (await call.get(NPM)).links["next"].startswith(f"{by_id}?")
     assert [name for page in await walk(call, NPM) for name in page] == names
@@ -154,9 +148,8 @@ async def test_link_may_name_the_organization_by_id(world: World, serve: Serve) 
     assert len(await call.names(next_url)) == 1
 
 
-async def test_link_by_id_leaves_users_alone(world: World, serve: Serve) -> None:
+async def test_link_names_users_as_the_request_does(world: World, call: Caller) -> None:
     world.user("octocat").package("npm", "left", versions=31)
-    call = await serve(link_by_id=True)
     for owner in ("/user", "/users/octocat"):
         path = f"{owner}/packages/npm/left/versions"
         assert (await call.get(path)).links["next"].startswith(f"{call.server.url}{path}?")

@@ -18,8 +18,12 @@ LAST = "You cannot delete the last version of a package. You must delete the pac
 LAST_TAGGED = (
     "You cannot delete the last tagged version of a package. You must delete the package instead."
 )
-DOWNLOADS = (
+VERSION_DOWNLOADED = (
     "Publicly visible package versions with more than 5000 downloads cannot be deleted. "
+    "Contact GitHub support for further assistance."
+)
+PACKAGE_DOWNLOADED = (
+    "Publicly visible packages with a version with more than 5000 downloads cannot be deleted. "
     "Contact GitHub support for further assistance."
 )
 
@@ -188,11 +192,14 @@ async def test_what_the_public_downloads_a_lot_stays(
     package = world.org("acme").package("npm", "left", visibility=visibility, versions=2)
     popular = package.version("2.0.0", downloads=downloads)
     path = "/orgs/acme/packages/npm/left"
-    for target in (f"{path}/versions/{popular.id}", path):
+    for target, message in (
+        (f"{path}/versions/{popular.id}", VERSION_DOWNLOADED),
+        (path, PACKAGE_DOWNLOADED),
+    ):
         reply = await call.delete(target)
         assert reply.status == status
         if status == 400:
-            assert reply.message == DOWNLOADS
+            assert reply.message == message
         else:
             popular.deleted_at = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from ghpkg_async.testing import World
+    from ghpkg_async.testing import TokenKind, World
     from tests.testing.conftest import Caller
 
 NPM = "/orgs/acme/packages?package_type=npm"
@@ -42,23 +42,30 @@ async def test_any_other_credentials_are_bad(call: Caller, world: World, header:
             "DELETE",
             "/orgs/acme/packages/npm/left",
             ["read:packages"],
-            "You need at least delete:packages scope to delete a package.",
+            "You need at least delete:packages and read:packages scopes to delete a package.",
         ),
         (
             "DELETE",
-            "/orgs/acme/packages/npm/left",
+            "/orgs/acme/packages/npm/left/versions/1",
             [],
-            "You need at least read:packages and delete:packages scopes to delete a package.",
+            "You need at least delete:packages and read:packages scopes to delete a package "
+            "version.",
+        ),
+        (
+            "GET",
+            "/orgs/acme/packages/npm/left/versions",
+            ["repo"],
+            "You need at least read:packages scope to get a package's versions.",
         ),
         (
             "POST",
             "/orgs/acme/packages/npm/left/restore",
             ["read:packages", "delete:packages"],
-            "You need at least write:packages scope to restore a package.",
+            "You need at least read:packages and write:packages scopes to restore a package.",
         ),
     ],
 )
-async def test_a_missing_scope_is_named(
+async def test_a_refusal_names_every_scope_of_the_operation(
     world: World, call: Caller, method: str, path: str, scopes: list[str], message: str
 ) -> None:
     world.org("acme").package("npm", "left", versions=1)
@@ -66,6 +73,48 @@ async def test_a_missing_scope_is_named(
     reply = await call.using("ghp_few").send(method, path)
     assert (reply.status, reply.message) == (403, message)
     assert reply.headers["X-OAuth-Scopes"] == ", ".join(scopes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("fine-grained", "Resource not accessible by personal access token"),
+        ("app", "Resource not accessible by integration"),
+    ],
+)
+async def test_packages_are_closed_to_tokens_of_newer_kinds(
+    world: World, call: Caller, kind: TokenKind, message: str
+) -> None:
+    world.org("acme").package("npm", "left", visibility="public")
+    world.token("token", login="octocat", kind=kind)
+    other = call.using("token")
+    for reply in (await other.get(NPM), await other.delete("/orgs/acme/packages/npm/left")):
+        assert (reply.status, reply.message) == (403, message)
+        assert "X-OAuth-Scopes" not in reply.headers
+
+
+async def test_a_workflows_token_lists_every_type_but_containers(
+    world: World, call: Caller
+) -> None:
+    acme = world.org("acme")
+    for package_type in ("container", "npm", "docker"):
+        acme.package(package_type, "app", versions=2)
+    world.token("ghs_actions", login="octocat", kind="actions")
+    workflow = call.using("ghs_actions")
+
+    for owner in ("/orgs/acme", "/user", "/users/octocat"):
+        reply = await workflow.get(f"{owner}/packages?package_type=container")
+        assert (reply.status, reply.message) == (400, "Invalid argument.")
+    assert await workflow.names(NPM) == ["app"]
+    assert await workflow.names("/orgs/acme/packages?package_type=docker") == ["app"]
+    reply = await workflow.get("/orgs/acme/packages/container/app/versions")
+    assert (reply.status, len(reply.json)) == (200, 2)
+    assert "X-OAuth-Scopes" not in reply.headers
+
+
+def test_a_kind_that_does_not_exist_is_refused(world: World) -> None:
+    with pytest.raises(ValueError, match=r"'kind' must be in .*'secret'"):
+        world.token("token", login="octocat", kind="secret")  # type: ignore[arg-type]
 
 
 async def test_write_packages_includes_read_packages(world: World, call: Caller) -> None:

@@ -278,7 +278,8 @@ async def test_the_api_can_be_an_enterprise_servers(world: World, serve: Serve) 
     call = await serve(base_path="/api/v3/", rate_limits=False)
     assert call.server.url.endswith("/api/v3")
     reply = await call.get(NPM)
-    assert reply.links["next"].startswith(f"{call.server.url}/orgs/acme/packages?")
+    acme = world.org("acme").id
+    assert reply.links["next"].startswith(f"{call.server.url}/organizations/{acme}/packages?")
     assert len(await call.names(reply.links["next"])) == 1
     package = reply.json[0]
     assert package["url"] == f"{call.server.url}/orgs/acme/packages/npm/p0"
@@ -292,4 +293,4 @@ async def test_links_lead_to_the_host_that_was_asked(world: World, call: Caller)
     for number in range(31):
         world.org("acme").package("npm", f"p{number}")
     reply = await call.get(NPM, Host="github.localhost:8080")
-    assert reply.links["next"].startswith("http://github.localhost:8080/orgs/acme/packages?")
+    assert reply.links["next"].startswith("http://github.localhost:8080/organizations/")
