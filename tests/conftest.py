@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import settings
 
 from ghpkg_async.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
+from ghpkg_async.testing import Behaves
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -15,3 +18,10 @@ settings.load_profile("unhurried")
 def _no_token_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in (*DOTCOM_VARIABLES, *ENTERPRISE_VARIABLES, "GH_HOST"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(params=get_args(Behaves))
+def behaves(request: pytest.FixtureRequest) -> Behaves:
+    """Each GitHub that the embedded server imitates, in turn."""
+    behaves: Behaves = request.param
+    return behaves

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import GitHubPackages
-from ghpkg_async.testing import EmbeddedGitHub, World
+from ghpkg_async.testing import Behaves, EmbeddedGitHub, World
 from tests.audit.rig import TOKEN, Command, new_world
 
 if TYPE_CHECKING:
@@ -25,6 +25,18 @@ def world() -> World:
 async def server(world: World) -> AsyncIterator[EmbeddedGitHub]:
     async with EmbeddedGitHub(world) as server:
         yield server
+
+
+@pytest.fixture
+def each_github(server: EmbeddedGitHub, behaves: Behaves) -> None:
+    """The server behaves as each GitHub in turn."""
+    server.api.behaves = behaves
+
+
+@pytest.fixture
+def counts(server: EmbeddedGitHub) -> None:
+    """The server's listings have `version_count`."""
+    server.api.behaves = "documented"
 
 
 @pytest_asyncio.fixture

@@ -36,7 +36,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class TestResults:
-    @pytest.mark.usefixtures("small")
+    @pytest.mark.usefixtures("small", "counts")
     async def test_people_get_sums_and_findings(self, ghpkg: Command) -> None:
         run = await ghpkg("acme", "octo-org")
         assert run.status == 0
@@ -298,6 +298,7 @@ class TestFiles:
         assert "--output FILE.jsonl" in run.err
 
 
+@pytest.mark.usefixtures("counts")
 class TestCompare:
     @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
     async def test_it_tells_what_changed_since_any_earlier_output(

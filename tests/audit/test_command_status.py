@@ -22,6 +22,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class TestStatus:
+    @pytest.mark.usefixtures("counts")
     @pytest.mark.parametrize(
         ("kind", "status"),
         [

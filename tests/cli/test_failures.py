@@ -155,7 +155,7 @@ async def test_a_missing_scope(github: EmbeddedGitHub, ghpkg: Command) -> None:
         "delete", "acme", "npm", "left", "--yes"
     )
     assert (ran.status, ran.out) == (3, "")
-    assert "The token's scopes are read:packages; needed are delete:packages." in ran.err
+    assert "scopes are read:packages; needed are delete:packages, read:packages." in ran.err
 
 
 async def test_single_sign_on(github: EmbeddedGitHub, ghpkg: Command) -> None:

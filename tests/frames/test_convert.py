@@ -83,6 +83,7 @@ def test_a_generator_will_do() -> None:
 async def test_packages_as_a_server_tells_them(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
+    github.api.behaves = "documented"
     acme = github.world.org("acme")
     acme.package("npm", "left", repository="tools", versions=2)
     acme.package("npm", "right", visibility="public")
