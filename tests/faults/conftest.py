@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 
 from ghpkg_async import GitHubPackages
-from ghpkg_async.testing import EmbeddedGitHub
+from ghpkg_async.testing import Behaves, EmbeddedGitHub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,6 +25,12 @@ async def server() -> AsyncIterator[EmbeddedGitHub]:
         acme.package("npm", "left", versions=3)
         acme.package("npm", "long", versions=250)
         yield server
+
+
+@pytest.fixture
+def each_github(server: EmbeddedGitHub, behaves: Behaves) -> None:
+    """The server behaves as each GitHub in turn."""
+    server.api.behaves = behaves
 
 
 @pytest_asyncio.fixture
