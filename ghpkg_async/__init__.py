@@ -49,6 +49,7 @@ from .models import (
 )
 from .namespaces import Namespace, PackageRef, VersionRef
 from .transport import Stats
+from .version import __version__
 
 __all__ = [
     "PACKAGE_TYPES",
@@ -94,6 +95,7 @@ __all__ = [
     "VersionRef",
     "Visibility",
     "Wait",
+    "__version__",
     "from_dict",
     "to_dict",
 ]

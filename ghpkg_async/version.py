@@ -1,4 +1,4 @@
-"""The version, once: what is built bears it, and what is sent tells it."""
+"""Version of the package, of its distribution and of the default ``User-Agent``."""
 
 from __future__ import annotations
 
