@@ -103,10 +103,8 @@ def _show(report: AuditReport, requests: int, seconds: float, output: Output) ->
     output.table(report.summary, [column for column in SUMMARY if column.header != "CONFLICTS"])
     output.line("")
     total = report.total
-    output.line(
-        f"{counted(total.packages, 'package')}, {total.versions_phrase}. "
-        f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s."
-    )
+    output.line(f"{counted(total.packages, 'package')}, {total.versions_phrase}.")
+    output.line(f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s.")
     output.line("Docker packages in conflict since the migration to the Container registry:")
     conflicts: dict[str, list[str]] = {}
     for conflict in report.conflicts:
