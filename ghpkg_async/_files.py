@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["AtomicFile", "FileLock", "unwritable"]
+__all__ = ["AtomicFile", "FileLock", "draft_of", "unwritable"]
 
 # Windows has no O_NOFOLLOW, and is alone in having O_BINARY.
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -172,6 +172,11 @@ def _lock(file: FileIO, path: Path) -> None:
         raise ConfigurationError(f"{path}: another audit is writing it") from None
     except OSError:
         return  # A file system without locks.
+
+
+def draft_of(path: Path) -> Path:
+    """The hidden file beside ``path`` for a draft that a later run continues."""
+    return _beside(Path(os.path.realpath(path)), "fresh")
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -74,6 +74,11 @@ class Audit:
         """The owners as written, each once."""
         return self._owners
 
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The listings to request, without those to skip."""
+        return tuple(unit for task in self._tasks for unit in task.units)
+
     async def __aiter__(self) -> AsyncGenerator[Entry, None]:
         async with aclosing(self.batches()) as batches:
             async for batch in batches:

@@ -2,13 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-import attrs
 from cyclopts import Parameter
 
 from ghpkg_async import PACKAGE_TYPES, GitHubPackages
@@ -24,12 +22,15 @@ from ghpkg_async.audit import (
     parse_owner,
     read_owners,
 )
+from ghpkg_async.audit.outputs import read_header, read_records
 from ghpkg_async.audit.owners import unique
 from ghpkg_async.cli.audit_files import Files, typed_as
 from ghpkg_async.cli.audit_progress import Display
 from ghpkg_async.cli.audit_results import Results
+from ghpkg_async.cli.durations import parse_duration
 from ghpkg_async.cli.failures import DONE, REFUSED, Stop, WrongUsage
 from ghpkg_async.cli.options import DEFAULTS, Options
+from ghpkg_async.cli.output import Output
 from ghpkg_async.text import counted
 
 FOUND: Final = 1
@@ -91,10 +92,30 @@ def audit(
         list[Path],
         Parameter(
             help="Write the records to FILE.jsonl, FILE.csv or FILE.parquet; repeatable. With "
-            ".jsonl, the same command goes on where an earlier run stopped.",
+            ".jsonl, the same command resumes an interrupted run.",
             **_MANY,
         ),
     ] = [],  # noqa: B006
+    fresh: Annotated[
+        bool,
+        Parameter(
+            help="Audit anew instead of resuming; the earlier FILE.jsonl stays until the new one "
+            "is whole.",
+            **_SWITCH,
+        ),
+    ] = False,
+    max_age: Annotated[
+        str,
+        Parameter(help="Refuse a complete FILE.jsonl whose audit began longer ago: 90m, 20h, 7d."),
+    ] = "20h",
+    from_: Annotated[
+        Path | None,
+        Parameter(
+            name="--from",
+            help="Show, compare and report an earlier --output (.jsonl, .parquet) without any "
+            "request or OWNER.",
+        ),
+    ] = None,
     report: Annotated[Path | None, Parameter(help="Write a report for people, FILE.html.")] = None,
     compare: Annotated[
         Path | None,
@@ -129,16 +150,26 @@ def audit(
 
     What one owner refuses does not end the others. Exit status 0: done; 1: what --fail-on names
     was found; 2: wrong usage; 3: a part could not be listed, which comes before 1 unless
-    --fail-on unreachable asks for 1. What was obtained is kept in any case.
+    --fail-on unreachable asks for 1. What was obtained is kept in any case. With --from, 0 or 1.
 
     Example: ghpkg audit acme octo-org --output audit.jsonl --fail-on public
     """
     rules = _rules(fail_on)
+    age = parse_duration("--max-age", max_age)
+    files = Files(output, report, compare, fresh=fresh, max_age=age)
+    console = options.output()
+    if from_ is not None:
+        if owners or owners_from or type_ or versions or shard or fresh or output:
+            raise WrongUsage(
+                "--from: takes no OWNER, --owners-from, --type, --versions, --shard, --fresh or "
+                "--output: it shows an audit as it was"
+            )
+        _show_earlier(from_, rules, files, console)
+        return
     names = _owners(owners, owners_from, shard)
     types = _package_types(type_)
     for rule in rules:
         _check_possible(rule, types, versions=versions, compares=compare is not None)
-    console = options.output()
     client = options.client(
         console,
         on_wait=None,
@@ -146,14 +177,12 @@ def audit(
         max_rate_limit_wait=LONGEST_WAIT,
         max_retries=RETRIES,
     )
-    files = Files(output, report, compare)
     display = Display(console, client, quiet=quiet)
     if not names:
         display.note(f"None of these owners is in shard {shard}")
     with ExitStack() as stack:
         whole = client.audit(map(str, names), package_types=types, versions=versions)
-        header = whole.header()
-        files.open(header, stack)
+        header = files.open(whole.header(), stack)
         going_on = client.audit(
             whole.owners,
             package_types=types,
@@ -161,49 +190,80 @@ def audit(
             skip=files.done,
             on_event=display.event,
         )
-        results = Results(
-            header,
-            rules,
-            files.baseline,
-            console=console,
-            now=datetime.now(UTC),
-            keeps_all=report is not None,
+        if not going_on.units:
+            files.check_age()
+        sink = _Sink(header, rules, files, console)
+        asyncio.run(_audit(client, going_on, sink, display))
+    _end(sink.results, rules, files)
+
+
+def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Output) -> None:
+    """Show an earlier output as the audit that wrote it would have."""
+    with typed_as("--from"):
+        header = read_header(path)
+    if header is None:
+        raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; take the .jsonl")
+    for rule in rules:
+        _check_possible(
+            rule,
+            header.package_types,
+            versions=header.with_versions,
+            compares=files.compare is not None,
         )
-        run = _Run(client, going_on, header, files, results, display)
-        asyncio.run(run.go())
-    _end(results, rules, files)
+    with ExitStack() as stack:
+        files.open(header, stack)
+    sink = _Sink(header, rules, files, console)
+    asyncio.run(_replay(path, sink))
+    _end(sink.results, rules, files, tolerates_failures=True)
 
 
-@attrs.define
-class _Run:
-    """The part with an event loop."""
+class _Sink:
+    """Takes the records of an audit: into files, sums and findings, and then the report."""
 
-    client: GitHubPackages
-    audit: Audit
-    header: AuditHeader
-    files: Files
-    results: Results
-    display: Display
-    _records: list[Record] = attrs.field(factory=list, init=False)
+    def __init__(
+        self, header: AuditHeader, rules: Sequence[Rule], files: Files, console: Output
+    ) -> None:
+        self.files = files
+        self.results = Results(
+            header, rules, files.baseline, console=console, keeps_all=files.report is not None
+        )
+        self._header = header
+        self._records: list[Record] = []
 
-    async def go(self) -> None:
-        """Everything from the first record to the last line."""
-        try:
-            with self.display.shown(self.audit):
-                await self._all()
-        except asyncio.CancelledError:
-            self.display.note(f"Broken off; {_how_to_go_on(self.files)}")
-            raise
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            # The disk is full, for one.
-            raise Unreached(f"{error}. {_what_is_kept(self.files)}") from error
+    async def take_all(self, records: Iterable[Record]) -> None:
+        """Take the records of an earlier run; an output that is resumed has them already."""
+        batch: list[Record] = []
+        for record in records:
+            batch.append(record)
+            if len(batch) == KEPT_AT_A_TIME:
+                await self.take(batch, kept=True)
+                batch = []
+        await self.take(batch, kept=True)
+
+    async def take(self, records: Sequence[Record], *, kept: bool = False) -> None:
+        """Take records.
+
+        Args:
+            records: the records.
+            kept: whether the resumed output has them already.
+        """
+        self.files.write(records, kept=kept)
+        if self.files.report is not None:
+            self._records += records
+        await self.results.add(records)
+
+    async def finish(self, last: str) -> None:
+        """Finish the files, write the report and show the results.
+
+        Args:
+            last: the last line, on standard error.
+        """
+        self.files.finish()
         self.results.finish()
         if self.files.report is not None:
             from ghpkg_async.audit.report import write_report
 
-            report = AuditReport.of(self.header, self._records)
+            report = AuditReport.of(self._header, self._records)
             write_report(
                 report,
                 self.files.report,
@@ -211,39 +271,46 @@ class _Run:
                 findings=self.results.findings,
                 since=self.files.since,
             )
-        await self.results.show(self.display.requests_line())
-
-    async def _all(self) -> None:
-        self.display.going_on(self.files.resumable)
-        await self._take_kept()
-        async with self.client, aclosing(self.audit.batches()) as batches:
-            async for batch in batches:
-                await self._take(batch, kept=False)
-
-    async def _take_kept(self) -> None:
-        batch: list[Record] = []
-        for record in self.files.begin():
-            batch.append(record)
-            if len(batch) == KEPT_AT_A_TIME:
-                await self._take(batch, kept=True)
-                batch = []
-        await self._take(batch, kept=True)
-
-    async def _take(self, records: Sequence[Record], *, kept: bool) -> None:
-        self.files.write(records, kept=kept)
-        if self.files.report is not None:
-            self._records += records
-        await self.results.add(records)
+        await self.results.show(last)
 
 
-def _end(results: Results, rules: Sequence[Rule], files: Files) -> None:
-    """Leaves with the exit status; what made it so was shown before."""
+async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Display) -> None:
+    files = sink.files
+    try:
+        with display.shown(audit):
+            display.going_on(files.resumable)
+            await sink.take_all(files.begin())
+            async with client, aclosing(audit.batches()) as batches:
+                async for batch in batches:
+                    await sink.take(batch)
+    except asyncio.CancelledError:
+        display.note(f"Interrupted. {_how_to_resume(files, ended=False)}")
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # The disk is full, for one.
+        raise Unreached(f"{error}. {_what_is_kept(files)}") from error
+    await sink.finish(display.requests_line())
+
+
+async def _replay(path: Path, sink: _Sink) -> None:
+    with typed_as("--from"):
+        await sink.take_all(read_records(path))
+    await sink.finish(f"From {path}.")
+
+
+def _end(
+    results: Results, rules: Sequence[Rule], files: Files, *, tolerates_failures: bool = False
+) -> None:
+    """Raise for an exit status other than 0; its reasons were shown before."""
     status = exit_status(
         failures=results.failures,
         found=results.found,
-        tolerates_failures=any(rule.kind == "unreachable" for rule in rules),
+        tolerates_failures=tolerates_failures or any(rule.kind == "unreachable" for rule in rules),
     )
-    again = f"; {_how_to_go_on(files)}" if results.failures and files.resumable else ""
+    resumable = results.failures and files.resumable
+    again = f". {_how_to_resume(files, ended=True)}" if resumable else ""
     if status == REFUSED:
         raise Unreached(f"{counted(results.failures, 'failure')}: see above{again}")
     if status == FOUND:
@@ -266,16 +333,23 @@ def exit_status(*, failures: int, found: int, tolerates_failures: bool) -> int:
     return FOUND if found else DONE
 
 
-def _how_to_go_on(files: Files) -> str:
-    if files.resumable is not None:
-        return f"the same command goes on where {files.resumable.path} ends"
-    return "with --output FILE.jsonl, the same command would go on where it stopped"
+def _how_to_resume(files: Files, *, ended: bool) -> str:
+    """What to run now.
+
+    Args:
+        files: the outputs.
+        ended: whether the audit ran to its end, so that a fresh output is in its place.
+    """
+    if files.resumable is None:
+        return "With --output FILE.jsonl, the same command would resume it"
+    command = "the same command without --fresh" if files.fresh and ended else "the same command"
+    return f"Run {command} again to resume {files.resumable.path}"
 
 
 def _what_is_kept(files: Files) -> str:
-    """What becomes of the outputs where one could not be written on."""
+    """The state of the outputs after one could not be written."""
     kept = "What was written is kept" if files.resumable is not None else "No table is written"
-    return f"{kept}; {_how_to_go_on(files)}"
+    return f"{kept}. {_how_to_resume(files, ended=False)}"
 
 
 def _rules(texts: Sequence[str]) -> list[Rule]:

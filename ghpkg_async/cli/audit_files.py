@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,12 +12,13 @@ import attrs
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import Baseline
 from ghpkg_async.audit.outputs import JsonlFile, open_output, read_header, read_records
+from ghpkg_async.cli.durations import age_text
 from ghpkg_async.cli.failures import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
-    from datetime import datetime
+    from datetime import timedelta
     from pathlib import Path
 
     from ghpkg_async.audit import AuditHeader, Record, Unit
@@ -30,16 +32,20 @@ class Files:
     """Every file of a run.
 
     Attributes:
-        outputs: where to write the records.
-        report: where to write the report.
-        compare: the earlier output.
-        baseline: what is in it.
-        since: when that audit began, if it tells.
+        outputs: the outputs to write the records to.
+        report: the report's file.
+        compare: the earlier output to compare with.
+        fresh: whether to audit anew instead of resuming.
+        max_age: the longest time ago that a complete output may have begun.
+        baseline: the content of ``compare``.
+        since: when that audit began, if the file says so.
     """
 
     _paths: Sequence[Path]
     report: Path | None
     compare: Path | None
+    fresh: bool
+    max_age: timedelta
     outputs: list[Output] = attrs.field(factory=list, init=False)
     baseline: Baseline | None = attrs.field(default=None, init=False)
     since: datetime | None = attrs.field(default=None, init=False)
@@ -54,15 +60,18 @@ class Files:
         """The listings that an earlier run finished."""
         return self.resumable.done if self.resumable else frozenset()
 
-    def open(self, header: AuditHeader, stack: ExitStack) -> None:
-        """Opens them all, and changes none.
+    def open(self, header: AuditHeader, stack: ExitStack) -> AuditHeader:
+        """Open all files and change none.
 
         Args:
             header: what the audit is asked.
             stack: closes them.
 
+        Returns:
+            The header with the time at which the audit began that is resumed, if one is.
+
         Raises:
-            WrongUsage: one of them cannot be what it is said to be.
+            WrongUsage: one of them cannot be used.
         """
         self._check_distinct()
         if self.report is not None:
@@ -72,11 +81,34 @@ class Files:
                 earlier = read_header(self.compare)
                 self.baseline = Baseline.of(read_records(self.compare))
             self.since = earlier.started_at if earlier else None
-        for path in self._paths:
+        for path in sorted(self._paths, key=_is_table):
             with typed_as("--output"):
-                output = open_output(path, header)
+                output = (
+                    open_output(path, header)
+                    if _is_table(path) or not self.fresh
+                    else JsonlFile(path, header, fresh_since=header.started_at - self.max_age)
+                )
             stack.callback(output.close)
             self.outputs.append(output)
+            if isinstance(output, JsonlFile):
+                header = attrs.evolve(header, started_at=output.header.started_at)
+        return header
+
+    def check_age(self) -> None:
+        """Check that the complete output that is resumed is not too old.
+
+        Raises:
+            WrongUsage: its audit began longer ago than ``max_age``.
+        """
+        output = self.resumable
+        if output is None or output.is_new:
+            return
+        age = datetime.now(UTC) - output.header.started_at
+        if age > self.max_age:
+            raise WrongUsage(
+                f"--output: {output.path} is complete, and its audit began {age_text(age)} ago, "
+                "which is more than --max-age. Add --fresh to audit anew, or name another file"
+            )
 
     def begin(self) -> Iterator[Record]:
         """Makes ready to write; what an earlier run left goes to the other outputs, and on."""
@@ -84,6 +116,11 @@ class Files:
             output.begin()
         if self.resumable is not None:
             yield from self.resumable.kept()
+
+    def finish(self) -> None:
+        """Put a fresh output in place of the earlier one."""
+        if self.resumable is not None:
+            self.resumable.finish()
 
     def write(self, records: Sequence[Record], *, kept: bool) -> None:
         """Writes the records; those that were kept are in the resumed output already."""
@@ -97,9 +134,17 @@ class Files:
             raise WrongUsage("--output: the same file twice")
         if sum(path.suffix.lower() == ".jsonl" for path in paths) > 1:
             raise WrongUsage("--output: one .jsonl is enough; the audit goes on with that one")
-        for option, path in (("--compare", self.compare), ("--report", self.report)):
-            if path is not None and path.absolute() in paths:
-                raise WrongUsage(f"{option}: {path} is an --output too")
+        if self.report is not None and self.report.absolute() in paths:
+            raise WrongUsage(f"--report: {self.report} is an --output too")
+        if self.compare is not None and self.compare.absolute() in paths and not self.fresh:
+            raise WrongUsage(
+                f"--compare: {self.compare} is an --output too; --fresh compares with it, then "
+                "replaces it"
+            )
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() != ".jsonl"
 
 
 def _check_report(path: Path) -> None:

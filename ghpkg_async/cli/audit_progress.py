@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ghpkg_async.audit import OwnerDone, PageDone, Waiting
+from ghpkg_async.cli.durations import age_text
 from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
@@ -76,13 +77,15 @@ class Display:
         if resumed is None or resumed.is_new or self._audit is None:
             return
         listings = len(resumed.done) + self._audit.progress.listings
+        age = age_text(datetime.now(UTC) - resumed.header.started_at)
         if len(resumed.done) == listings:
             self.note(
-                f"{resumed.path} is complete: nothing is asked. To audit anew, name another file"
+                f"{resumed.path} is complete, begun {age} ago: nothing is requested. "
+                "--fresh audits anew"
             )
         else:
             self.note(
-                f"Going on with {resumed.path}: {len(resumed.done):,} of "
+                f"Resuming {resumed.path}, begun {age} ago: {len(resumed.done):,} of "
                 f"{counted(listings, 'listing')} are done"
             )
 

@@ -23,12 +23,12 @@ from ghpkg_async.audit import (
     to_record,
 )
 from ghpkg_async.audit.records import SOFT_DELETED_PREFIX, fullest_first
+from ghpkg_async.audit.wording import moment
 from ghpkg_async.cli.tables import Column
 from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from ghpkg_async.audit import AuditHeader, Baseline, Comparison, Finding, Record
     from ghpkg_async.cli.output import Output
@@ -58,7 +58,6 @@ class Results:
         rules: what to fail on.
         baseline: the earlier audit, if there is one to compare with.
         console: where to tell.
-        now: what staleness counts back from.
         keeps_all: whether to keep what is found besides too, not only its number.
     """
 
@@ -69,7 +68,6 @@ class Results:
         baseline: Baseline | None,
         *,
         console: Output,
-        now: datetime,
         keeps_all: bool = False,
     ) -> None:
         self.comparison: Comparison | None = None
@@ -84,7 +82,6 @@ class Results:
         self._baseline = baseline
         self._comparing = Comparing(baseline) if baseline is not None else None
         self._console = console
-        self._now = now
         self._tally = Tally(header)
         self._counts: Counter[str] = Counter()
         self._failed: list[FailureEntry] = []
@@ -138,6 +135,7 @@ class Results:
             await _print(self._json_lines())
         else:
             self._show_sums()
+            self._console.line(f"Audit begun {moment(self._header.started_at)}.")
             self._show_changes()
             self._show_findings()
         self._show_failures()
@@ -149,7 +147,7 @@ class Results:
             self.failures += 1
             if len(self._failed) < LINES_SHOWN:
                 self._failed.append(record)
-        for finding in findings_of(record, self._rules, now=self._now, before=before):
+        for finding in findings_of(record, self._rules, now=self._header.started_at, before=before):
             self._counts[finding.rule] += 1
             if self._keeps_all or finding.rule in self._names:
                 self.findings.append(finding)
@@ -308,9 +306,9 @@ def _change_record(change: Change) -> dict[str, Any]:
     """The change with its values under keys of one type each."""
     record = {"record": "change", **_told_only(change)}
     what = "version_count" if change.kind in ("grown", "shrunk") else "visibility"
-    for moment in ("before", "after"):
-        if moment in record:
-            record[f"{what}_{moment}"] = record.pop(moment)
+    for side in ("before", "after"):
+        if side in record:
+            record[f"{what}_{side}"] = record.pop(side)
     return record
 
 

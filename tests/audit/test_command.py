@@ -193,7 +193,7 @@ class TestFiles:
         before, asked = (tmp_path / "a.jsonl").read_bytes(), len(server.requests)
         run = await ghpkg("acme", "--output=a.jsonl", "--output=a.csv", "--fail-on=public")
         assert run.status == 1
-        assert "is complete: nothing is asked" in run.err
+        assert "is complete, begun 0 minutes ago: nothing is requested" in run.err
         assert len(server.requests) == asked
         assert (tmp_path / "a.jsonl").read_bytes() == before
         # What is not asked again is in the other outputs all the same.
@@ -212,12 +212,12 @@ class TestFiles:
         owners = ("acme", "octo-org", "--output=a.jsonl", "--type=maven", "--type=npm")
         run = await ghpkg(*owners)
         assert run.status == 3
-        assert "the same command goes on" in run.err
+        assert "Run the same command again to resume a.jsonl" in run.err
         server.hook = None
         server.requests.clear()
         run = await ghpkg(*owners)
         assert run.status == 0
-        assert "Going on with a.jsonl: 1 of 4 listings are done" in run.err
+        assert "Resuming a.jsonl, begun 0 minutes ago: 1 of 4 listings are done" in run.err
         assert {each.query["package_type"] for each in server.requests if "acme" in each.path} == {
             "npm"
         }
@@ -269,7 +269,7 @@ class TestFiles:
         process.send_signal(signal.SIGINT)
         run = await finish(process)
         assert run.status == 130
-        assert "the same command goes on where a.jsonl ends" in run.err
+        assert "Interrupted. Run the same command again to resume a.jsonl" in run.err
         assert "Traceback" not in run.err
         some = of_kind(lines_of(tmp_path / "a.jsonl"), "package")
         assert 0 < len(some) < 40

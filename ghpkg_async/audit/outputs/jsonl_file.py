@@ -8,13 +8,16 @@ goes on, the lines of all others are taken out first, and their listings asked a
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async._files import AtomicFile, FileLock, unwritable
+from ghpkg_async._files import AtomicFile, FileLock, draft_of, unwritable
 from ghpkg_async.audit.outputs.files import foreign, header_in, readable
 from ghpkg_async.audit.records import (
     AuditHeader,
@@ -28,7 +31,7 @@ from ghpkg_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from datetime import datetime
     from typing import BinaryIO
 
     from ghpkg_async.audit.records import Record
@@ -59,29 +62,41 @@ class JsonlFile:
     """An audit's records as JSON Lines.
 
     Args:
-        path: where. A file that is there is gone on with, if the same was asked.
+        path: the file. An audit of the same owners, types and options that is there is resumed.
         header: what the audit is asked.
+        fresh_since: start anew instead: the records go to a draft beside the file, which `finish`
+            puts in its place. A draft that an interrupted run left is resumed if its audit began
+            at this time or later.
 
     Attributes:
-        path: where it is.
-        done: the listings that an earlier run finished, and that need not be asked again.
+        path: the file.
+        header: the header in the file, or the one to write to it.
+        done: the complete listings in the file, which need not be requested again.
 
     Raises:
         ConfigurationError: the file cannot be written, or holds something else.
     """
 
-    def __init__(self, path: Path, header: AuditHeader) -> None:
+    def __init__(
+        self, path: Path, header: AuditHeader, *, fresh_since: datetime | None = None
+    ) -> None:
         self.path = path
+        self.header = header
         self.done: frozenset[Unit] = frozenset()
-        self._header = header
+        self._fresh_since = fresh_since
         self._begun = False
         self._is_new = True
         self._has_more = False
         self._has_packages = False
         self._lock = FileLock(path)
         with self._lock.release_on_error():
-            self._created = not os.path.lexists(path)
-            self._file = _open(path)
+            if fresh_since is None:
+                self._written = path
+            else:
+                _check_replaceable(path)
+                self._written = draft_of(path)
+            self._created = not os.path.lexists(self._written)
+            self._file = _open(self._written, is_draft=fresh_since is not None)
             try:
                 self._look()
             except BaseException:
@@ -98,7 +113,7 @@ class JsonlFile:
         self._begun = True
         if self._is_new:
             self._file.truncate(0)
-            self._file.write(to_line(self._header))
+            self._file.write(to_line(self.header))
             self._file.flush()
         elif self._has_more:
             self._drop_the_rest()
@@ -106,7 +121,19 @@ class JsonlFile:
     def kept(self) -> Iterator[Record]:
         """The records that are there already, in the file's order; after `begin`."""
         if not self._is_new:
-            yield from read_jsonl(self.path)
+            yield from read_jsonl(self._written)
+
+    def finish(self) -> None:
+        """Put a fresh audit in place of the earlier one; called when the audit has ended."""
+        if self._fresh_since is None:
+            return
+        path = Path(os.path.realpath(self.path))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if path.exists():
+            self._written.chmod(stat.S_IMODE(path.stat().st_mode))
+        self._file.close()  # Windows replaces no open file.
+        self._written.replace(path)
 
     def write(self, records: Sequence[Record]) -> None:
         """Append the records, whole lines at once."""
@@ -124,21 +151,33 @@ class JsonlFile:
             if self._begun:
                 os.fsync(self._file.fileno())
             elif self._created:
-                self.path.unlink(missing_ok=True)
+                self._written.unlink(missing_ok=True)
         finally:
             with suppress(OSError):  # Closing writes the buffer; `write` raised that already.
                 self._file.close()
             self._lock.release()
 
     def _look(self) -> None:
-        """Reads what is there: what was asked, and which listings are done."""
+        """Read the header and which listings are done; a draft that cannot be resumed is new."""
+        try:
+            self._read_existing()
+        except ConfigurationError:
+            if self._fresh_since is None:
+                raise
+            self._is_new = True
+
+    def _read_existing(self) -> None:
         self._file.seek(0)
         first = self._file.readline()
         torn = not first.endswith(b"\n")
         self._is_new = torn and (first.startswith(_BEGINNING) or _BEGINNING.startswith(first))
         if self._is_new:
             return
-        _check_same(self.path, _read_header(self.path, first), self._header)
+        there = _read_header(self.path, first)
+        _check_same(self.path, there, self.header)
+        if self._fresh_since is not None and there.started_at < self._fresh_since:
+            self._is_new = True
+            return
         records: Counter[Unit] = Counter()
         finished: dict[Unit, int] = {}
         lines = 0
@@ -152,10 +191,11 @@ class JsonlFile:
         self.done = frozenset(unit for unit, count in finished.items() if records[unit] == count)
         kept = sum(records[unit] + 1 for unit in self.done)
         self._has_more = kept != lines or not _ends_whole(self._file)
+        self.header = there
 
     def _drop_the_rest(self) -> None:
         """Replaces the file by one with the lines of finished listings alone."""
-        whole = AtomicFile(self.path)
+        whole = AtomicFile(self._written)
         with whole.discard_on_error():
             self._file.seek(0)
             whole.file.write(self._file.readline())
@@ -165,7 +205,7 @@ class JsonlFile:
                     whole.file.write(line)
         self._file.close()
         whole.commit()
-        self._file = _open(self.path)
+        self._file = _open(self._written, is_draft=self._fresh_since is not None)
 
 
 def read_jsonl(path: Path) -> Iterator[Record]:
@@ -195,11 +235,30 @@ def read_jsonl_header(path: Path) -> AuditHeader:
         return _read_header(path, file.readline())
 
 
-def _open(path: Path) -> BinaryIO:
+def _check_replaceable(path: Path) -> None:
+    """Refuse to put an audit in place of anything else."""
+    if path.is_dir():
+        raise ConfigurationError(f"{path}: is a directory")
+    if path.exists() and path.stat().st_size:
+        read_jsonl_header(path)
+
+
+def _open(path: Path, *, is_draft: bool) -> BinaryIO:
+    """Open a file to read and append to.
+
+    Other users can guess the name of a draft: none of theirs is used, and no symbolic link.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    if is_draft:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
     try:
-        return path.open("a+b")
+        file = os.fdopen(os.open(path, flags, 0o666), "a+b")
     except OSError as error:
         raise unwritable(path, error) from None
+    if is_draft and sys.platform != "win32" and os.fstat(file.fileno()).st_uid != os.geteuid():
+        file.close()
+        raise ConfigurationError(f"{path}: belongs to another user; remove it")
+    return file
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -9,11 +9,12 @@ import attrs
 from ghpkg_async.audit.report.charts import charts_of
 from ghpkg_async.audit.report.rows import Row, rules_of, table_of
 from ghpkg_async.audit.report.sums import unfinished
-from ghpkg_async.audit.report.text import Links, moment
+from ghpkg_async.audit.report.text import Links
+from ghpkg_async.audit.wording import CHANGES, advice_on, reason_label, what_failed
 from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from ghpkg_async.audit.compare import Change, Comparison
@@ -27,29 +28,6 @@ __all__ = ["MOST_LISTED", "Changes", "Figure", "Lost", "Page", "page_of"]
 
 MOST_LISTED: Final = 1000
 """Changes of a kind, failures and conflicts that are listed; how many more there are is told."""
-
-_REASONS: Final[Mapping[str, str]] = {
-    "not_found": "Not there, or not visible to this token",
-    "sso_required": "Single sign-on required",
-    "sso_partial": "Lacks organizations with single sign-on",
-    "insufficient_scope": "The token lacks a scope",
-    "forbidden": "Forbidden",
-    "unauthorized": "The token was refused",
-    "rate_limited": "Rate limit",
-    "server_error": "Server error",
-    "no_connection": "No connection",
-    "timeout": "No answer in time",
-    "invalid_response": "Not a valid answer",
-    "cap_reached": "GitHub lists no further",
-    "refused": "Refused",
-}
-_CHANGES: Final = (
-    ("new", "New packages"),
-    ("gone", "Packages that are gone"),
-    ("visibility", "Visibility changed"),
-    ("grown", "More versions"),
-    ("shrunk", "Fewer versions"),
-)
 
 
 @attrs.frozen
@@ -174,7 +152,7 @@ def page_of(
         since=since,
         changes=[
             Changes(kind, title, of_kind[:MOST_LISTED], len(of_kind))
-            for kind, title in _CHANGES
+            for kind, title in CHANGES
             if (of_kind := [change for change in changes if change.kind == kind])
         ],
         not_compared=[str(unit) for unit in comparison.not_compared] if comparison else [],
@@ -230,31 +208,9 @@ def _share(part: int, whole: int) -> str:
 def _lost(failure: FailureEntry, links: Links) -> Lost:
     return Lost(
         owner=failure.owner,
-        what=_what(failure),
-        reason=_REASONS.get(failure.reason, failure.reason),
+        what=what_failed(failure),
+        reason=reason_label(failure.reason),
         message=failure.message,
-        advice=_advice(failure),
+        advice=advice_on(failure),
         url=links(failure.authorization_url),
     )
-
-
-def _what(failure: FailureEntry) -> str:
-    if failure.name is not None:
-        return f"Versions of {failure.package_type} {failure.name}"
-    if failure.listing is None:
-        return "Everything"
-    if failure.package_type is None:
-        return "Docker conflicts"
-    return f"{failure.package_type} packages"
-
-
-def _advice(failure: FailureEntry) -> str:
-    if failure.required:
-        has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
-        return f"The token needs {' or '.join(failure.required)}{has}."
-    if failure.organizations:
-        listed = ", ".join(failure.organizations)
-        return f"{counted(len(failure.organizations), 'organization')} by id: {listed}."
-    if failure.retry_at is not None:
-        return f"The limit holds until {moment(failure.retry_at)}."
-    return ""

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ghpkg_async._files import AtomicFile
 from ghpkg_async.audit.report.page import page_of
 from ghpkg_async.audit.report.rows import EMPTY_ROW
-from ghpkg_async.audit.report.text import day, moment
+from ghpkg_async.audit.wording import day, moment
 from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import attrs
 
 from ghpkg_async.audit.findings import FINDING_KINDS
 from ghpkg_async.audit.records import PackageEntry
-from ghpkg_async.audit.report.text import day, label_of
+from ghpkg_async.audit.wording import day, label_of
 from ghpkg_async.text import printable
 
 if TYPE_CHECKING:

@@ -1,30 +1,13 @@
-"""What a server said, made fit for a page: links, times, and rules in words. Pure."""
+"""Addresses that may become links of a page. Pure."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-__all__ = ["Links", "day", "label_of", "moment"]
-
-_LABELS: Final[Mapping[str, str]] = {
-    "docker_conflict": "Docker conflict",
-    "public": "Public",
-    "visibility_widened": "Visible to more than before",
-    "no_repository": "Linked to no repository",
-    "empty": "Without versions",
-    "stale": "Unchanged for over {} days",
-    "many_versions": "Over {} versions",
-    "untagged": "Over {} untagged versions",
-    "unreachable": "Not obtained",
-}
+__all__ = ["Links"]
 
 # The characters a URL is made of (RFC 3986). Browsers read some others as if they were not there
 # or were a slash, and would find another scheme or host than we do.
@@ -32,25 +15,6 @@ _URL: Final = re.compile(
     r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII | re.IGNORECASE
 )
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
-
-
-def day(time: datetime) -> str:
-    """Like ``2026-01-15``, in UTC."""
-    return _utc(time).date().isoformat()
-
-
-def moment(time: datetime) -> str:
-    """Like ``2026-01-15 12:00 UTC``."""
-    return f"{_utc(time).isoformat(' ', 'minutes')[:16]} UTC"
-
-
-def label_of(rule: str) -> str:
-    """What a rule like ``stale:365`` looks for, for people."""
-    kind, _, number = rule.partition(":")
-    if kind not in _LABELS:
-        return rule
-    is_count = number.isascii() and number.isdecimal() and len(number) < 10
-    return _LABELS[kind].replace("{}", f"{int(number):,}" if is_count else number)
 
 
 class Links:
@@ -94,10 +58,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:  # The first or last hours of the calendar.
-        return time

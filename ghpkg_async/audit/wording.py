@@ -1,0 +1,108 @@
+"""Rules, reasons, changes and times in words, for every report of an audit. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from ghpkg_async.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ghpkg_async.audit.compare import ChangeKind
+    from ghpkg_async.audit.records import FailureEntry
+
+__all__ = ["CHANGES", "advice_on", "day", "label_of", "moment", "reason_label", "what_failed"]
+
+_LABELS: Final[Mapping[str, str]] = {
+    "docker_conflict": "Docker conflict",
+    "public": "Public",
+    "visibility_widened": "Visible to more than before",
+    "no_repository": "Linked to no repository",
+    "empty": "Without versions",
+    "stale": "Unchanged for over {} days",
+    "many_versions": "Over {} versions",
+    "untagged": "Over {} untagged versions",
+    "unreachable": "Not obtained",
+}
+
+_REASONS: Final[Mapping[str, str]] = {
+    "not_found": "Not there, or not visible to this token",
+    "sso_required": "Single sign-on required",
+    "sso_partial": "Lacks organizations with single sign-on",
+    "insufficient_scope": "The token lacks a scope",
+    "forbidden": "Forbidden",
+    "unauthorized": "The token was refused",
+    "rate_limited": "Rate limit",
+    "server_error": "Server error",
+    "no_connection": "No connection",
+    "timeout": "No answer in time",
+    "invalid_response": "Not a valid answer",
+    "cap_reached": "GitHub lists no further",
+    "refused": "Refused",
+}
+CHANGES: Final[tuple[tuple[ChangeKind, str], ...]] = (
+    ("new", "New packages"),
+    ("gone", "Packages that are gone"),
+    ("visibility", "Visibility changed"),
+    ("grown", "More versions"),
+    ("shrunk", "Fewer versions"),
+)
+"""The kinds of change with their titles."""
+
+
+def day(time: datetime) -> str:
+    """Like ``2026-01-15``, in UTC."""
+    return _utc(time).date().isoformat()
+
+
+def moment(time: datetime) -> str:
+    """Like ``2026-01-15 12:00 UTC``."""
+    return f"{_utc(time).isoformat(' ', 'minutes')[:16]} UTC"
+
+
+def label_of(rule: str) -> str:
+    """What a rule like ``stale:365`` looks for, for people."""
+    kind, _, number = rule.partition(":")
+    if kind not in _LABELS:
+        return rule
+    is_count = number.isascii() and number.isdecimal() and len(number) < 10
+    return _LABELS[kind].replace("{}", f"{int(number):,}" if is_count else number)
+
+
+def reason_label(reason: str) -> str:
+    """Why a listing failed, in a few words."""
+    return _REASONS.get(reason, reason)
+
+
+def what_failed(failure: FailureEntry) -> str:
+    """The part of an audit that failed."""
+    if failure.name is not None:
+        return f"Versions of {failure.package_type} {failure.name}"
+    if failure.listing is None:
+        return "Everything"
+    if failure.package_type is None:
+        return "Docker conflicts"
+    return f"{failure.package_type} packages"
+
+
+def advice_on(failure: FailureEntry) -> str:
+    """The response's own hints about a failure; ``""``: none."""
+    if failure.required:
+        has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
+        return f"The token needs {' or '.join(failure.required)}{has}."
+    if failure.organizations:
+        listed = ", ".join(failure.organizations)
+        return f"{counted(len(failure.organizations), 'organization')} by id: {listed}."
+    if failure.retry_at is not None:
+        return f"The limit holds until {moment(failure.retry_at)}."
+    return ""
+
+
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # The first or last hours of the calendar.
+        return time
