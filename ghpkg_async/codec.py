@@ -8,13 +8,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import attrs
 import msgspec
 
 from .errors import ConfigurationError, InvalidResponse
-from .models import Owner, Package, PackageVersion, Repository, model
+from .models import Int64, Owner, Package, PackageVersion, Repository, model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 __all__ = [
+    "DecodedPage",
     "PackageListDecoder",
     "decode_package",
     "decode_version",
@@ -76,9 +78,65 @@ def decode_version(body: Buffer) -> PackageVersion:
     return cast("PackageVersion", _decode(PackageVersion, body))
 
 
-def decode_versions(body: Buffer) -> list[PackageVersion]:
-    """A page of versions; raises `InvalidResponse` with the place that is wrong."""
-    return cast("list[PackageVersion]", _decode(list[PackageVersion], body))
+def decode_versions(body: Buffer) -> DecodedPage[PackageVersion]:
+    """Decode a page of versions; raise `InvalidResponse` if it is not a JSON array."""
+    return _decode_page(PackageVersion, body)
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=_Identified)
+
+
+@attrs.frozen(eq=False, repr=False)
+class DecodedPage(Generic[Item]):
+    """The elements of a page.
+
+    Attributes:
+        items: those that could be decoded, in order.
+        invalid: for the others, by index in the array, the reason.
+    """
+
+    items: list[Item]
+    invalid: Mapping[int, str] = attrs.field(factory=dict)
+    _invalid_ids: Mapping[int, int] = attrs.field(factory=dict)
+
+    @property
+    def ids(self) -> list[int]:
+        """One number for each element, in order; negative for one without a readable id."""
+        ids = [item.id for item in self.items]
+        for index, number in self._invalid_ids.items():
+            ids.insert(index, number)
+        return ids
+
+
+def _decode_page(item_type: type[Item], body: Buffer) -> DecodedPage[Item]:
+    """Decode the elements one by one if the page cannot be decoded at once."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return DecodedPage(_decoder(list[item_type]).decode(body))  # type: ignore[valid-type]
+    items, invalid, ids = [], {}, {}
+    for index, element in enumerate(cast("list[msgspec.Raw]", _decode(list[msgspec.Raw], body))):
+        try:
+            items.append(_decode(item_type, memoryview(element), place=f"$[{index}]"))
+        except InvalidResponse as error:
+            invalid[index] = str(error)
+            ids[index] = _id_of(element)
+    return DecodedPage(items, invalid, ids)
+
+
+@attrs.frozen
+class _OnlyId:
+    id: Int64
+
+
+def _id_of(element: msgspec.Raw) -> int:
+    with suppress(InvalidResponse):
+        return cast("_OnlyId", _decode(_OnlyId, memoryview(element))).id
+    digest = blake2b(memoryview(element), digest_size=7).digest()
+    return -1 - int.from_bytes(digest, "big")
 
 
 class _Parts(Generic[T]):
@@ -118,19 +176,18 @@ class PackageListDecoder:
         self._owners: _Parts[Owner | None] = _Parts(_decoder(Owner | None).decode)
         self._repositories = _Parts(self._repository)
 
-    def __call__(self, body: Buffer) -> list[Package]:
-        """A page of packages; raises `InvalidResponse` with the place that is wrong."""
-        arrived: list[_PackageOnWire] = _decode(list[_PackageOnWire], body)
+    def __call__(self, body: Buffer) -> DecodedPage[Package]:
+        """Decode a page of packages; raise `InvalidResponse` if it is not a JSON array."""
         owner, repository = self._owners.decoded, self._repositories.decoded
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            arrived: list[_PackageOnWire] = _decoder(list[_PackageOnWire]).decode(body)
             for package in arrived:
                 fields = package.__dict__
                 fields["owner"] = owner(package.owner)
                 fields["repository"] = repository(package.repository)
                 _become(package, Package)
-            return cast("list[Package]", arrived)
-        # Raises too, and names the place in the whole page.
-        return cast("list[Package]", _decode(list[Package], body))
+            return DecodedPage(cast("list[Package]", arrived))
+        return _decode_page(Package, body)
 
     def _repository(self, part: msgspec.Raw) -> Repository | None:
         arrived: _RepositoryOnWire | None = _decoder(_RepositoryOnWire | None).decode(part)
@@ -148,7 +205,7 @@ def _become(arrived: object, kind: type) -> None:
     object.__setattr__(arrived, "__class__", kind)  # Around what keeps models as they are.
 
 
-def _decode(kind: Any, body: Buffer) -> Any:
+def _decode(kind: Any, body: Buffer, *, place: str = "$") -> Any:
     try:
         return _decoder(kind).decode(body)
     except RecursionError:
@@ -156,7 +213,9 @@ def _decode(kind: Any, body: Buffer) -> Any:
     except UnicodeDecodeError:
         reason = _no_utf_8(body)
     except msgspec.DecodeError as error:
-        reason = str(error)
+        reason = str(error).replace("`$", f"`{place}")
+    if place != "$" and place not in reason:
+        reason = f"{reason} - at `{place}`"
     # Not from within the handler: a UnicodeDecodeError holds the whole body.
     raise InvalidResponse(f"the body is not what the API promises: {reason}")
 

@@ -28,6 +28,7 @@ __all__ = [
     "GitHubPackagesError",
     "InsufficientScope",
     "InvalidResponse",
+    "ListingUnstable",
     "NotFound",
     "PaginationCapReached",
     "RateLimited",
@@ -70,6 +71,14 @@ class PaginationCapReached(GitHubPackagesError):
     """More packages exist than ``page * per_page <= 10000`` can reach.
 
     What can be reached was yielded before. Version listings have no cap.
+    """
+
+
+class ListingUnstable(GitHubPackagesError):
+    """The collection changed faster than it could be listed.
+
+    Raised after a bounded number of passes that each had new items or too many changes; the items
+    found so far were yielded before.
     """
 
 

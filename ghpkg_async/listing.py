@@ -1,4 +1,4 @@
-"""What the caller awaits and iterates: pages fetched side by side, handed over in order."""
+"""Listings: await them, iterate them, or take them page by page."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
+from ._paging.coverage import Coverage
+from ._paging.link_header import parse_link_header
+from ._paging.paginator import KnownPage
+from ._paging.passes import MAX_PASSES, delay_before_pass
+from ._paging.seen_ids import SeenIds
 from .errors import (
+    GitHubPackagesError,
     InvalidResponse,
+    ListingUnstable,
     PaginationCapReached,
     RequestTimeout,
     ServerError,
     partial_results,
 )
 from .items import Items
-from .pagination import Course, SeenIds, read_links
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
-    from .codec import Buffer
-    from .errors import SSORequired
+    from ._paging.link_header import Links
+    from ._paging.link_support import LinkSupport
+    from ._paging.mutations import MutationTracker
+    from ._paging.paginator import Paginator
+    from .codec import Buffer, DecodedPage
     from .session import Session
     from .transport import Answer
 
@@ -44,9 +53,9 @@ class Page(Generic[T_co]):
     """One page of a listing.
 
     Attributes:
-        number: its place in the listing, from the listing's ``page`` on.
-        items: what it holds, in the server's order, without what an earlier page held.
-        last: the number of the last page, as far as the server told.
+        number: page number, counted from the listing's ``page`` argument.
+        items: the page's items in the server's order, without those of earlier pages.
+        last: number of the last page, if the server sent it.
     """
 
     number: int
@@ -55,51 +64,57 @@ class Page(Generic[T_co]):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Query(Generic[T]):
-    """What a listing asks, and how its answers read.
+class ListingSpec(Generic[T]):
+    """The requests of a listing and the decoding of its responses.
 
     Attributes:
-        kind: what the items are; where none come, nothing else tells.
-        course: makes a new way through the pages.
-        decoder: makes the decoder of one walk along them.
-        beyond_cap: the queries that together reach what lies beyond the cap.
+        item_type: class of the items, for a listing that has none.
+        paginator: makes the paginator of a first pass.
+        decoder: makes the decoder of one walk along the pages.
+        collection: name under which the client's own writes to it are recorded.
+        mutations: records of the client's own writes.
+        link_support: evidence of whether the server sends ``Link`` with this operation.
+        beyond_cap: listings that together have the items beyond the cap.
+        is_beyond_cap_listed: whether an item is in one of ``beyond_cap``.
     """
 
-    kind: type[T]
-    course: Callable[[], Course]
-    decoder: Callable[[], Callable[[Buffer], list[T]]]
-    beyond_cap: Sequence[Query[T]] = ()
-
-
-@attrs.frozen(eq=False, repr=False)
-class _Fetched:
-    answer: Answer
-    finished_before: int
-    begun_after: int
-    came: float
+    item_type: type[T]
+    paginator: Callable[[], Paginator]
+    decoder: Callable[[], Callable[[Buffer], DecodedPage[T]]]
+    collection: str
+    mutations: MutationTracker
+    link_support: LinkSupport
+    beyond_cap: Sequence[ListingSpec[T]] = ()
+    is_beyond_cap_listed: Callable[[T], bool] = lambda _item: True
 
 
 class Listing(Generic[T]):
-    """A listing: iterate it, await it, or take its pages. Each time, it asks again.
+    """A listing: iterate it, await it, or take its pages. Each iteration sends its own requests.
 
-    It is complete, or it raises: after what could be reached was yielded.
+    Every item that exists from the first request to the last is yielded exactly once, or an error
+    is raised after the items that could be listed: when the collection does not change, when this
+    client changes it, and with ``consistent=True`` also when others do. Changes that show in the
+    responses start another pass over the pages, whose new items follow.
 
-    ``async for item in listing`` yields the items in the server's order, each once, while the
-    pages behind are fetched side by side; ``await listing`` is the whole list, as `Items`;
-    ``async for page in listing.pages()`` yields `Page` objects. Leaving the loop ends what is
-    under way.
+    ``async for item in listing`` yields the items while later pages are fetched concurrently;
+    ``await listing`` returns all of them as `Items`; ``async for page in listing.pages()`` yields
+    `Page` objects. Leaving the loop cancels the requests in flight.
 
-    Raises, when iterated: `APIError` and its kin (`SSORequired` also where GitHub says that it
-    left organizations out), `ConnectionFailed`, `InvalidResponse`, `PaginationCapReached`.
+    Raises, when iterated: `APIError` and its subclasses (`SSORequired` also where GitHub left
+    organizations out), `ConnectionFailed`, `InvalidResponse` (after all items that could be
+    decoded), `PaginationCapReached`, `ListingUnstable`.
     """
 
-    def __init__(self, session: Session, query: Query[T], *, ahead: int) -> None:
+    def __init__(
+        self, session: Session, spec: ListingSpec[T], *, window: int, consistent: bool = False
+    ) -> None:
         self._session = session
-        self._query = query
-        self._ahead = ahead
+        self._spec = spec
+        self._window = window
+        self._consistent = consistent
 
     def __repr__(self) -> str:
-        return f"<Listing of {self._query.course().url(1)}>"
+        return f"<Listing of {self._spec.paginator().url(1)}>"
 
     async def __aiter__(self) -> AsyncGenerator[T, None]:
         async with aclosing(self.pages()) as pages:
@@ -108,155 +123,361 @@ class Listing(Generic[T]):
                     yield item
 
     def __await__(self) -> Generator[Any, None, Items[T]]:
-        return self._whole().__await__()
+        return self.all().__await__()
 
-    async def _whole(self) -> Items[T]:
-        items: Items[T] = Items(kind=self._query.kind)
+    async def all(self) -> Items[T]:
+        """Return all items; the same as ``await listing``, as a coroutine."""
+        items: Items[T] = Items(kind=self._spec.item_type)
         async with aclosing(self.pages()) as pages:
             async for page in pages:
                 items += page.items
         return items
 
     async def pages(self) -> AsyncGenerator[Page[T], None]:
-        """The pages in order, fetched up to the client's ``concurrency`` ahead."""
-        course, seen = self._query.course(), SeenIds()
-        number = course.number or 1
-        async with aclosing(self._walk(self._query, course, seen)) as walk:
-            async for items in walk:
-                yield Page(number, items, course.last)
-                number += 1
-        if course.more_beyond_cap:
-            async with aclosing(self._beyond_cap(course, seen)) as walk:
-                async for items in walk:
-                    yield Page(number, items)
-                    number += 1
+        """Yield the pages in order, fetched up to the client's ``concurrency`` ahead.
 
-    async def _beyond_cap(self, course: Course, seen: SeenIds) -> AsyncGenerator[list[T], None]:
-        """What the cap kept back, part by part; raises unless that is shown to be all."""
-        reached, covered, cut_short = len(seen), SeenIds(), not self._query.beyond_cap
-        for query in self._query.beyond_cap:
-            part = query.course()
-            async with aclosing(self._walk(query, part, SeenIds())) as walk:
-                async for items in walk:
-                    ids = [item.id for item in items]
-                    covered.add(ids)
-                    if new := seen.add(ids):
-                        yield _first_of_each(items, new)
-            cut_short = cut_short or part.more_beyond_cap
-        # A filter that only sifts what the cap lets through brings nothing new, and a visibility
-        # nobody knows leaves packages that no part covers.
-        all_covered = len(covered) == len(seen) > reached and len(seen) >= course.at_least
-        if cut_short or not all_covered:
+        Pages that a second pass adds have no number of the server's: they continue the count.
+        """
+        run = _Run(self._session, self._spec, self._window)
+        number = self._spec.paginator().next_page or 1
+        async with aclosing(run.passes(verify=self._consistent)) as pages:
+            async for items, last in pages:
+                yield Page(number, items, last)
+                number += 1
+        run.raise_deferred()
+
+
+@attrs.define(eq=False)
+class _Pages(Generic[T]):
+    """The pages of one URL over all passes.
+
+    Attributes:
+        spec: the requests and their decoding.
+        paginator: of the current pass.
+        coverage: the evidence that no item is missing between the pages.
+        known: the pages of earlier passes, by number and size or by URL.
+    """
+
+    spec: ListingSpec[T]
+    paginator: Paginator = attrs.field(init=False)
+    coverage: Coverage = attrs.field(factory=Coverage, init=False)
+    known: dict[int | str, KnownPage] = attrs.field(factory=dict, init=False)
+
+    def start_pass(self) -> None:
+        """Begin at the first page, with what the passes before learned."""
+        self.paginator = self.paginator.restart() if self.known else self.spec.paginator()
+        self.coverage.start_pass()
+
+
+class _Run(Generic[T]):
+    """One iteration of a listing: passes over its pages until it is proven complete."""
+
+    def __init__(self, session: Session, spec: ListingSpec[T], window: int) -> None:
+        self._session = session
+        self._spec = spec
+        self._window = window
+        self._seen = SeenIds()
+        self._pages = _Pages(spec)
+        self._parts = [_Pages(part) for part in spec.beyond_cap]
+        self._all_listed = True
+        self._deferred: GitHubPackagesError | None = None
+
+    async def passes(self, *, verify: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
+        """Yield the new items of each page, and the number of the last page if it is known."""
+        mutations = self._spec.mutations
+        for number in range(1, MAX_PASSES + 1):
+            if number > 1:  # A read may be older by the lag, but not older than the pass before.
+                await asyncio.sleep(max(mutations.replica_lag, delay_before_pass(number)))
+            with mutations.observe(self._spec.collection) as observed:
+                async with aclosing(self._pass(is_first=number == 1)) as pages:
+                    async for items, last in pages:
+                        yield items, last
+            walked = self._parts if self._pages.paginator.truncated_at_cap else [self._pages]
+            changed = observed.any or any(pages.paginator.changed for pages in walked)
+            if number == 1 and not verify and not changed:
+                return
+            if all(pages.coverage.is_complete for pages in walked):
+                return
+        raise ListingUnstable(
+            f"{self._spec.paginator().url(1)}: still changing after {MAX_PASSES} passes; "
+            f"{len(self._seen)} items were yielded. List it again when fewer changes are made"
+        )
+
+    def raise_deferred(self) -> None:
+        """Raise the error that the responses had beside their items, if any."""
+        if self._deferred is not None:
+            with self._session.secrets.hidden():
+                raise self._deferred
+
+    async def _pass(self, *, is_first: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
+        pages = self._pages
+        walk = _Walk(self._session, pages, self._window, self._seen if is_first else SeenIds())
+        async with aclosing(walk.pages()) as walked:
+            async for items in walked:
+                self._note(items)
+                if is_first:
+                    yield items, pages.paginator.last_page
+                elif new := self._new(items):
+                    yield new, None
+        self._deferred = self._deferred or walk.deferred
+        if pages.paginator.truncated_at_cap:
+            async with aclosing(self._beyond_cap()) as parts:
+                async for items in parts:
+                    yield items, None
+
+    async def _beyond_cap(self) -> AsyncGenerator[list[T], None]:
+        """Yield the items beyond the cap; raise `PaginationCapReached` unless these are all."""
+        is_complete = bool(self._parts) and self._all_listed
+        for pages in self._parts:
+            walk = _Walk(self._session, pages, self._window, SeenIds())
+            async with aclosing(walk.pages()) as walked:
+                async for items in walked:
+                    if new := self._new(items):
+                        yield new
+            self._deferred = self._deferred or walk.deferred
+            is_complete = is_complete and not pages.paginator.truncated_at_cap
+        total = await self._total() if is_complete else None
+        if not is_complete or (total is not None and total > len(self._seen)):
             raise PaginationCapReached(
-                f"more packages exist than page * per_page <= 10000 can reach; {len(seen)} were "
-                "yielded. Ask for less at once: by visibility, with per_page=100"
+                f"more packages exist than page * per_page <= 10000 can reach; {len(self._seen)} "
+                "were yielded. List fewer at once: by visibility, with per_page=100"
             )
 
-    async def _walk(
-        self, query: Query[T], course: Course, seen: SeenIds
-    ) -> AsyncGenerator[list[T], None]:
-        """The new items of each page along the course."""
-        decode, origin = query.decoder(), str(self._session.origin)
-        wrong: InvalidResponse | None
-        under_way: dict[int, asyncio.Task[_Fetched]] = {}
-        partial: SSORequired | None = None
+    async def _total(self) -> int | None:
+        """The number of items: with one item a page, the number of the last page in ``Link``."""
+        url = self._spec.paginator().url_of_one_item
+        answer = await self._session.get(URL(url, encoded=True), further=True)
+        links = parse_link_header(answer.link, str(self._session.origin))
+        return links.last_page if links is not None else None
+
+    def _new(self, items: list[T]) -> list[T]:
+        return _first_of_each(items, self._seen.add([item.id for item in items]))
+
+    def _note(self, items: list[T]) -> None:
+        if self._all_listed and self._parts:
+            self._all_listed = all(map(self._spec.is_beyond_cap_listed, items))
+
+
+@attrs.define(eq=False)
+class _Response:
+    """A response and its page relations; an invalid ``Link`` is raised after its items."""
+
+    answer: Answer
+    links: Links | None
+    error: InvalidResponse | None = None
+
+
+@attrs.define(eq=False)
+class _Prefetch:
+    is_speculative: bool
+    is_admitted: bool = False
+    task: asyncio.Task[_Response] = attrs.field(init=False)
+
+    def admit(self) -> None:
+        self.is_admitted = True
+
+
+class _Walk(Generic[T]):
+    """One walk along the pages of one URL, with later pages fetched concurrently.
+
+    Attributes:
+        deferred: the first error that a response had beside its items.
+    """
+
+    def __init__(self, session: Session, pages: _Pages[T], window: int, seen: SeenIds) -> None:
+        pages.start_pass()
+        self.deferred: GitHubPackagesError | None = None
+        self._paginator = pages.paginator
+        self._coverage = pages.coverage
+        self._known = pages.known
+        self._session = session
+        self._origin = str(session.origin)
+        self._support = pages.spec.link_support
+        self._decode = pages.spec.decoder()
+        self._window = window
+        self._seen = seen
+        self._in_flight: dict[int, _Prefetch] = {}
+        self._previous_ids: list[int] = []
+
+    async def pages(self) -> AsyncGenerator[list[T], None]:
+        """Yield the items of each page that no earlier page of this walk had."""
         failure: ServerError | RequestTimeout | None = None
         try:
-            while (number := course.number) is not None:
+            while (page := self._paginator.next_page) is not None:
                 try:
-                    fetched = await self._next(course, number, under_way, retry=failure is None)
+                    response = await self._response(page, retry=failure is None)
                     failure = None
                 except (ServerError, RequestTimeout) as error:
                     failure = failure or error
-                    await _end(under_way)
-                    if not course.shrink():
+                    await self._cancel_prefetched()
+                    if not self._paginator.halve_page_size():
                         raise failure from failure.__cause__
                     continue
-                # The next requests go out first: they would wait while a page is decoded.
+                if response is None:
+                    break
+                # The next requests are sent first: decoding would delay them.
                 await asyncio.sleep(0)
-                if not course.continues(fetched.finished_before, fetched.begun_after):
-                    await _end(under_way)
-                    continue
-                answer, wrong = fetched.answer, None
-                with self._session.secrets.hidden():
-                    items = answer.read(decode)
-                ids = [item.id for item in items]
-                new = seen.add(ids)
-                if len(new) < len(ids):
-                    # Something was inserted: a page behind that the server put together before
-                    # this one lacks what was pushed over its beginning.
-                    await _end(under_way)
-                elif not course.is_further(number):
-                    # The first page shows no sign of an insertion before it.
-                    await _end(_came_before(fetched, under_way))
-                try:
+                invalid, items = self._accept(page, response)
+                if items is not None:
+                    yield items
+                if invalid is not None:
                     with self._session.secrets.hidden():
-                        links = read_links(answer.link, origin)
-                        course.took(links, len(ids), len(new), kept=answer.kept)
-                        partial = partial or _partial(answer)
-                    self._fetch_ahead(course, under_way)
-                except InvalidResponse as error:
-                    wrong = error
-                yield items if len(new) == len(ids) else _first_of_each(items, new)
-                if wrong is not None:
-                    raise wrong
-            if partial is not None:
-                with self._session.secrets.hidden():
-                    raise partial
+                        raise invalid
+            self._coverage.end_pass(last_is_short=self._paginator.last_is_short)
         finally:
-            await _end(under_way)
+            await self._cancel_prefetched()
 
-    async def _next(
-        self,
-        course: Course,
-        number: int,
-        under_way: dict[int, asyncio.Task[_Fetched]],
-        *,
-        retry: bool,
-    ) -> _Fetched:
-        if retry:
-            self._fetch_ahead(course, under_way)
-        if number in under_way:
-            return await under_way.pop(number)
-        # A page asked for while deletes are under way may be moved by them.
-        await course.changes.settled()
-        return await self._fetch(course, number, retry=retry)
+    def _accept(
+        self, page: int, response: _Response
+    ) -> tuple[InvalidResponse | None, list[T] | None]:
+        """Advance past a response; return the error to raise after its items, and its items."""
+        answer, key = response.answer, self._paginator.key(page)
+        known = self._known.get(key)
+        if answer.status == 304 and known is not None:
+            self._coverage.repeat(known.response)
+            self._paginator.advance_unchanged(known)
+            self._prefetch()
+            return None, None
+        with self._session.secrets.hidden():
+            decoded = answer.read(self._decode)
+        items, ids = decoded.items, decoded.ids
+        new = self._seen.add(ids)
+        self._defer_errors(answer, decoded)
+        invalid = response.error
+        repeats, self._previous_ids = bool(ids) and ids == self._previous_ids, ids
+        try:
+            with self._session.secrets.hidden():
+                self._paginator.advance(
+                    response.links,
+                    size=len(ids),
+                    new=len(new),
+                    repeats_page=repeats,
+                    sends_link=self._support.sends_link,
+                    from_cache=answer.kept,
+                )
+        except InvalidResponse as error:
+            invalid = invalid or error
+        if invalid is None:
+            self._remember(key, answer, ids)
+            self._prefetch()
+        return invalid, items if len(new) == len(ids) else _first_of_each(items, new)
 
-    def _fetch_ahead(self, course: Course, under_way: dict[int, asyncio.Task[_Fetched]]) -> None:
-        numbers = course.ahead(self._ahead)
-        if len(numbers) > 1 or under_way:
-            for number in numbers:
-                if number not in under_way:
-                    under_way[number] = asyncio.create_task(self._fetch(course, number))
-
-    async def _fetch(self, course: Course, number: int, *, retry: bool = True) -> _Fetched:
-        changes = course.changes
-        finished_before = changes.finished
-        url = URL(course.url(number), encoded=True)
-        answer = await self._session.get(
-            url, lane=course, further=course.is_further(number), retry=retry
+    def _remember(self, key: int | str, answer: Answer, ids: list[int]) -> None:
+        """Keep the page for the next pass, which requests it conditionally."""
+        known, fingerprint = self._known.get(key), hash(tuple(ids))
+        if known is not None and known.fingerprint == fingerprint:
+            response = known.response
+            self._coverage.repeat(response)
+        else:
+            response = self._coverage.add(ids)
+        etag = answer.headers.get("ETag", "")
+        following = self._paginator.next_page
+        self._known[key] = KnownPage(
+            etag if etag.isascii() and etag.isprintable() else "",
+            len(ids),
+            fingerprint,
+            response,
+            following is not None,
+            None if self._paginator.is_numbered else self._paginator.url(page=0),
         )
-        return _Fetched(answer, finished_before, changes.begun, asyncio.get_running_loop().time())
+
+    def _defer_errors(self, answer: Answer, decoded: DecodedPage[T]) -> None:
+        if decoded.invalid:
+            reasons = list(decoded.invalid.values())
+            others = f", and {len(reasons) - 1} more on this page" if len(reasons) > 1 else ""
+            self._defer(InvalidResponse(f"{answer.request}: {reasons[0]}{others}"))
+        if "X-GitHub-SSO" in answer.headers:
+            shown = answer.request.shown_url
+            if partial := partial_results(answer.headers, answer.status, "GET", shown):
+                self._defer(partial)
+
+    def _defer(self, error: GitHubPackagesError) -> None:
+        self.deferred = self.deferred or error
+
+    async def _response(self, page: int, *, retry: bool) -> _Response | None:
+        """The response for a page; ``None`` if other responses proved the page before the last."""
+        if self._paginator.is_end_unconfirmed:
+            return await self._confirm_end(page, retry=retry)
+        if retry:
+            self._prefetch()
+        prefetch = self._in_flight.pop(page, None)
+        if prefetch is not None and (prefetch.is_admitted or not prefetch.is_speculative):
+            return await prefetch.task
+        if prefetch is not None:  # A speculative request would keep waiting behind others.
+            await _cancel([prefetch])
+        if self._paginator.is_first(page):
+            with self._support.first_page():
+                return await self._fetch(page, retry=retry)
+        return await self._fetch(page, retry=retry)
+
+    async def _confirm_end(self, page: int, *, retry: bool) -> _Response | None:
+        """Request the page past a short one, unless another listing's response is evidence."""
+        support = self._support
+        if support.sends_link is None:
+            await support.wait_for_first_pages()
+            async with support.probing:
+                if support.sends_link is None:
+                    return await self._fetch(page, retry=retry)
+        if support.sends_link:
+            self._paginator.confirm_end()
+            return None
+        return await self._fetch(page, retry=retry)
+
+    def _prefetch(self) -> None:
+        certain, speculative = self._paginator.pages_to_request(self._window)
+        if len(certain) + len(speculative) <= 1 and not self._in_flight:
+            return  # A single request needs no task of its own.
+        for pages, is_speculative in ((certain, False), (speculative, True)):
+            for page in pages:
+                if page not in self._in_flight:
+                    prefetch = _Prefetch(is_speculative)
+                    prefetch.task = asyncio.create_task(
+                        self._fetch(page, speculative=is_speculative, admit=prefetch.admit)
+                    )
+                    self._in_flight[page] = prefetch
+
+    async def _fetch(
+        self,
+        page: int,
+        *,
+        retry: bool = True,
+        speculative: bool = False,
+        admit: Callable[[], object] | None = None,
+    ) -> _Response:
+        known, is_first = self._known.get(self._paginator.key(page)), self._paginator.is_first(page)
+        answer = await self._session.get(
+            URL(self._paginator.url(page), encoded=True),
+            lane=self._paginator,
+            further=not is_first,
+            retry=retry,
+            speculative=speculative,
+            on_admitted=admit,
+            etag=known.etag if known is not None else "",
+        )
+        links, invalid = None, None
+        try:
+            with self._session.secrets.hidden():
+                links = parse_link_header(answer.link, self._origin)
+        except InvalidResponse as error:
+            invalid = error
+        if links is not None:
+            self._support.learn(sends_link=True)
+        elif not is_first and answer.status == 200:
+            self._support.learn(sends_link=False)
+        return _Response(answer, links, invalid)
+
+    async def _cancel_prefetched(self) -> None:
+        prefetched = list(self._in_flight.values())
+        self._in_flight.clear()
+        await _cancel(prefetched)
 
 
-def _came_before(
-    fetched: _Fetched, under_way: dict[int, asyncio.Task[_Fetched]]
-) -> dict[int, asyncio.Task[_Fetched]]:
-    """Takes out the pages that came before one that they are behind."""
-    early = {
-        number: task
-        for number, task in under_way.items()
-        if task.done() and not task.exception() and task.result().came < fetched.came
-    }
-    for number in early:
-        del under_way[number]
-    return early
-
-
-def _partial(answer: Answer) -> SSORequired | None:
-    if "X-GitHub-SSO" not in answer.headers:
-        return None
-    return partial_results(answer.headers, answer.status, "GET", answer.request.shown_url)
+async def _cancel(prefetched: Sequence[_Prefetch]) -> None:
+    """Cancel the requests and wait until they have ended."""
+    for prefetch in prefetched:
+        prefetch.task.cancel()
+    if prefetched:
+        await asyncio.gather(*(prefetch.task for prefetch in prefetched), return_exceptions=True)
 
 
 def _first_of_each(items: list[T], new: set[int]) -> list[T]:
@@ -267,13 +488,3 @@ def _first_of_each(items: list[T], new: set[int]) -> list[T]:
             new.discard(item.id)
             first.append(item)
     return first
-
-
-async def _end(under_way: dict[int, asyncio.Task[_Fetched]]) -> None:
-    """Ends the fetches nobody will take any more, and waits until they have ended."""
-    tasks = list(under_way.values())
-    under_way.clear()
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,12 +9,13 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar, get_args
 from urllib.parse import quote
 
-from .changes import ChangeLog
+from ._paging.link_support import LinkSupport
+from ._paging.mutations import MutationTracker
+from ._paging.paginator import Paginator, check_page_arguments
 from .codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from .errors import ConfigurationError
-from .listing import Listing, Query
+from .listing import Listing, ListingSpec
 from .models import Package, PackageVersion, State, Visibility
-from .pagination import Course, check_page_arguments
 from .secrecy import Secret
 
 if TYPE_CHECKING:
@@ -68,21 +69,26 @@ class Namespace:
         visibility: Visibility | None = None,
         per_page: int = 100,
         page: int = 1,
+        consistent: bool = False,
     ) -> Listing[Package]:
-        """Lists the packages of a type that the token may read.
+        """List the packages of a type that the token may read.
 
-        Beyond the 10,000 that GitHub lists, it goes on by visibility where none was asked for.
+        GitHub lists 10,000 packages; those beyond are listed by visibility, unless ``visibility``
+        is given.
 
         Args:
             package_type: like ``"container"``; `ghpkg_async.PACKAGE_TYPES` has them all.
             visibility: only ``"public"``, ``"private"`` or ``"internal"`` packages.
             per_page: packages a request, 1 to 100.
             page: the page to start at, from 1; ``page * per_page`` is at most 10,000.
+            consistent: list again with conditional requests until a pass has nothing new, so that
+                changes by others that show in no response lose no package either.
 
         Raises:
             ConfigurationError: an argument is out of its range.
 
-        When iterated, it may raise `PaginationCapReached` and what every request may raise.
+        When iterated, it may raise `PaginationCapReached`, `ListingUnstable` and the errors of
+        every request.
 
         https://docs.github.com/en/rest/packages/packages#list-packages-for-an-organization
         https://docs.github.com/en/rest/packages/packages#list-packages-for-the-authenticated-users-namespace
@@ -91,41 +97,55 @@ class Namespace:
         check_page_arguments(per_page, page, capped=True)
         _check_one_of(visibility, get_args(Visibility), "visibility")
         kind = segment(package_type, "package_type")
-        changes = self._context.changes.watch(f"{self._root}/packages/{kind}")
+        context = self._context
 
-        def query(visibility: str | None, beyond_cap: tuple[Query[Package], ...]) -> Query[Package]:
+        def spec(
+            visibility: str | None, beyond_cap: tuple[ListingSpec[Package], ...]
+        ) -> ListingSpec[Package]:
             chosen = f"&visibility={visibility}" if visibility else ""
-            url = self._context.session.url(
+            url = context.session.url(
                 f"{self._root}/packages",
                 f"package_type={kind}{chosen}&per_page={per_page}&page={page}",
             )
-            return Query(
+            return ListingSpec(
                 Package,
-                lambda: Course(
-                    str(url), per_page=per_page, first=page, capped=True, changes=changes
-                ),
+                lambda: Paginator(str(url), per_page=per_page, first=page, capped=True),
                 PackageListDecoder,
+                packages_collection(kind),
+                context.mutations,
+                context.link_support("packages", self._root),
                 beyond_cap,
+                lambda package: package.visibility in get_args(Visibility),
             )
 
-        parts: tuple[Query[Package], ...] = ()
+        parts: tuple[ListingSpec[Package], ...] = ()
         if visibility is None and page == 1:
-            parts = tuple(query(each, ()) for each in get_args(Visibility))
-        return self._context.listing(query(visibility, parts))
+            parts = tuple(spec(value, ()) for value in get_args(Visibility))
+        return context.listing(spec(visibility, parts), consistent=consistent)
 
-    def docker_conflicts(self) -> Listing[Package]:
-        """Lists the packages that collided in the migration to the Container registry.
+    def docker_conflicts(self, *, consistent: bool = False) -> Listing[Package]:
+        """List the packages that collided in the migration to the Container registry.
 
-        When iterated, it may raise what every request may raise.
+        Args:
+            consistent: list again until a pass has nothing new; see `packages`.
+
+        When iterated, it may raise the errors of every request.
 
         https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-organization
         https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-authenticated-user
         https://docs.github.com/en/rest/packages/packages#get-list-of-conflicting-packages-during-docker-migration-for-user
         """
-        url = str(self._context.session.url(f"{self._root}/docker/conflicts"))
-        return self._context.listing(
-            Query(Package, lambda: Course(url, per_page=0), PackageListDecoder)
+        context = self._context
+        url = str(context.session.url(f"{self._root}/docker/conflicts"))
+        spec = ListingSpec(
+            Package,
+            lambda: Paginator(url, per_page=0),
+            PackageListDecoder,
+            packages_collection("docker"),
+            context.mutations,
+            context.link_support("conflicts", self._root),
         )
+        return context.listing(spec, consistent=consistent)
 
     def package(
         self, package_type: PackageType | str | Package, name: str | None = None
@@ -166,8 +186,10 @@ class PackageRef:
         self.package_type = package_type
         self.name = name
         self._context = context
-        self._collection = f"{root}/packages/{kind}"
-        self._path = f"{self._collection}/{segment(name, 'name')}"
+        self._root = root
+        self._collection = packages_collection(kind)
+        self._path = f"{root}/packages/{kind}/{segment(name, 'name')}"
+        self._versions = versions_collection(kind, segment(name, "name"))
         self._version_count = version_count
 
     def __repr__(self) -> str:
@@ -210,22 +232,29 @@ class PackageRef:
         with session.secrets.hidden():
             secret = None if token is None else _package_token(token)
         del token  # An error below may be reported with the locals of this frame.
-        with self._context.changes.changing(self._collection):
+        with self._context.mutations.record(self._collection):
             await session.restore(
                 session.url(f"{self._path}/restore"), session.url(self._path), secret
             )
 
     def versions(
-        self, *, state: State = "active", per_page: int = 100, page: int = 1
+        self,
+        *,
+        state: State = "active",
+        per_page: int = 100,
+        page: int = 1,
+        consistent: bool = False,
     ) -> Listing[PackageVersion]:
-        """Lists the package's versions, newest first. There is no cap.
+        """List the package's versions, newest first. There is no cap.
 
-        Deleting them inside the loop, or restoring deleted ones, is fine: each is reached once.
+        Versions may be deleted or restored inside the loop: each is yielded once.
 
         Args:
             state: ``"active"``, or ``"deleted"`` for those that can be restored.
             per_page: versions a request, 1 to 100.
             page: the page to start at, from 1.
+            consistent: list again with conditional requests until a pass has nothing new, so that
+                changes by others that show in no response lose no version either.
 
         Raises:
             ConfigurationError: an argument is out of its range.
@@ -239,17 +268,16 @@ class PackageRef:
         path = f"{self._path}/versions"
         chosen = "" if state == "active" else f"state={state}&"
         url = str(self._context.session.url(path, f"{chosen}per_page={per_page}&page={page}"))
-        changes = self._context.changes.watch(path if state == "active" else deleted_in(path))
         expected = self._version_count if state == "active" and page == 1 else None
-        return self._context.listing(
-            Query(
-                PackageVersion,
-                lambda: Course(
-                    url, per_page=per_page, first=page, expected=expected, changes=changes
-                ),
-                lambda: decode_versions,
-            )
+        spec = ListingSpec(
+            PackageVersion,
+            lambda: Paginator(url, per_page=per_page, first=page, expected=expected),
+            lambda: decode_versions,
+            self._versions if state == "active" else deleted_from(self._versions),
+            self._context.mutations,
+            self._context.link_support("versions", self._root),
         )
+        return self._context.listing(spec, consistent=consistent)
 
     def version(self, version_id: int) -> VersionRef:
         """Names a version; sends nothing.
@@ -260,13 +288,13 @@ class PackageRef:
         Raises:
             ConfigurationError: it is not a positive integer.
         """
-        return VersionRef(self._context, self._path, version_id)
+        return VersionRef(self._context, self._path, self._versions, version_id)
 
 
 class VersionRef:
     """One version by id. Made by `PackageRef.version`."""
 
-    def __init__(self, context: Context, package: str, version_id: int) -> None:
+    def __init__(self, context: Context, package: str, collection: str, version_id: int) -> None:
         if isinstance(version_id, bool) or not isinstance(version_id, int) or version_id < 1:
             raise ConfigurationError(
                 f"version_id: {version_id!r} is not a positive integer; pass a version's id, "
@@ -274,8 +302,8 @@ class VersionRef:
             )
         self.id = version_id
         self._context = context
-        self._collection = f"{package}/versions"
-        self._path = f"{self._collection}/{version_id}"
+        self._collection = collection
+        self._path = f"{package}/versions/{version_id}"
 
     def __repr__(self) -> str:
         return f"<VersionRef {self._path}>"
@@ -299,7 +327,7 @@ class VersionRef:
         https://docs.github.com/en/rest/packages/packages#delete-a-package-version-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#delete-package-version-for-a-user
         """
-        await self._context.delete(self._path, self._collection, deleted_in(self._collection))
+        await self._context.delete(self._path, self._collection, deleted_from(self._collection))
 
     async def restore(self) -> None:
         """Restores the version, within 30 days of its deletion.
@@ -308,22 +336,27 @@ class VersionRef:
         https://docs.github.com/en/rest/packages/packages#restore-a-package-version-for-the-authenticated-user
         https://docs.github.com/en/rest/packages/packages#restore-package-version-for-a-user
         """
-        session = self._context.session
-        with self._context.changes.changing(self._collection, deleted_in(self._collection)):
+        session, collection = self._context.session, self._collection
+        with self._context.mutations.record(collection, deleted_from(collection)):
             await session.restore(session.url(f"{self._path}/restore"), session.url(self._path))
 
 
 class Context:
-    """What all that one client names has in common."""
+    """Shared by everything that one client names: session, recorded writes, learned facts."""
 
     def __init__(self, session: Session, concurrency: int) -> None:
         self.session = session
         self.concurrency = concurrency
-        self.changes = ChangeLog()
+        self.mutations = MutationTracker()
+        self._link_support: dict[tuple[str, str], LinkSupport] = {}
 
-    def listing(self, query: Query[Item]) -> Listing[Item]:
-        """A listing that fetches as far ahead as the client may."""
-        return Listing(self.session, query, ahead=self.concurrency)
+    def link_support(self, operation: str, root: str) -> LinkSupport:
+        """The evidence about one operation of one kind of owner: orgs, users or user."""
+        return self._link_support.setdefault((operation, root.split("/")[1]), LinkSupport())
+
+    def listing(self, spec: ListingSpec[Item], *, consistent: bool) -> Listing[Item]:
+        """A listing that fetches as far ahead as the client's concurrency allows."""
+        return Listing(self.session, spec, window=self.concurrency, consistent=consistent)
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
         """What a path answers, decoded."""
@@ -331,14 +364,24 @@ class Context:
         with self.session.secrets.hidden():
             return answer.read(decode)
 
-    async def delete(self, path: str, *of: str) -> None:
-        """Deletes what a path names, and tells the listings of its collection."""
-        with self.changes.changing(*of):
+    async def delete(self, path: str, *collections: str) -> None:
+        """Delete the resource of a path; listings of the collections learn of the write."""
+        with self.mutations.record(*collections):
             await self.session.delete(self.session.url(path))
 
 
-def deleted_in(collection: str) -> str:
-    """The collection of what was deleted from a collection."""
+def packages_collection(package_type: str) -> str:
+    """The packages of a type, whoever owns them: an owner has more than one path."""
+    return package_type.lower()
+
+
+def versions_collection(package_type: str, name: str) -> str:
+    """The active versions of a package, whoever owns it."""
+    return f"{package_type}/{name}".lower()
+
+
+def deleted_from(collection: str) -> str:
+    """The deleted items of a collection."""
     return f"{collection}?state=deleted"
 
 

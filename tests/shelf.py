@@ -1,4 +1,4 @@
-"""A listing's other side without a network: items on a shelf, paged as GitHub pages them."""
+"""A stand-in for the session layer: items in memory, paged as GitHub pages them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
+from ghpkg_async._paging.link_support import LinkSupport
+from ghpkg_async._paging.mutations import MutationTracker
+from ghpkg_async._paging.paginator import Paginator
 from ghpkg_async.codec import decode_versions
-from ghpkg_async.listing import Listing, Query
+from ghpkg_async.listing import Listing, ListingSpec
 from ghpkg_async.models import PackageVersion
-from ghpkg_async.pagination import Course
 from ghpkg_async.secrecy import Secrets
 from ghpkg_async.transport import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ghpkg_async.changes import Changes
     from ghpkg_async.session import Session
 
 LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
@@ -53,12 +54,22 @@ class Shelf:
     in_flight: int = 0
     max_in_flight: int = 0
     holes: dict[int, list[int]] = attrs.field(factory=dict)
-    """Pages that answer something else than their slice."""
+    """Ids on a page that differ from its slice of ``ids``."""
+    link_support: LinkSupport = attrs.field(factory=LinkSupport)
+    mutations: MutationTracker = attrs.field(factory=lambda: MutationTracker(replica_lag=0.0))
+    not_modified: int = 0
 
     async def get(
-        self, url: URL, *, lane: object = None, further: bool = False, retry: bool = True
+        self,
+        url: URL,
+        *,
+        etag: str = "",
+        on_admitted: Callable[[], object] | None = None,
+        **options: object,
     ) -> Answer:
-        del lane, further, retry
+        del options
+        if on_admitted is not None:
+            on_admitted()
         number = int(url.query.get("page") or url.query.get("after") or 1)
         per_page = int(url.query["per_page"])
         assert not self.capped or number * per_page <= 10_000
@@ -74,7 +85,11 @@ class Shelf:
             link = self.link(number, per_page).replace(
                 "?", f"?visibility={url.query.get('visibility', '')}&"
             )
-            headers = CIMultiDict({"Link": link} if link else {})
+            current = f'"{hash(body)}"'
+            if etag == current:
+                self.not_modified += 1
+                return Answer(Request("GET", url), 304, CIMultiDict(), b"")
+            headers = CIMultiDict({"ETag": current} | ({"Link": link} if link else {}))
             return Answer(Request("GET", url), 200, headers, body)
         finally:
             self.in_flight -= 1
@@ -97,21 +112,20 @@ class Shelf:
                 links.append(f'<{place}&page={pages}>; rel="last"')
         return ", ".join(links)
 
-    def course(self, changes: Changes | None = None, **options: Any) -> Course:
+    def spec(self, query: str = "", **options: Any) -> ListingSpec[PackageVersion]:
         page = options.get("first", 1)
-        return Course(
-            f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page={page}",
-            per_page=self.per_page,
-            capped=self.capped,
-            changes=changes,
-            **options,
+        url = f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page={page}{query}"
+        return ListingSpec(
+            PackageVersion,
+            lambda: Paginator(url, per_page=self.per_page, capped=self.capped, **options),
+            lambda: decode_versions,
+            "npm/left",
+            self.mutations,
+            self.link_support,
         )
 
     def listing(
-        self, changes: Changes | None = None, *, ahead: int = 16, **options: Any
+        self, *, ahead: int = 16, consistent: bool = False, **options: Any
     ) -> Listing[PackageVersion]:
         session: Session = self  # type: ignore[assignment]
-        query = Query(
-            PackageVersion, lambda: self.course(changes, **options), lambda: decode_versions
-        )
-        return Listing(session, query, ahead=ahead)
+        return Listing(session, self.spec(**options), window=ahead, consistent=consistent)

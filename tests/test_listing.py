@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from ghpkg_async import (
     InvalidResponse,
+    ListingUnstable,
     PackageVersion,
     PaginationCapReached,
     ServerError,
     SSORequired,
 )
-from ghpkg_async.changes import Changes
-from ghpkg_async.codec import decode_versions
-from ghpkg_async.listing import Listing, Query
-from tests.shelf import BASE, Shelf
+from ghpkg_async._paging.link_support import LinkSupport
+from ghpkg_async.listing import Listing
+from tests.shelf import Shelf
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -35,6 +35,12 @@ MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]
 
 async def ids(listing: Listing[PackageVersion]) -> list[int]:
     return [each.id for each in await listing]
+
+
+def known_to_send_link() -> LinkSupport:
+    support = LinkSupport()
+    support.learn(sends_link=True)
+    return support
 
 
 def run(coroutine: object) -> None:
@@ -83,8 +89,34 @@ async def test_an_empty_listing_costs_one_request(mode: LinkMode) -> None:
 @pytest.mark.parametrize("total", [1, 9, 10, 20, 25])
 async def test_without_link_pages_are_counted_to_an_empty_one(total: int) -> None:
     shelf = Shelf(list(range(total)), "none")
-    assert await ids(shelf.listing()) == shelf.ids
+    assert await ids(shelf.listing(ahead=1)) == shelf.ids
     assert shelf.asked == list(range(1, -(-total // 10) + 2))
+
+
+async def test_a_listing_of_one_page_costs_one_request_once_the_server_is_known_to_send_link() -> (
+    None
+):
+    support = LinkSupport()
+    single, several = Shelf([1, 2], link_support=support), Shelf([*range(25)], link_support=support)
+    assert await ids(single.listing()) == [1, 2]
+    assert single.asked == [1, 2]
+    await several.listing()
+    single.asked.clear()
+    assert await ids(single.listing()) == [1, 2]
+    assert single.asked == [1]
+
+
+async def test_listings_of_one_page_at_once_request_one_page_past_the_end() -> None:
+    class Recorded(Shelf):
+        def link(self, number: int, per_page: int) -> str:
+            first = '<https://api.github.com/x?page=1>; rel="first"'
+            return first if number > 1 else super().link(number, per_page)
+
+    support = LinkSupport()
+    shelves = [Recorded([1, 2], link_support=support) for _ in range(20)]
+    listed = await asyncio.gather(*(shelf.listing().all() for shelf in shelves))
+    assert all(len(items) == 2 for items in listed)
+    assert sum(len(shelf.asked) for shelf in shelves) == 21
 
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])
@@ -155,37 +187,39 @@ async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> No
     assert partial.value.organizations == ("21955855", "20582480")
 
 
-# Own deletes
+# Changes by the same client
 
 
-async def delete(shelf: Shelf, changes: Changes, one: int, turns: int = 1) -> None:
-    with changes.one():
+async def delete(shelf: Shelf, number: int, turns: int = 1) -> None:
+    with shelf.mutations.record("npm/left"):
         for _ in range(turns):
             await asyncio.sleep(0)
-        shelf.ids.remove(one)
+        shelf.ids.remove(number)
 
 
-@pytest.mark.parametrize("mode", ["link", "next only", "none"])
-async def test_deleting_in_the_loop_reaches_every_item_once(mode: LinkMode) -> None:
-    shelf, changes = Shelf(list(range(25)), mode), Changes()
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("ahead", [1, 16])
+async def test_deleting_in_the_loop_reaches_every_item_once(mode: LinkMode, ahead: int) -> None:
+    shelf = Shelf(list(range(65)), mode)
     seen = []
-    async for each in shelf.listing(changes):
-        seen.append(each.id)
-        await delete(shelf, changes, each.id)
-    assert seen == list(range(25))
+    async for item in shelf.listing(ahead=ahead):
+        seen.append(item.id)
+        await delete(shelf, item.id)
+    assert sorted(seen) == list(range(65))
     assert shelf.ids == []
 
 
+@settings(deadline=None)
 @given(
     total=st.integers(0, 60),
     per_page=st.integers(1, 12),
-    mode=st.sampled_from(["link", "next only", "none"]),
+    mode=st.sampled_from(MODES),
     latency=st.integers(0, 6),
     turns=st.lists(st.integers(0, 8), min_size=1, max_size=7),
     chosen=st.lists(st.booleans(), min_size=1, max_size=7),
     ahead=st.integers(1, 5),
 )
-def test_deletes_side_by_side_with_the_listing_lose_nothing(
+def test_deletes_in_other_tasks_lose_nothing(
     total: int,
     per_page: int,
     mode: LinkMode,
@@ -195,30 +229,89 @@ def test_deletes_side_by_side_with_the_listing_lose_nothing(
     ahead: int,
 ) -> None:
     shelf = Shelf(list(range(total)), mode, per_page=per_page, latency=lambda _: latency)
-    changes = Changes()
 
     async def check() -> None:
         seen: list[int] = []
         async with asyncio.TaskGroup() as group:
-            async for each in shelf.listing(changes, ahead=ahead):
-                seen.append(each.id)
-                if chosen[each.id % len(chosen)]:
-                    wait = turns[each.id % len(turns)]
-                    group.create_task(delete(shelf, changes, each.id, wait))
-        assert seen == list(range(total))
+            async for item in shelf.listing(ahead=ahead):
+                seen.append(item.id)
+                if chosen[item.id % len(chosen)]:
+                    wait = turns[item.id % len(turns)]
+                    group.create_task(delete(shelf, item.id, wait))
+        assert sorted(seen) == list(range(total))
 
     run(check())
     assert shelf.ids == [each for each in range(total) if not chosen[each % len(chosen)]]
 
 
-async def test_deletes_that_are_refused_cost_no_item() -> None:
-    shelf, changes = Shelf(list(range(35))), Changes()
+async def test_deletes_that_are_refused_cost_a_pass_of_conditional_requests() -> None:
+    shelf = Shelf(list(range(35)))
     seen = []
-    async for each in shelf.listing(changes):
-        seen.append(each.id)
-        with changes.one():
+    async for item in shelf.listing():
+        seen.append(item.id)
+        with shelf.mutations.record("npm/left"):
             await asyncio.sleep(0)
     assert seen == shelf.ids
+    assert (len(shelf.asked), shelf.not_modified) == (8, 4)
+
+
+# Changes by others
+
+
+async def test_a_consistent_listing_of_a_quiet_collection_costs_a_pass_of_304s() -> None:
+    shelf = Shelf(list(range(40)))
+    assert await ids(shelf.listing(consistent=True)) == shelf.ids
+    assert (len(shelf.asked), shelf.not_modified) == (8, 4)
+
+
+async def test_a_consistent_listing_of_one_page_costs_one_request() -> None:
+    shelf = Shelf(list(range(4)), link_support=known_to_send_link())
+    assert await ids(shelf.listing(consistent=True)) == shelf.ids
+    assert shelf.asked == [1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_consistent_listing_finds_what_a_shift_hid(mode: LinkMode) -> None:
+    shelf = Shelf(list(range(45)), mode)
+    seen = []
+    async for item in shelf.listing(ahead=1, consistent=True):
+        seen.append(item.id)
+        if item.id == 7:
+            del shelf.ids[:3]
+    assert sorted(seen) == list(range(45))
+
+
+async def test_a_collection_that_never_settles_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ghpkg_async.listing.delay_before_pass", lambda _: 0.0)
+
+    class Shuffled(Shelf):
+        def link(self, number: int, per_page: int) -> str:
+            self.ids = [each + len(self.ids) for each in self.ids]
+            return super().link(number, per_page)
+
+    seen = []
+    with pytest.raises(ListingUnstable, match="after 20 passes"):
+        async for item in Shuffled(list(range(25))).listing(consistent=True):
+            seen.append(item.id)
+    assert len(seen) == len(set(seen)) > 25
+
+
+# Elements that cannot be decoded
+
+
+async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
+    class Broken(Shelf):
+        async def get(self, url: URL, **options: Any) -> Answer:
+            answer = await super().get(url, **options)
+            return attrs.evolve(answer, wire=answer.wire.replace(b'"v12"', b"null"))
+
+    seen = []
+    with pytest.raises(InvalidResponse, match=r"page=2.*`\$\[2\]\.name`"):
+        async for item in Broken(list(range(35))).listing():
+            seen.append(item.id)
+    assert seen == [*range(12), *range(13, 35)]
 
 
 # The cap
@@ -242,19 +335,13 @@ class Catalogue(Shelf):
             self.ids = whole
 
     def everything(self, *, beyond: bool = True) -> Listing[PackageVersion]:
-        def query(visibility: str) -> Query[PackageVersion]:
-            url = f"{BASE}/orgs/acme/packages?per_page={self.per_page}&page=1{visibility}"
-            course = self.course()
-            return Query(
-                PackageVersion,
-                lambda: type(course)(url, per_page=self.per_page, capped=True),
-                lambda: decode_versions,
-            )
-
-        parts = [query(f"&visibility={each}") for each in ("public", "private", "internal")]
-        first = query("")
-        whole = Query(PackageVersion, first.course, first.decoder, parts if beyond else ())
-        return Listing(self, whole, ahead=16)  # type: ignore[arg-type]
+        parts = [self.spec(f"&visibility={each}") for each in ("public", "private", "internal")]
+        whole = attrs.evolve(
+            self.spec(),
+            beyond_cap=parts if beyond else (),
+            is_beyond_cap_listed=lambda item: item.id % len(self.visibilities) < 3,
+        )
+        return Listing(self, whole, window=16)  # type: ignore[arg-type]
 
 
 def catalogue(total: int, mode: LinkMode = "link", per_page: int = 100) -> Catalogue:
@@ -300,10 +387,34 @@ async def test_a_filter_applied_after_the_cap_cannot_pass_as_complete() -> None:
     assert await reached(shelf.everything()) == set(range(10_000))
 
 
-async def test_a_visibility_nobody_knows_cannot_pass_as_complete() -> None:
-    shelf = catalogue(12_000)
+@pytest.mark.parametrize("mode", ["link", "none"])
+async def test_an_unknown_visibility_cannot_pass_as_complete(mode: LinkMode) -> None:
+    shelf = catalogue(12_000, mode)
     shelf.visibilities = ("public", "private", "internal", "secret")
     assert len(await reached(shelf.everything())) > 10_000
+
+
+async def test_an_unknown_visibility_beyond_the_cap_shows_in_the_total() -> None:
+    class Late(Catalogue):
+        async def get(self, url: URL, **options: Any) -> Answer:
+            if "visibility=private" in str(url) or "visibility=internal" in str(url):
+                return await Shelf([]).get(url, **options)
+            whole = self.ids
+            if "visibility=public" in str(url):
+                self.ids = [each for each in whole if each < 10_000]
+            try:
+                return await Shelf.get(self, url, **options)
+            finally:
+                self.ids = whole
+
+    late = Late(list(range(10_005)), per_page=100, capped=True)
+    assert await reached(late.everything()) == set(range(10_000))
+
+
+@pytest.mark.parametrize("total", [9_999, 10_000])
+async def test_up_to_the_cap_a_listing_without_link_is_complete(total: int) -> None:
+    shelf = catalogue(total, "none")
+    assert sorted(await ids(shelf.everything())) == shelf.ids
 
 
 async def test_where_a_visibility_was_asked_for_the_cap_raises() -> None:
@@ -334,11 +445,18 @@ async def test_the_next_request_goes_out_before_a_page_at_hand_is_decoded() -> N
                 assert max(shelf.asked) >= min(page.number + 3, 40)
 
 
-async def test_where_nothing_tells_the_last_page_no_request_is_wasted() -> None:
-    for mode in MODES[1:]:
-        shelf = Shelf(list(range(95)), mode, latency=lambda _: 3)
-        await ids(shelf.listing())
-        assert shelf.max_in_flight == 1
+async def test_without_link_full_pages_are_fetched_side_by_side() -> None:
+    shelf = Shelf(list(range(895)), "none", latency=lambda _: 40)
+    assert await ids(shelf.listing(ahead=8)) == shelf.ids
+    assert shelf.max_in_flight == 8
+    assert len(shelf.asked) <= 91 + 8
+
+
+@pytest.mark.parametrize("mode", ["next only", "cursor"])
+async def test_where_link_has_no_last_page_no_request_is_wasted(mode: LinkMode) -> None:
+    shelf = Shelf(list(range(95)), mode, latency=lambda _: 3)
+    assert await ids(shelf.listing()) == shelf.ids
+    assert shelf.max_in_flight == 1
 
 
 async def test_a_known_count_saves_the_round_trip_of_the_first_page() -> None:

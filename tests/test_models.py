@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -46,7 +47,7 @@ def decode(route: str, example: Any) -> list[Any]:
     body = encoded(example)
     if isinstance(example, dict):
         return [decode_version(body) if "/versions/" in route else decode_package(body)]
-    return list(decode_versions(body) if "/versions" in route else PackageListDecoder()(body))
+    return list((decode_versions if "/versions" in route else PackageListDecoder())(body).items)
 
 
 def objects(example: Any) -> list[dict[str, Any]]:
@@ -104,7 +105,7 @@ def test_fields_github_adds_are_ignored() -> None:
     ("field", "value"), [("package_type", "cargo"), ("visibility", "internal")]
 )
 def test_enum_values_github_adds_are_kept_as_they_came(field: str, value: str) -> None:
-    [package] = PackageListDecoder()(encoded([{**PACKAGE, field: value}]))
+    [package] = PackageListDecoder()(encoded([{**PACKAGE, field: value}])).items
     assert getattr(package, field) == value
 
 
@@ -112,14 +113,14 @@ def test_enum_values_github_adds_are_kept_as_they_came(field: str, value: str) -
 def test_owner_and_repository_may_be_null_or_absent(field: str) -> None:
     absent = {key: value for key, value in PACKAGE.items() if key != field}
     for body in (absent, {**PACKAGE, field: None}):
-        [package] = PackageListDecoder()(encoded([body]))
+        [package] = PackageListDecoder()(encoded([body])).items
         assert getattr(package, field) is None
         assert getattr(decode_package(encoded(body)), field) is None
 
 
 def test_a_listing_may_leave_out_how_many_versions_a_package_has() -> None:
     absent = {key: value for key, value in PACKAGE.items() if key != "version_count"}
-    [listed] = PackageListDecoder()(encoded([absent]))
+    [listed] = PackageListDecoder()(encoded([absent])).items
     for package in (listed, decode_package(encoded(absent))):
         assert package.version_count is None
         assert to_dict(package) == absent
@@ -191,8 +192,8 @@ def test_times_are_aware() -> None:
 def test_a_listing_shares_the_parts_its_packages_repeat() -> None:
     decoder = PackageListDecoder()
     other = {**PACKAGE, "owner": {**PACKAGE["owner"], "login": "other"}}
-    first, second, third = decoder(encoded([PACKAGE, PACKAGE, other]))
-    [fourth] = decoder(encoded([PACKAGE]))
+    first, second, third = decoder(encoded([PACKAGE, PACKAGE, other])).items
+    [fourth] = decoder(encoded([PACKAGE])).items
     assert first.owner is second.owner is fourth.owner
     assert first.repository is fourth.repository
     assert first.repository is not None
@@ -210,7 +211,7 @@ def test_a_listing_of_many_repositories_keeps_no_more_than_a_bound() -> None:
             {**PACKAGE, "repository": {**PACKAGE["repository"], "id": start + n}}
             for n in range(100)
         ]
-        assert [to_dict(package) for package in decoder(encoded(page))] == page
+        assert [to_dict(package) for package in decoder(encoded(page)).items] == page
     assert len(decoder._repositories) <= 128
 
 
@@ -223,7 +224,7 @@ def test_a_repository_shares_its_owner_with_its_package() -> None:
         }
         for number in range(3)
     ]
-    packages = PackageListDecoder()(encoded(page))
+    packages = PackageListDecoder()(encoded(page)).items
     owner = packages[0].owner
     for package in packages:
         assert package.owner is owner
@@ -251,11 +252,29 @@ def wrong(*path: str | int, value: Any) -> bytes:
         (wrong(1, "repository", "owner", value=3), r"\$\[1\]\.repository\.owner"),
         (wrong(1, "repository", "owner", value=None), r"\$\[1\]\.repository\.owner"),
         (wrong(1, "owner", value=[]), r"\$\[1\]\.owner"),
+    ],
+)
+def test_an_element_that_is_malformed_hides_no_other(body: bytes, place: str) -> None:
+    page = PackageListDecoder()(body)
+    assert len(page.items) == 1
+    assert re.search(place, page.invalid[1])
+    assert len(page.ids) == 2
+
+
+def test_an_element_keeps_its_place_among_the_ids() -> None:
+    page = decode_versions(encoded([VERSION, {**VERSION, "id": 5, "name": 1}, {"id": "x"}, 3]))
+    assert page.ids[:2] == [VERSION["id"], 5]
+    assert len({*page.ids}) == 4
+    assert min(page.ids[2:]) < max(page.ids[2:]) < 0
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
         (b'{"message": "no list"}', "array"),
         (b"<html>", "malformed"),
         (b"", "truncated"),
         (b"[", "truncated"),
-        (b'["\xff"]', "invalid|Expected"),
         (b"[" * 100_000, "deeply|Expected"),
         (b'[{"sparkles":' + b"[" * 100_000, "deeply"),
     ],

@@ -62,7 +62,8 @@ async def execute(setting: str, **names: Any) -> dict[str, Any]:
 
 def test_every_snippet_has_its_test() -> None:
     assert set(PYTHON) == {
-        "", "dotcom", "errors", "service", "audit", "cluster", "notebook", "enterprise", "fixture"
+        "", "dotcom", "errors", "service", "audit", "cluster", "notebook", "enterprise", "fixture",
+        "consistent",
     }  # fmt: skip
     assert len(SHELL) == 2
     assert len(COMMANDS) >= 6
@@ -97,6 +98,16 @@ async def test_errors(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
     async with GitHubPackages("ghp_wrong", base_url=server.url) as gh:
         await execute("errors", gh=gh)
     assert re.search(r"failed: GET .* 401 .*\(request \S+\)", capsys.readouterr().out)
+
+
+async def test_complete_or_raises(
+    server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with ghpkg_async.GitHubPackages() as gh:
+        names = await execute("consistent", gh=gh)
+    total = len(server.world.org("acme").find("container", "team/app").versions())
+    assert len(names["everything"]) == total > 0
+    assert f"{total} versions" in capsys.readouterr().out
 
 
 async def test_in_a_service(

@@ -63,7 +63,7 @@ async def test_a_delete_under_way_as_a_listing_begins_costs_no_item(
         group.create_task(app.version(gone).delete())
         await asyncio.sleep(0.05)
         listing = group.create_task(_listed(gh))
-    assert [each for each in listing.result() if each != gone] == expected
+    assert set(listing.result()) - {gone} == set(expected)
 
 
 async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
@@ -78,7 +78,7 @@ async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
         listing = group.create_task(_listed(gh))
         await asyncio.sleep(0.05)
         group.create_task(app.version(restored.id).restore())
-    assert [each for each in listing.result() if each != restored.id] == expected
+    assert set(listing.result()) - {restored.id} == set(expected)
 
 
 @pytest.mark.parametrize("held", ["&page=2", "&page=3"])
@@ -89,7 +89,8 @@ async def test_a_version_published_between_answers_out_of_order_costs_no_item(
     server.hook = Order({held: "&page=4"}, meanwhile=lambda: _real(server).version("2.0.0"))
     async with asyncio.timeout(2):
         listing = await _listed(gh)
-    assert listing == expected
+    assert set(expected) <= set(listing)
+    assert len(listing) == len(set(listing))
 
 
 async def test_that_goes_for_the_first_page_too_where_the_count_is_known(
@@ -100,7 +101,7 @@ async def test_that_goes_for_the_first_page_too_where_the_count_is_known(
     server.hook = Order({"&page=1": "&page=2"}, lambda: _real(server).version("2.0.0"))
     async with asyncio.timeout(2):
         versions = await gh.org("acme").package(package).versions(per_page=50)
-    assert [each for each in ids(versions) if each in expected] == expected
+    assert set(expected) <= set(ids(versions))
 
 
 def _real(server: EmbeddedGitHub) -> Package:

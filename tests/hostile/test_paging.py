@@ -235,7 +235,7 @@ async def test_a_last_page_that_moves_away_is_followed_only_as_far_as_there_is_s
     async with server.client(concurrency=8) as gh:
         got, _ = await read(gh, per_page=1)
     assert got == list(range(1, 31))
-    assert len(server.requests) < 60
+    assert len(server.requests) < 2 * 60  # The moved page starts a second pass.
 
 
 async def test_more_packages_than_can_be_reached_are_told_of(

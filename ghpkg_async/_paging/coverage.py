@@ -1,0 +1,105 @@
+"""Evidence that no item is missing between the pages of a listing.
+
+Each response shows one state of the collection: all items from its first to its last. Two responses
+that share an item therefore leave no gap between them, at whatever time each was built. A page that
+is unchanged after the next one was read leaves no gap to that one either. A listing is complete
+once a chain of such responses leads from a first page to a last one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Coverage"]
+
+_EDGE: Final = 8
+"""Ids remembered at each end of a page; those in between are found in no other page's gap."""
+
+
+class Coverage:
+    """The responses of one listing over its passes, and which of them leave no gap."""
+
+    def __init__(self) -> None:
+        self._edges: list[array[int]] = []
+        self._parents: list[int] = []
+        self._owners: dict[int, int] = {}
+        self._pass: list[int] = []
+        self._following: dict[int, int] = {}
+        self._first: set[int] = set()
+        self._last: set[int] = set()
+        self._is_first_pass = True
+
+    def start_pass(self) -> None:
+        """Begin another pass over the pages."""
+        if self._is_first_pass and self._pass:
+            self._is_first_pass = False
+            for response, edges in enumerate(self._edges):
+                self._join_by_ids(response, edges)
+                self._own(response, edges)
+            self._edges.clear()
+        self._following, self._pass = dict(pairwise(self._pass)), []
+
+    def add(self, ids: Sequence[int]) -> int:
+        """Add the next response of the pass and return its number."""
+        response = len(self._parents)
+        self._parents.append(response)
+        edges = array("q", ids if len(ids) <= 2 * _EDGE else (*ids[:_EDGE], *ids[-_EDGE:]))
+        if self._is_first_pass:
+            self._edges.append(edges)
+        else:
+            self._join_by_ids(response, ids)
+            self._own(response, edges)
+        self._append(response)
+        return response
+
+    def repeat(self, response: int) -> None:
+        """Add a response that is the same as one of an earlier pass."""
+        if (following := self._following.get(response)) is not None:
+            self._join(response, following)
+        self._append(response)
+
+    def end_pass(self, *, last_is_short: bool) -> None:
+        """Note that the pass reached the end of the listing.
+
+        Args:
+            last_is_short: whether the page before an empty one was too short to be followed by
+                another: then it was the last one itself.
+        """
+        if self._pass:
+            self._last.add(self._pass[-1])
+            if last_is_short and len(self._pass) > 1:
+                self._last.add(self._pass[-2])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a chain without a gap leads from a first page to a last one."""
+        return not {self._root(n) for n in self._first}.isdisjoint(map(self._root, self._last))
+
+    def _append(self, response: int) -> None:
+        if not self._pass:
+            self._first.add(response)
+        self._pass.append(response)
+
+    def _own(self, response: int, edges: Sequence[int]) -> None:
+        for number in edges:
+            self._owners[number] = response
+
+    def _join_by_ids(self, response: int, ids: Sequence[int]) -> None:
+        for number in ids:
+            if (owner := self._owners.get(number)) is not None:
+                self._join(response, owner)
+
+    def _join(self, one: int, other: int) -> None:
+        self._parents[self._root(one)] = self._root(other)
+
+    def _root(self, response: int) -> int:
+        parents = self._parents
+        while parents[response] != response:
+            parents[response] = parents[parents[response]]
+            response = parents[response]
+        return response
