@@ -15,6 +15,7 @@ from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ghpkg_async.testing import wire
+from ghpkg_async.testing.actions import Answer
 from ghpkg_async.testing.api import API_VERSIONS, Api
 from ghpkg_async.testing.faults import Fate, Faults
 from ghpkg_async.testing.paging import Window
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
 
-    from ghpkg_async.testing.actions import Answer
     from ghpkg_async.testing.behavior import Behaves
     from ghpkg_async.testing.limits import LimitReached
 
@@ -36,6 +36,13 @@ Hook: TypeAlias = Callable[
 
 #: How long requests in flight may go on when the server closes, in seconds.
 GRACE = 0.05
+
+HTTP_PORT = 80
+
+MISDIRECTED = Answer(
+    421,
+    b'{"message":"Host: the embedded GitHub serves 127.0.0.1, localhost and [::1] on its port"}',
+)
 
 
 @define(eq=False)
@@ -74,6 +81,9 @@ class Received:
 
 class EmbeddedGitHub:
     """GitHub's Packages API on 127.0.0.1, with a `World` behind it.
+
+    It serves requests whose `Host` is 127.0.0.1, localhost or [::1] with its port, and responds
+    421 to any other, so that a web page cannot reach it under a name of its own.
 
     Open it with `async with`, or with `start` and `close`. The world may be changed while it is
     served, and so may the attributes: those of `api` and `latency` set how a healthy server
@@ -161,8 +171,9 @@ class EmbeddedGitHub:
         self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
         self._port = port
         self._closing = False
-        #: Host and port; what is under way as the server closes still names them.
         self._address = ""
+        #: The values of `Host` that are served. Kept after closing, for requests still in flight.
+        self._hosts: frozenset[str] = frozenset()
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -225,7 +236,9 @@ class EmbeddedGitHub:
             await runner.cleanup()
             raise
         self._runner = runner
-        self._address = "{}:{}".format(*runner.addresses[0][:2])
+        bound = runner.addresses[0][1]
+        self._address = f"127.0.0.1:{bound}"
+        self._hosts = _hosts(bound)
 
     async def close(self) -> None:
         """Close the port and every connection, idle or not. Closing again does nothing."""
@@ -278,6 +291,10 @@ class EmbeddedGitHub:
             return wire.hang_up(request)
         received = self._received(request)
         self.requests.append(received)
+        origin = self._origin(request)
+        if origin is None:
+            received.status = MISDIRECTED.status
+            return wire.response(MISDIRECTED, accept_encoding="", now=self._now())
         task = cast("asyncio.Task[Any]", asyncio.current_task())  # A handler runs in one.
         self._answering[task] = request
         try:
@@ -291,7 +308,7 @@ class EmbeddedGitHub:
                 await asyncio.sleep(latency)
 
             async def answer() -> web.StreamResponse:
-                whole = self._whole(request, received, fate, reached)
+                whole = self._whole(request, received, origin, fate, reached)
                 return await wire.send(request, whole, fate)
 
             return await (answer() if self.hook is None else self.hook(request, answer))
@@ -342,6 +359,7 @@ class EmbeddedGitHub:
         self,
         request: web.BaseRequest,
         received: Received,
+        origin: str,
         fate: Fate,
         reached: LimitReached | None,
     ) -> web.Response | None:
@@ -352,8 +370,6 @@ class EmbeddedGitHub:
         if reached is not None:
             answer = self.api.refusal(reached, method, target, headers, now)
         elif fate.carried_out:
-            # Not request.host: without a Host header that asks the resolver, and blocks.
-            origin = f"http://{headers.get('Host', self._address)}"
             answer = self.api.answer(method, target, headers, origin=origin, now=now)
             received.status = answer.status
             if not fate.link:
@@ -367,9 +383,21 @@ class EmbeddedGitHub:
             return None
         return wire.response(answer, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
 
+    def _origin(self, request: web.BaseRequest) -> str | None:
+        """Return the origin of the URLs in the response, or `None` if `Host` is not served."""
+        # Not request.host, which resolves the machine's name if the header is missing.
+        host = request.headers.get("Host", "").lower()
+        return f"http://{host}" if host in self._hosts else None
+
     def _now(self) -> int:
         """The time by the server's clock, in seconds since 1970."""
         return int(time.time() + self.faults.clock_skew)
+
+
+def _hosts(port: int) -> frozenset[str]:
+    names = ("127.0.0.1", "localhost", "[::1]")
+    default = names if port == HTTP_PORT else ()
+    return frozenset((*(f"{name}:{port}" for name in names), *default))
 
 
 def _caller(request: web.BaseRequest) -> str:

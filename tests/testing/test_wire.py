@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from typing import TYPE_CHECKING
@@ -289,8 +290,62 @@ async def test_the_api_can_be_an_enterprise_servers(world: World, serve: Serve) 
     assert (await call.get(origin + NPM)).status == 404
 
 
-async def test_links_lead_to_the_host_that_was_asked(world: World, call: Caller) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+async def test_urls_have_the_loopback_name_of_the_request(
+    world: World, call: Caller, host: str
+) -> None:
     for number in range(31):
         world.org("acme").package("npm", f"p{number}")
-    reply = await call.get(NPM, Host="github.localhost:8080")
-    assert reply.links["next"].startswith("http://github.localhost:8080/organizations/")
+    port = URL(call.server.url).port
+    reply = await call.get(NPM, Host=f"{host}:{port}")
+    origin = f"http://{host.lower()}:{port}"
+    assert reply.links["next"].startswith(f"{origin}/organizations/")
+    assert reply.json[0]["url"].startswith(f"{origin}/orgs/acme/")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "attacker.example:{port}",
+        "127.0.0.1.attacker.example:{port}",
+        "localhost.:{port}",
+        "user@localhost:{port}",
+        "127.0.0.1:1",
+        "127.0.0.1",
+        "localhost",
+        "127.1:{port}",
+        "0.0.0.0:{port}",
+        "[::]:{port}",
+        '"><script>:{port}',
+        "",
+    ],
+)
+async def test_a_host_that_is_not_the_servers_is_refused(
+    world: World, call: Caller, host: str
+) -> None:
+    world.org("acme").package("npm", "left")
+    sent = host.format(port=URL(call.server.url).port)
+    for method, path in (("GET", NPM), ("DELETE", "/orgs/acme/packages/npm/left"), ("GET", "/")):
+        reply = await call.send(method, path, Host=sent)
+        assert reply.status == 421
+        assert reply.message.startswith("Host: ")
+        assert "attacker" not in repr(reply)
+        assert "script" not in repr(reply)
+    assert world.org("acme").has("npm", "left")
+    assert [request.status for request in call.server.requests] == [421] * 3
+
+
+async def test_a_request_without_host_is_refused(call: Caller) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(call.server.url).port)
+    writer.write(b"GET /user/packages?package_type=npm HTTP/1.0\r\n\r\n")
+    assert (await reader.readline()).split()[1] == b"421"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_link_quotes_the_path_anew(world: World, call: Caller) -> None:
+    world.org("acme").package("npm", 'a>b"c', versions=31)
+    reply = await call.get("/orgs/acme/packages/npm/a>b%22c/versions?state=active&x=%3E%22")
+    assert reply.status == 200
+    assert "a%3Eb%22c/versions?" in reply.links["next"]
+    assert "x=%3E%22" in reply.links["next"]
