@@ -427,7 +427,7 @@ def test_any_mix_of_requests_is_admitted_within_the_limits(
 
 def test_a_write_gets_its_points_though_reads_take_every_one_that_is_free() -> None:
     loads = [Load("start", start=number / 10) for number in range(3000)]
-    loads.append(Load("write", start=150))
+    loads += [Load("write", start=100 * number) for number in range(1, 20)]
     simulation = Simulation.of(loads, concurrency=8, points=60)
     assert simulation.waits["write"] < 10
 
