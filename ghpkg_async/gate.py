@@ -53,7 +53,7 @@ Wait = RateLimitWait
 """An earlier name of `RateLimitWait`."""
 
 
-class _Line:
+class _FairQueue:
     """Queue of waiting requests of one kind; its lanes take turns."""
 
     def __init__(self, *, write: bool = False, speculative: bool = False) -> None:
@@ -132,9 +132,13 @@ class Gate:
         self.seconds_paced = 0.0
         self._concurrency = concurrency
         self._listeners = [] if on_wait is None else [("on_wait", on_wait)]
-        self._writes, self._starts, self._further = _Line(write=True), _Line(), _Line()
+        self._writes, self._starts, self._further = (
+            _FairQueue(write=True),
+            _FairQueue(),
+            _FairQueue(),
+        )
         self._turns = [self._writes, self._starts, self._further]
-        self._speculative = _Line(speculative=True)
+        self._speculative = _FairQueue(speculative=True)
         self._timer: asyncio.TimerHandle | None = None
         self._announced: Pause | None = None
         self._announced_at = 0.0
@@ -168,16 +172,16 @@ class Gate:
                 self._admit(now, write=write)
                 return None
         if speculative:
-            line = self._speculative
+            queue = self._speculative
         else:
-            line = self._writes if write else self._further if further else self._starts
+            queue = self._writes if write else self._further if further else self._starts
         ticket: _Ticket = asyncio.get_running_loop().create_future()
-        line.join(lane, ticket)
+        queue.join(lane, ticket)
         self._dispatch()
         try:
             return await ticket
         except (asyncio.CancelledError, GitHubPackagesError):
-            line.leave(lane, ticket)
+            queue.leave(lane, ticket)
             admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
             if admitted and ticket.result() is None:
                 self.leave(write=write)  # Cancelled between its admission and its resumption.
@@ -188,7 +192,7 @@ class Gate:
     def leave(self, *, write: bool) -> None:
         """End a request that entered, with a response or without one."""
         self.in_flight -= 1
-        self.limits.returned(self.clock(), write=write)
+        self.limits.on_done(self.clock(), write=write)
         self._dispatch()
 
     @contextmanager
@@ -201,7 +205,7 @@ class Gate:
             self._listeners.remove((name, listener))
 
     def will_wait(self) -> bool:
-        """Whether the present pause, if any, is short enough to wait for."""
+        """Whether no pause holds requests for longer than ``max_wait``."""
         pause = self.limits.pause
         return pause is None or pause.ends - self.clock() <= self.max_wait
 
@@ -217,15 +221,15 @@ class Gate:
     def close(self) -> None:
         """End every wait, present and future, with an error."""
         self._closed = True
-        for line in (*self._turns, self._speculative):
-            for ticket in line.clear():
+        for queue in (*self._turns, self._speculative):
+            for ticket in queue.clear():
                 if not ticket.done():
                     ticket.set_exception(GitHubPackagesError("the client was closed meanwhile"))
         self._dispatch()
 
     def _admit(self, now: float, *, write: bool) -> None:
         self.in_flight += 1
-        self.limits.sent(now, write=write)
+        self.limits.on_sent(now, write=write)
 
     def _dispatch(self) -> None:
         """Admit the waiting requests that the limits allow and set the timer for the next."""
@@ -237,8 +241,8 @@ class Gate:
         self._end_pause(now)
         pause = self.limits.pause
         if pause is not None and not self.will_wait():
-            for line in self._turns:
-                for ticket in line.clear():
+            for queue in self._turns:
+                for ticket in queue.clear():
                     if not ticket.done():
                         ticket.set_result(pause)
         delay = 0.0
@@ -258,21 +262,21 @@ class Gate:
     def _admit_next(self, now: float) -> float:
         """Admit the request whose turn it is; return the seconds to wait if it may not go yet."""
         spacing = math.inf
-        for line in self._turns if any(self._turns) else [self._speculative]:
-            if not line:
+        for queue in self._turns if any(self._turns) else [self._speculative]:
+            if not queue:
                 continue
-            if line.write and (wait := self.limits.until_next_write(now)) > 0:
+            if queue.write and (wait := self.limits.until_next_write(now)) > 0:
                 spacing = wait
                 continue
-            delay = self.limits.delay(now, write=line.write, speculative=line.speculative)
+            delay = self.limits.delay(now, write=queue.write, speculative=queue.speculative)
             if delay > 0:
                 return min(delay, spacing)
-            if not line.speculative:
-                self._turns.remove(line)
-                self._turns.append(line)
-            ticket = line.next()
+            if not queue.speculative:
+                self._turns.remove(queue)
+                self._turns.append(queue)
+            ticket = queue.next()
             if not ticket.done():
-                self._admit(now, write=line.write)
+                self._admit(now, write=queue.write)
                 ticket.set_result(None)
             return 0.0
         return spacing

@@ -39,16 +39,16 @@ _RESOURCE: Final = re.compile(r"[a-z_]{1,40}")
 
 @attrs.frozen
 class RateLimit:
-    """What the server last said of the hourly budget.
+    """The hourly budget, as the server's latest response gave it.
 
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit
 
     Attributes:
-        limit: requests an hour.
+        limit: requests per hour.
         remaining: requests left until the reset.
-        used: requests used since the last one.
-        reset: when the budget is whole again, by the server's clock.
-        resource: which budget it is; ``"core"`` for packages.
+        used: requests used since the last reset.
+        reset: time of the next reset, by the server's clock.
+        resource: name of the budget; ``"core"`` for packages.
     """
 
     limit: int
@@ -60,14 +60,14 @@ class RateLimit:
 
 @attrs.frozen
 class Pause:
-    """A time in which a limit lets nothing through.
+    """A time in which a rate limit allows no request.
 
     Attributes:
-        kind: which limit.
-        ends: when it is over, by the clock the limits are told.
-        until: the same by the server's clock.
-        status: the status of the answer that brought it.
-        message: what that answer said.
+        kind: ``"primary"`` or ``"secondary"``.
+        ends: its end, by the caller's clock.
+        until: its end, by the server's clock.
+        status: status of the response that caused it.
+        message: message of that response.
         request_id: GitHub's id for that request.
     """
 
@@ -80,7 +80,7 @@ class Pause:
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """The budget that an answer's headers tell, or ``None`` where they do not tell it whole."""
+    """Parse the ``X-RateLimit-*`` headers; ``None`` if one is missing or invalid."""
     resource = headers.get("X-RateLimit-Resource", "")
     try:
         return RateLimit(
@@ -152,7 +152,7 @@ class Limits:
         """Return the seconds for which only writes are held, because of the last one."""
         return max(0.0, self._next_write - now)
 
-    def sent(self, now: float, *, write: bool) -> None:
+    def on_sent(self, now: float, *, write: bool) -> None:
         """Count a request that is sent now."""
         self._in_flight += 1
         if self._budget is not None:
@@ -166,7 +166,7 @@ class Limits:
             step = COMEBACK_SPREAD / self._concurrency
             self._next_comeback = now + step * (0.5 + self._jitter())
 
-    def returned(self, now: float, *, write: bool) -> None:
+    def on_done(self, now: float, *, write: bool) -> None:
         """End a request that was sent, with a response or without one."""
         self._in_flight -= 1
         if self._budget is not None:
@@ -176,13 +176,13 @@ class Limits:
                 points += self._ended.pop()[1]
             self._ended.append((ended, points))
 
-    def answered(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
-        """An answer came that no limit refused.
+    def on_response(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
+        """Read the budget from a response that is no rate limit.
 
         Args:
-            now: when, by the clock the limits are told.
-            today: when, as a date, for servers that do not send theirs.
-            headers: of the answer, case-insensitive.
+            now: time by the caller's clock, seconds.
+            today: date and time, for servers that send no ``Date``.
+            headers: the response's headers, case-insensitive.
         """
         if self.pause is None:
             self._refusals_in_a_row = 0
@@ -192,7 +192,7 @@ class Limits:
             message = f"the hourly budget of {told.limit} requests is used up"
             self._hold(Pause("primary", self._reset_at, told.reset, 403, message))
 
-    def refused(
+    def on_rate_limited(
         self, now: float, today: datetime, headers: Mapping[str, str], error: RateLimited
     ) -> None:
         """Hold every request because a limit refused one; never without a pause."""
@@ -210,7 +210,10 @@ class Limits:
         self._hold(Pause(error.kind, ends, until, status, error.message, error.request_id))
 
     def resume(self, now: float) -> bool:
-        """Whether a pause is over; those who waited then come back spread out."""
+        """End the pause if its time is over; return whether it ended.
+
+        The requests after it are spread out.
+        """
         if self.pause is None or self.pause.ends > now:
             return False
         self.pause = None
@@ -256,14 +259,14 @@ class Limits:
         return max(wait, MINUTE * points / budget)
 
     def _until_budget(self, now: float, reserve: int) -> float:
-        """Seconds until the hourly budget has one request beyond those in flight and a reserve."""
+        """Return the seconds until the budget has one request beyond those in flight and kept."""
         told = self.rate_limit
         if told is None or self._reset_at <= now or told.remaining > self._in_flight + reserve:
             return 0.0
         return math.inf if self._in_flight else self._reset_at - now
 
     def _reserve(self) -> int:
-        """Requests of the hourly budget that are never spent on speculation."""
+        """Return the requests of the hourly budget that speculation must not spend."""
         return 0 if self.rate_limit is None else self.rate_limit.limit // 10
 
     def _read_budget(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
@@ -273,5 +276,5 @@ class Limits:
         if known is None or (told.resource, told.reset) != (known.resource, known.reset):
             self._reset_at = now + (told.reset - server_time(headers, today)).total_seconds()
         elif told.used < known.used:
-            return  # An older answer that came late.
+            return  # An earlier response, received late.
         self.rate_limit = told

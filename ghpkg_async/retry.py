@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "Attempts", "backoff", "is_refusal"]
+__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "RetryState", "backoff", "is_refusal"]
 
 RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
 """Statuses of transient failures, of GitHub or of a proxy before it."""
@@ -16,24 +16,24 @@ LONGEST_BACKOFF: Final = 30.0
 
 
 @attrs.define
-class Attempts:
+class RetryState:
     """The attempts at one request so far.
 
     Attributes:
         max_retries: attempts that may follow the first.
         longest: seconds; a longer ``Retry-After`` is not waited for.
         made: attempts made, the present one included.
-        uncertain: whether any of them may have been applied without a response that says so.
+        maybe_applied: whether any of them may have been applied without a response that says so.
         unauthorized: whether a 401 was retried.
     """
 
     max_retries: int
     longest: float = LONGEST_BACKOFF
     made: int = 1
-    uncertain: bool = False
+    maybe_applied: bool = False
     unauthorized: bool = False
 
-    def wait_after_answer(
+    def delay_after_response(
         self,
         status: int,
         *,
@@ -51,23 +51,23 @@ class Attempts:
                 Under load GitHub refuses a valid token now and then, so one 401 is then retried.
         """
         transient = status in RETRIED_STATUSES
-        self.uncertain = self.uncertain or (status >= 400 and not is_refusal(status))
+        self.maybe_applied = self.maybe_applied or (status >= 400 and not is_refusal(status))
         if status == 401 and token_worked and not self.unauthorized:
             transient = self.unauthorized = True
         least = retry_after or 0.0
         return self._wait(transient and least <= self.longest, least, jitter)
 
-    def wait_after_failure(
-        self, *, transient: bool, carried_out: bool, jitter: float
+    def delay_without_response(
+        self, *, transient: bool, maybe_applied: bool, jitter: float
     ) -> float | None:
         """Return the seconds to wait before the next attempt; ``None``: there is none.
 
         Args:
             transient: whether another attempt may succeed.
-            carried_out: whether the request may have been applied.
+            maybe_applied: whether the request may have been applied.
             jitter: random number from 0 to 1.
         """
-        self.uncertain = self.uncertain or carried_out
+        self.maybe_applied = self.maybe_applied or maybe_applied
         return self._wait(transient, 0.0, jitter)
 
     def _wait(self, sensible: bool, least: float, jitter: float) -> float | None:

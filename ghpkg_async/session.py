@@ -26,7 +26,7 @@ from .errors import (
     seconds_to_wait,
 )
 from .limits import MINUTE
-from .retry import LONGEST_BACKOFF, Attempts
+from .retry import LONGEST_BACKOFF, RetryState
 from .secrecy import Secret
 from .transport import Answer, Failure, Request
 from .urls import resolve
@@ -286,7 +286,7 @@ class Session:
             raise
 
     async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
-        attempts = Attempts(max_retries, longest=max(self.gate.max_wait, LONGEST_BACKOFF))
+        attempts = RetryState(max_retries, longest=max(self.gate.max_wait, LONGEST_BACKOFF))
         redirects = refusals = 0
         wait: float | None
         try:
@@ -307,20 +307,20 @@ class Session:
                         del outcome  # Its Location may repeat a secret query.
                         continue
                     case Answer():
-                        wait = attempts.wait_after_answer(
+                        wait = attempts.delay_after_response(
                             outcome.status,
                             retry_after=_retry_after(outcome.headers),
                             jitter=self._jitter(),
                             token_worked=self._token_worked(outcome.request),
                         )
                         if wait is None:
-                            uncertain = attempts.uncertain
+                            uncertain = attempts.maybe_applied
                             return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
                         reason = f"{request}: status {outcome.status}"
                     case Failure():
-                        wait = attempts.wait_after_failure(
+                        wait = attempts.delay_without_response(
                             transient=outcome.transient,
-                            carried_out=outcome.carried_out,
+                            maybe_applied=outcome.carried_out,
                             jitter=self._jitter(),
                         )
                         if wait is None:
@@ -331,7 +331,7 @@ class Session:
                 _log.info("%s; retrying %s", self.secrets.clean(reason), when)
                 await asyncio.sleep(wait)
         except GitHubPackagesError as error:
-            if attempts.uncertain and request.write:
+            if attempts.maybe_applied and request.write:
                 error.add_note(MAYBE_CARRIED_OUT)
             raise
 
@@ -369,9 +369,9 @@ class Session:
                 if answer.status in (403, 429):
                     error = self.error(answer)
                     if isinstance(error, RateLimited):
-                        gate.limits.refused(now, today, answer.headers, error)
+                        gate.limits.on_rate_limited(now, today, answer.headers, error)
                         return error
-                gate.limits.answered(now, today, answer.headers)
+                gate.limits.on_response(now, today, answer.headers)
                 if answer.status < 400:
                     self._accepted = (answer.request.token, now)
             return answer

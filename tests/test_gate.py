@@ -68,7 +68,7 @@ def refuse(gate: Gate, seconds: float, kind: str = "secondary") -> None:
         method="GET",
         url="",
     )
-    gate.limits.refused(gate.clock(), NOW, {"Retry-After": str(seconds)}, error)
+    gate.limits.on_rate_limited(gate.clock(), NOW, {"Retry-After": str(seconds)}, error)
 
 
 class TooLong(Exception):

@@ -47,17 +47,17 @@ def limits(points: int | None = None, concurrency: int = 16, jitter: float = 0.5
 
 
 def answered(state: Limits, now: float, headers: dict[str, str] | None = None) -> None:
-    state.sent(now, write=False)
-    state.answered(now, at(now), headers or {})
-    state.returned(now, write=False)
+    state.on_sent(now, write=False)
+    state.on_response(now, at(now), headers or {})
+    state.on_done(now, write=False)
 
 
 def refused(
     state: Limits, now: float, kind: str, wait: float, headers: dict[str, str] | None = None
 ) -> None:
-    state.sent(now, write=False)
-    state.refused(now, at(now), headers or {}, limited(kind, wait, now))
-    state.returned(now, write=False)
+    state.on_sent(now, write=False)
+    state.on_rate_limited(now, at(now), headers or {}, limited(kind, wait, now))
+    state.on_done(now, write=False)
 
 
 def test_what_the_server_said_last_is_readable() -> None:
@@ -112,23 +112,23 @@ def test_a_budget_that_just_ran_out_is_not_asked_in_vain() -> None:
 def test_no_more_are_in_flight_than_the_budget_has_left() -> None:
     state = limits()
     answered(state, 0, budget(2))
-    state.sent(0, write=False)
+    state.on_sent(0, write=False)
     assert state.delay(0, write=False) == 0
-    state.sent(0, write=False)
+    state.on_sent(0, write=False)
     assert state.delay(0, write=False) == float("inf")
-    state.answered(0, at(0), budget(1))
-    state.returned(0, write=False)
+    state.on_response(0, at(0), budget(1))
+    state.on_done(0, write=False)
     assert state.delay(0, write=False) == float("inf")
-    state.returned(0, write=False)
+    state.on_done(0, write=False)
     assert state.delay(0, write=False) == 0
 
 
 def test_the_reset_is_judged_by_the_servers_clock() -> None:
     state = limits()
-    state.sent(0, write=False)
+    state.on_sent(0, write=False)
     ahead = at(500)  # The server's clock is 500 s ahead of ours.
     error = limited("primary", 560)
-    state.refused(0, ahead, budget(0, reset=560), error)
+    state.on_rate_limited(0, ahead, budget(0, reset=560), error)
     assert state.delay(0, write=False) == 60
 
 
@@ -181,7 +181,7 @@ def test_tasks_come_back_spread_out() -> None:
     now, sent = 10.0, []
     for _ in range(6):
         now += state.delay(now, write=False)
-        state.sent(now, write=False)
+        state.on_sent(now, write=False)
         sent.append(now - 10)
     step = COMEBACK_SPREAD / 4
     assert sent == pytest.approx(
@@ -195,8 +195,8 @@ def test_three_fifths_of_the_points_go_at_once_and_the_rest_over_the_minute(poin
     burst = points * 3 // 5 + 1
     while now < 3 * MINUTE:
         now += state.delay(now, write=False)
-        state.sent(now, write=False)
-        state.returned(now, write=False)
+        state.on_sent(now, write=False)
+        state.on_done(now, write=False)
         sent.append(now)
     assert sent[:burst] == [0.0] * burst < sent[: burst + 1]
     assert max(after - before for before, after in pairwise(sent)) < 180 / points
@@ -205,15 +205,15 @@ def test_three_fifths_of_the_points_go_at_once_and_the_rest_over_the_minute(poin
 
 def test_points_count_until_a_minute_after_the_response() -> None:
     state = limits(points=1)
-    state.sent(0, write=False)
+    state.on_sent(0, write=False)
     assert state.delay(100, write=False) == math.inf
-    state.returned(100, write=False)
+    state.on_done(100, write=False)
     assert state.delay(100, write=False) == MINUTE
 
 
 def test_writes_are_a_second_apart() -> None:
     state = limits(points=900)
-    state.sent(0, write=True)
+    state.on_sent(0, write=True)
     assert state.delay(0.25, write=True) == 0.75
     assert state.delay(0.25, write=False) == 0
     assert limits(points=None).delay(0, write=True) == 0
@@ -222,8 +222,8 @@ def test_writes_are_a_second_apart() -> None:
 def test_a_budget_smaller_than_a_write_still_lets_one_through() -> None:
     state = limits(points=2)
     assert state.delay(0, write=True) == 0
-    state.sent(0, write=True)
-    state.returned(0, write=True)
+    state.on_sent(0, write=True)
+    state.on_done(0, write=True)
     assert state.delay(1, write=True) == 59
 
 
@@ -231,8 +231,8 @@ def test_speculation_stops_at_half_of_the_minutes_points() -> None:
     state = limits(points=10)
     for second in range(5):
         assert state.delay(second, write=False, speculative=True) == 0
-        state.sent(second, write=False)
-        state.returned(second, write=False)
+        state.on_sent(second, write=False)
+        state.on_done(second, write=False)
     assert state.delay(5, write=False, speculative=True) == MINUTE - 5
     assert state.delay(5, write=False) == 0
     assert state.delay(MINUTE, write=False, speculative=True) == 0
@@ -280,7 +280,7 @@ class AnyLoad(RuleBasedStateMachine):
             self.now += delay
             self.state.resume(self.now)
         assert self.now >= self.closed_until - 1e-6
-        self.state.sent(self.now, write=write)
+        self.state.on_sent(self.now, write=write)
         self.in_flight.append((self.now, write))
         if write:
             self.writes.append(self.now)
@@ -288,7 +288,7 @@ class AnyLoad(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule(remaining=st.integers(1, 5000), when=st.floats(0, 1))
     def it_is_answered(self, remaining: int, when: float) -> None:
-        self.state.answered(self.now, at(self.now), budget(remaining))
+        self.state.on_response(self.now, at(self.now), budget(remaining))
         self.it_ends(when)
 
     @precondition(lambda self: self.in_flight)
@@ -304,7 +304,7 @@ class AnyLoad(RuleBasedStateMachine):
     )
     def a_limit_refuses_it(self, kind: str, wait: int, when: float) -> None:
         error = limited(kind, wait, self.now)
-        self.state.refused(self.now, at(self.now), {"Retry-After": str(wait)}, error)
+        self.state.on_rate_limited(self.now, at(self.now), {"Retry-After": str(wait)}, error)
         self.closed_until = max(self.closed_until, self.now + max(wait, 1))
         self.it_ends(when)
 
@@ -312,7 +312,7 @@ class AnyLoad(RuleBasedStateMachine):
         """End the oldest request, which reached the server between being sent and now."""
         sent, write = self.in_flight.pop(0)
         self.arrived.append((sent + when * (self.now - sent), 5 if write else 1))
-        self.state.returned(self.now, write=write)
+        self.state.on_done(self.now, write=write)
 
     @invariant()
     def no_minute_costs_more_than_the_budget(self) -> None:

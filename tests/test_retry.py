@@ -6,25 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.retry import Attempts, backoff
+from ghpkg_async.retry import RetryState, backoff
 
 FINAL = [200, 204, 304, 400, 401, 403, 404, 409, 422, 429, 506, 508, 511, 519, 531, 599]
 
 
-def attempts() -> Attempts:
-    return Attempts(max_retries=4, longest=900)
+def attempts() -> RetryState:
+    return RetryState(max_retries=4, longest=900)
 
 
 def answered(
-    status: int, at: Attempts | None = None, retry_after: float | None = None
+    status: int, at: RetryState | None = None, retry_after: float | None = None
 ) -> float | None:
-    return (at or attempts()).wait_after_answer(status, retry_after=retry_after, jitter=0)
+    return (at or attempts()).delay_after_response(status, retry_after=retry_after, jitter=0)
 
 
 def failed(
-    at: Attempts, *, transient: bool = True, carried_out: bool = True, jitter: float = 0
+    at: RetryState, *, transient: bool = True, maybe_applied: bool = True, jitter: float = 0
 ) -> float | None:
-    return at.wait_after_failure(transient=transient, carried_out=carried_out, jitter=jitter)
+    return at.delay_without_response(
+        transient=transient, maybe_applied=maybe_applied, jitter=jitter
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,19 +37,21 @@ def test_failures_of_servers_and_proxies_are_retried_and_leave_the_outcome_unkno
 ) -> None:
     state = attempts()
     assert answered(status, state) == 0.5
-    assert state.uncertain
+    assert state.maybe_applied
 
 
 def test_one_401_is_retried_where_the_same_token_worked_within_the_minute() -> None:
-    def unauthorized(state: Attempts, *, token_worked: bool) -> float | None:
-        return state.wait_after_answer(401, retry_after=None, jitter=0, token_worked=token_worked)
+    def unauthorized(state: RetryState, *, token_worked: bool) -> float | None:
+        return state.delay_after_response(
+            401, retry_after=None, jitter=0, token_worked=token_worked
+        )
 
     assert unauthorized(attempts(), token_worked=False) is None
     state = attempts()
     assert unauthorized(state, token_worked=True) == 0.5
     assert unauthorized(state, token_worked=True) is None
-    assert not state.uncertain
-    assert unauthorized(Attempts(max_retries=0), token_worked=True) is None
+    assert not state.maybe_applied
+    assert unauthorized(RetryState(max_retries=0), token_worked=True) is None
 
 
 @pytest.mark.parametrize("status", FINAL)
@@ -65,7 +69,7 @@ def test_waits_grow_and_come_only_so_many_times() -> None:
     waits = [answered(503, at), failed(at), answered(500, at), failed(at), answered(502, at)]
     assert waits == [0.5, 1, 2, 4, None]
     assert at.made == 5
-    assert failed(Attempts(max_retries=0)) is None
+    assert failed(RetryState(max_retries=0)) is None
 
 
 def test_a_time_the_server_asks_for_is_kept_to_or_too_long() -> None:
@@ -76,22 +80,22 @@ def test_a_time_the_server_asks_for_is_kept_to_or_too_long() -> None:
 
 
 @pytest.mark.parametrize("status", FINAL)
-def test_what_may_have_been_carried_out_is_not_forgotten(status: int) -> None:
+def test_what_may_have_been_applied_is_not_forgotten(status: int) -> None:
     at = attempts()
     answered(status, at)
-    assert at.uncertain is (status >= 500)
-    failed(at, carried_out=False)
-    assert at.uncertain is (status >= 500)
+    assert at.maybe_applied is (status >= 500)
+    failed(at, maybe_applied=False)
+    assert at.maybe_applied is (status >= 500)
     failed(at)
     answered(404, at)
-    assert at.uncertain
+    assert at.maybe_applied
 
 
 @given(attempt=st.integers(1, 10_000), jitter=st.floats(0, 1))
 def test_jitter_takes_up_to_half_and_no_wait_is_endless(attempt: int, jitter: float) -> None:
     whole = backoff(attempt, 0)
-    wait = Attempts(max_retries=attempt, made=attempt).wait_after_failure(
-        transient=True, carried_out=True, jitter=jitter
+    wait = RetryState(max_retries=attempt, made=attempt).delay_without_response(
+        transient=True, maybe_applied=True, jitter=jitter
     )
     assert wait is not None
     assert whole / 2 <= wait <= whole <= 30
