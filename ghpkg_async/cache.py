@@ -143,21 +143,21 @@ class Cache:
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> None:
         try:
-            self.path = os.path.abspath(os.fsdecode(path))
-            folder_exists = os.path.isdir(os.path.dirname(self.path))
-            regular = stat.S_ISREG(os.lstat(self.path).st_mode)
+            full_path = os.path.abspath(os.fsdecode(path))
+            folder_exists = os.path.isdir(os.path.dirname(full_path))
+            regular = stat.S_ISREG(os.lstat(full_path).st_mode)
         except FileNotFoundError:
             regular = True
         except (OSError, TypeError, ValueError):
             raise ConfigurationError(f"cache: {path!r} is not the path of a file") from None
         if not folder_exists:
-            raise ConfigurationError(f"cache: the folder of {self.path!r} does not exist")
+            raise ConfigurationError(f"cache: the folder of {full_path!r} does not exist")
         if not regular:
             raise ConfigurationError(
-                f"cache: {self.path!r} is no regular file (a folder, symbolic link or device); "
+                f"cache: {full_path!r} is no regular file (a folder, symbolic link or device); "
                 "pass the path of a file, which is created if it does not exist"
             )
-        self._file = _File(self.path, max_bytes)
+        self._file = _File(full_path, max_bytes)
         self._worker: _Worker | None = None
 
     @staticmethod

@@ -69,6 +69,20 @@ async def server() -> AsyncIterator[EmbeddedGitHub]:
         yield server
 
 
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
+    """The SQLite connections that were opened."""
+    connect = sqlite3.connect
+    opened: list[sqlite3.Connection] = []
+
+    def connecting(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+    return opened
+
+
 def client(server: EmbeddedGitHub, path: Path, token: str = "ghp_one") -> GitHubPackages:
     return GitHubPackages(token, base_url=server.url, cache=path, points_per_minute=None)
 
@@ -260,6 +274,19 @@ async def test_the_least_recently_used_entries_are_evicted(tmp_path: Path) -> No
     assert (tmp_path / "cache").stat().st_size <= 200_000
 
 
+async def test_reading_an_entry_is_using_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [Cache.key("", str(number)) for number in range(30)]
+    async with opened(tmp_path / "cache", max_bytes=200_000) as cache:
+        for hours, key in enumerate(keys):
+            monkeypatch.setattr(time, "time", lambda hours=hours: 3600.0 * hours)
+            assert await put(cache, key, bytes(8_000))
+            await cache.get(keys[0])
+        assert await cache.get(keys[0]) is not None
+        assert await cache.get(keys[1]) is None
+
+
 async def test_a_large_entry_replaces_many_small_ones(tmp_path: Path) -> None:
     async with opened(tmp_path / "cache", max_bytes=400_000) as cache:
         for number in range(200):
@@ -271,16 +298,8 @@ async def test_a_large_entry_replaces_many_small_ones(tmp_path: Path) -> None:
 
 
 async def test_storing_does_not_take_longer_in_a_large_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, connections: list[sqlite3.Connection]
 ) -> None:
-    connect = sqlite3.connect
-    connections: list[sqlite3.Connection] = []
-
-    def connecting(*args: Any, **options: Any) -> sqlite3.Connection:
-        connections.append(connect(*args, **options))
-        return connections[-1]
-
-    monkeypatch.setattr(sqlite3, "connect", connecting)
     instructions = 0
 
     def count() -> int:
@@ -568,6 +587,24 @@ async def test_many_calls_wait_once_for_a_locked_file(tmp_path: Path, lock: str)
             assert time.monotonic() - start < 2
         assert await put(cache)
         assert await cache.get(KEY) == ENTRY
+
+
+async def test_locks_are_waited_for_again_once_storing_succeeds(
+    tmp_path: Path, connections: list[sqlite3.Connection]
+) -> None:
+    async def timeout_after(stored: bool) -> int:
+        assert await put(cache) is stored
+        [milliseconds] = connections[0].execute("PRAGMA busy_timeout").fetchone()
+        return int(milliseconds)
+
+    async with opened(tmp_path / "cache") as cache:
+        assert await timeout_after(stored=True) == 100
+        with closing(sqlite3.connect(tmp_path / "cache")) as locker:
+            locker.execute("BEGIN IMMEDIATE")
+            assert await timeout_after(stored=False) == 0
+            await cache.get(KEY)
+            assert await timeout_after(stored=False) == 0
+        assert await timeout_after(stored=True) == 100
 
 
 async def test_several_processes_share_a_file(server: EmbeddedGitHub, tmp_path: Path) -> None:
