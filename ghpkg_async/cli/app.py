@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import signal
 import sys
+from contextlib import contextmanager
+from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
@@ -15,6 +19,7 @@ from ghpkg_async.cli.delete import delete
 from ghpkg_async.cli.demo import demo
 from ghpkg_async.cli.failures import DONE, Failure, WrongUsage, failure_of
 from ghpkg_async.cli.list_ import list_packages
+from ghpkg_async.cli.logs import logging_to_stderr
 from ghpkg_async.cli.notebook import notebook
 from ghpkg_async.cli.output import QuietConsole
 from ghpkg_async.cli.restore import restore
@@ -23,7 +28,7 @@ from ghpkg_async.cli.versions import versions
 from ghpkg_async.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["run"]
 
@@ -33,10 +38,15 @@ The token is read from the environment: GH_TOKEN or GITHUB_TOKEN for github.com 
 GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server, or only for GH_HOST if set.
 
 Exit status: 0 done; 1 done, and what was asked to fail on was found; 2 wrong usage; 3 the server
-refused or could not be reached for all or part of it; 130 broken off.
+refused or could not be reached for all or part of it; 130 interrupted, 143 terminated.
 
 Example: ghpkg demo
 """
+
+# As a shell reports a process that SIGTERM ended.
+TERMINATED: Final = Failure(143, "Terminated")
+
+_SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 
 COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -61,14 +71,15 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding has no letters for is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
-    try:
-        _run(arguments)
-        sys.stdout.flush()
-    except BaseException as error:
-        failure = failure_of(error)
-        if failure is None:
-            raise
-        return _end(failure)
+    with _terminating_like_ctrl_c() as terminated, logging_to_stderr():
+        try:
+            _run(arguments)
+            sys.stdout.flush()
+        except BaseException as error:
+            failure = TERMINATED if terminated.is_set() else failure_of(error)
+            if failure is None:
+                raise
+            return _end(failure)
     return DONE
 
 
@@ -78,8 +89,40 @@ def _run(arguments: Sequence[str]) -> None:
             arguments, console=QuietConsole(), print_error=False, exit_on_error=False
         )
     except CycloptsError as error:
-        raise WrongUsage(f"{error} See ghpkg --help") from error
+        raise WrongUsage(_usage_message(error, arguments)) from error
     command(*bound.args, **bound.kwargs)
+
+
+def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
+    message = str(error)
+    if "--" in arguments:
+        # The suggested option is the one that was typed, where it is none.
+        message = f"{_SUGGESTION.sub('', message)} After --, everything is an argument; "
+        message += "options go before it."
+    command = " ".join(("ghpkg", *(error.command_chain or ())))
+    return f"{message} See {command} --help"
+
+
+@contextmanager
+def _terminating_like_ctrl_c() -> Iterator[Event]:
+    """End on SIGTERM as on Ctrl-C: tasks are cancelled, and files are left whole.
+
+    Yields what says whether it happened.
+    """
+    terminated = Event()
+    if current_thread() is not main_thread():
+        yield terminated
+        return
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        terminated.set()
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield terminated
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end(failure: Failure) -> int:
@@ -104,4 +147,5 @@ def _app() -> App:
     for name, command in COMMANDS.items():
         # Without version flags: --version is theirs to take.
         app.command(command, name=name, version_flags=[])
+    app.register_install_completion_command(version_flags=[])
     return app

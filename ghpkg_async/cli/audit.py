@@ -129,6 +129,27 @@ def audit(
             **_MANY,
         ),
     ] = [],  # noqa: B006
+    allow_failure: Annotated[
+        list[str],
+        Parameter(
+            help="Show the failures of this OWNER without exiting with 3 for them; repeatable.",
+            **_MANY,
+        ),
+    ] = [],  # noqa: B006
+    cache: Annotated[
+        Path | None,
+        Parameter(
+            help="Keep ETags and responses in this file: listings that did not change cost nothing "
+            "of the hourly budget."
+        ),
+    ] = None,
+    max_wait: Annotated[
+        float,
+        Parameter(
+            help="The longest wait for a rate limit, in seconds, 0 or more. What is left after it "
+            "fails, and the same command resumes it."
+        ),
+    ] = LONGEST_WAIT,
     shard: Annotated[
         str | None,
         Parameter(help="Only the I-th of N shares of the owners, I/N, for N machines."),
@@ -166,15 +187,16 @@ def audit(
             )
         _show_earlier(from_, rules, files, console)
         return
-    names = _owners(owners, owners_from, shard)
+    everyone = _owners(owners, owners_from)
+    names = _share(everyone, shard)
+    allowed = _allowed(allow_failure, everyone)
     types = _package_types(type_)
     for rule in rules:
         _check_possible(rule, types, versions=versions, compares=compare is not None)
     client = options.client(
-        console,
-        on_wait=None,
         points_per_minute=_points(points_per_minute),
-        max_rate_limit_wait=LONGEST_WAIT,
+        max_rate_limit_wait=max_wait,
+        cache=cache,
         max_retries=RETRIES,
     )
     display = Display(console, client, quiet=quiet)
@@ -190,9 +212,9 @@ def audit(
             skip=files.done,
             on_event=display.event,
         )
-        if not going_on.units:
+        if all(unit.owner.lower() in allowed for unit in going_on.units):
             files.check_age()
-        sink = _Sink(header, rules, files, console)
+        sink = _Sink(header, rules, files, console, allowed)
         asyncio.run(_audit(client, going_on, sink, display))
     _end(sink.results, rules, files)
 
@@ -221,11 +243,21 @@ class _Sink:
     """Takes the records of an audit: into files, sums and findings, and then the report."""
 
     def __init__(
-        self, header: AuditHeader, rules: Sequence[Rule], files: Files, console: Output
+        self,
+        header: AuditHeader,
+        rules: Sequence[Rule],
+        files: Files,
+        console: Output,
+        allowed: frozenset[str] = frozenset(),
     ) -> None:
         self.files = files
         self.results = Results(
-            header, rules, files.baseline, console=console, keeps_all=files.report is not None
+            header,
+            rules,
+            files.baseline,
+            console=console,
+            allowed=allowed,
+            keeps_all=files.report is not None,
         )
         self._header = header
         self._records: list[Record] = []
@@ -364,7 +396,7 @@ def _check_possible(rule: Rule, types: Sequence[str], *, versions: bool, compare
         raise WrongUsage(f"--fail-on: {rule} needs {option[lacks]}")
 
 
-def _owners(typed: Sequence[str], source: Path | None, shard: str | None) -> list[OwnerName]:
+def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:
     with typed_as("OWNER"):
         owners = [parse_owner(text) for text in typed]
     if source is not None:
@@ -372,12 +404,25 @@ def _owners(typed: Sequence[str], source: Path | None, shard: str | None) -> lis
             owners += _read_owners(source)
     if not owners:
         raise WrongUsage("Nobody to audit: name an OWNER, or a file of them with --owners-from")
-    owners = unique(owners)
+    return unique(owners)
+
+
+def _share(owners: list[OwnerName], shard: str | None) -> list[OwnerName]:
     if shard is None:
         return owners
     with typed_as("--shard"):
         share = Shard.parse(shard)
     return [owner for owner in owners if share.holds(owner)]
+
+
+def _allowed(typed: Sequence[str], owners: Sequence[OwnerName]) -> frozenset[str]:
+    """The owners whose failures do not change the exit status, in lower case."""
+    with typed_as("--allow-failure"):
+        allowed = frozenset(str(parse_owner(text)).lower() for text in typed)
+    unknown = allowed - {str(owner).lower() for owner in owners}
+    if unknown:
+        raise WrongUsage(f"--allow-failure: {', '.join(sorted(unknown))}: not among the OWNERs")
+    return allowed
 
 
 def _read_owners(source: Path) -> list[OwnerName]:

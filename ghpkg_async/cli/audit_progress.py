@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ghpkg_async.audit import OwnerDone, PageDone, Waiting
+from ghpkg_async.audit import OwnerDone, PageDone
 from ghpkg_async.cli.durations import age_text
 from ghpkg_async.text import counted, printable
 
@@ -60,8 +60,6 @@ class Display:
         """Takes an event of the audit."""
         if self._quiet:
             return
-        if isinstance(event, Waiting):
-            self._output.waiting(event.wait)
         if self._moves:
             if isinstance(event, (PageDone, OwnerDone)):
                 self._move()

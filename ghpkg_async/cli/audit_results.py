@@ -58,6 +58,7 @@ class Results:
         rules: what to fail on.
         baseline: the earlier audit, if there is one to compare with.
         console: where to tell.
+        allowed: the owners whose failures count neither as failures nor as findings, in lower case.
         keeps_all: whether to keep what is found besides too, not only its number.
     """
 
@@ -68,15 +69,18 @@ class Results:
         baseline: Baseline | None,
         *,
         console: Output,
+        allowed: frozenset[str],
         keeps_all: bool = False,
     ) -> None:
         self.comparison: Comparison | None = None
         self.failures = 0
+        """Number of failures, without those of allowed owners."""
         self.findings: list[Finding] = []
         """What the rules to fail on found; and all others, where they are kept."""
         self._header = header
         self._asked = list(rules)
         self._names = frozenset(map(str, rules))
+        self._allowed = allowed
         self._keeps_all = keeps_all
         self._rules = [*rules, *_besides(rules, header, compares=baseline is not None)]
         self._baseline = baseline
@@ -84,6 +88,7 @@ class Results:
         self._console = console
         self._tally = Tally(header)
         self._counts: Counter[str] = Counter()
+        self._failure_count = 0
         self._failed: list[FailureEntry] = []
         self._told_header = False
         self._has_packages = False
@@ -144,9 +149,12 @@ class Results:
 
     def _find(self, record: Any, before: str | None) -> None:
         if isinstance(record, FailureEntry):
-            self.failures += 1
             if len(self._failed) < LINES_SHOWN:
                 self._failed.append(record)
+            self._failure_count += 1
+            if record.owner.lower() in self._allowed:
+                return
+            self.failures += 1
         for finding in findings_of(record, self._rules, now=self._header.started_at, before=before):
             self._counts[finding.rule] += 1
             if self._keeps_all or finding.rule in self._names:
@@ -235,8 +243,9 @@ class Results:
                 if part
             )
             self._console.note(f"{where}: {failure.message}{_advice(failure)}")
-        if self.failures > len(self._failed):
-            self._console.note(f"... and {self.failures - len(self._failed):,} more failures")
+        if self._failure_count > len(self._failed):
+            more = self._failure_count - len(self._failed)
+            self._console.note(f"... and {more:,} more failures")
 
     def _show_unjudged(self) -> None:
         """Tell which rules to fail on could not judge every package, and the option to add."""

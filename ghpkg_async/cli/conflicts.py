@@ -17,7 +17,7 @@ def conflicts(owner: Owner, /, *, options: Options = DEFAULTS) -> None:
 
 async def _conflicts(owner: str, options: Options) -> None:
     output = options.output()
-    async with options.client(output) as client:
+    async with options.client() as client:
         namespace = namespace_of(client, owner)
         await output.listing(
             namespace.docker_conflicts(),

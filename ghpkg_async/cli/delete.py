@@ -17,7 +17,6 @@ from ghpkg_async.cli.options import (
     VersionId,
     version_id,
 )
-from ghpkg_async.cli.output import Output
 from ghpkg_async.cli.owners import namespace_of
 from ghpkg_async.text import counted, printable
 
@@ -100,7 +99,7 @@ class _Target:
         return f"version {found.id} ({found.name}{tags}) of {package}"
 
     def _client(self) -> GitHubPackages:
-        return self._options.client(Output(json=self._options.json))
+        return self._options.client()
 
 
 def _can_ask() -> bool:

@@ -118,7 +118,9 @@ def failure_of(error: BaseException) -> Failure | None:
 _TYPED: Final[Mapping[str, str]] = {
     "api_version": "--api-version",
     "base_url": "--base-url",
+    "cache": "--cache",
     "concurrency": "--concurrency",
+    "max_rate_limit_wait": "--max-wait",
     "name": "NAME",
     "org": "OWNER",
     "package_type": "TYPE",

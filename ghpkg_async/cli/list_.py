@@ -34,7 +34,7 @@ async def _list(
     owner: str, package_type: str, visibility: Visibility | None, options: Options
 ) -> None:
     output = options.output()
-    async with options.client(output) as client:
+    async with options.client() as client:
         namespace = namespace_of(client, owner)
         chosen = f"{visibility} {package_type}" if visibility else package_type
         await output.listing(

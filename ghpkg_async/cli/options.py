@@ -1,5 +1,6 @@
 """The options and arguments that several commands take."""
 
+import os
 import re
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -8,11 +9,13 @@ from cyclopts import Group, Parameter
 
 from ghpkg_async import PACKAGE_TYPES, GitHubPackages
 from ghpkg_async.cli.failures import WrongUsage
+from ghpkg_async.cli.logs import log_everything
 from ghpkg_async.cli.output import Output
 
 __all__ = ["DEFAULTS", "Name", "Options", "Owner", "PackageType", "VersionId", "version_id"]
 
 _CONNECTION: Final = Group("Connection")
+_DOTCOM: Final = "https://api.github.com"
 _UNVERSIONED_ACCEPT: Final = "application/vnd.github.v3+json"
 
 Json: TypeAlias = Annotated[
@@ -43,12 +46,13 @@ class _Options:
 
     json: Json = False
     base_url: Annotated[
-        str,
+        str | None,
         Parameter(
             group=_CONNECTION,
-            help="The API's root; https://HOST/api/v3 on GitHub Enterprise Server.",
+            help="The API's root; https://HOST/api/v3 on GitHub Enterprise Server. Default: "
+            f"GHPKG_BASE_URL, else GITHUB_API_URL, which Actions sets, else {_DOTCOM}.",
         ),
-    ] = "https://api.github.com"
+    ] = None
     api_version: Annotated[
         str,
         Parameter(
@@ -60,26 +64,39 @@ class _Options:
     concurrency: Annotated[
         int, Parameter(group=_CONNECTION, help="Requests in flight at once, 1 or more.")
     ] = 16
+    verbose: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Show requests and retries on standard error.",
+        ),
+    ] = False
 
     def output(self) -> Output:
         """What the run says goes there."""
         return Output(json=self.json)
 
-    def client(self, output: Output, **settings: Any) -> GitHubPackages:
+    def client(self, **settings: Any) -> GitHubPackages:
         """A client for that server, with the environment's token.
 
         Args:
-            output: where its waits are told.
             **settings: further arguments of `GitHubPackages`.
         """
+        if self.verbose:
+            log_everything()
         versioned = self.api_version not in ("", "none")
         return GitHubPackages(
-            base_url=self.base_url,
+            base_url=_default_base_url() if self.base_url is None else self.base_url,
             api_version=self.api_version if versioned else None,
             accept="application/vnd.github+json" if versioned else _UNVERSIONED_ACCEPT,
             concurrency=self.concurrency,
-            **{"on_wait": output.waiting, **settings},
+            **settings,
         )
+
+
+def _default_base_url() -> str:
+    return os.environ.get("GHPKG_BASE_URL") or os.environ.get("GITHUB_API_URL") or _DOTCOM
 
 
 Options: TypeAlias = Annotated[_Options, Parameter(name="*")]

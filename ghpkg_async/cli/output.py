@@ -18,7 +18,7 @@ from ghpkg_async.text import counted, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ghpkg_async import Listing, Wait
+    from ghpkg_async import Listing
     from ghpkg_async.cli.tables import Column
 
 __all__ = ["Output", "QuietConsole"]
@@ -57,13 +57,6 @@ class Output:
     def note(self, text: str) -> None:
         """A line on standard error."""
         self.progress.print(_text(text), soft_wrap=True)
-
-    def waiting(self, wait: Wait) -> None:
-        """Tells of a pause that a rate limit makes; for the client's ``on_wait``."""
-        self.note(
-            f"{wait.kind} rate limit: waiting {wait.seconds:.0f} s, until "
-            f"{wait.until.astimezone():%H:%M:%S %Z}"
-        )
 
     async def listing(
         self, listing: Listing[Item], columns: Sequence[Column[Item]], *, noun: str, nothing: str

@@ -38,7 +38,7 @@ async def _restore(
     owner: str, package_type: str, name: str, version: int | None, options: Options
 ) -> None:
     output = options.output()
-    async with options.client(output) as client:
+    async with options.client() as client:
         package = namespace_of(client, owner).package(package_type, name)
         described = f"the {package_type} package {name} of {owner}"
         if version is None:

@@ -35,7 +35,7 @@ async def _versions(
     owner: str, package_type: str, name: str, state: State, options: Options
 ) -> None:
     output = options.output()
-    async with options.client(output) as client:
+    async with options.client() as client:
         await output.listing(
             namespace_of(client, owner).package(package_type, name).versions(state=state),
             DELETED_VERSIONS if state == "deleted" else VERSIONS,

@@ -128,7 +128,7 @@ class TestResults:
         )
         run = await ghpkg("acme", "--type=npm")
         assert run.status == 0
-        assert run.err.count("secondary rate limit: waiting 1 s") == 1
+        assert run.err.count("secondary rate limit: every request waits") == 1
 
     @pytest.mark.usefixtures("small")
     async def test_owners_come_from_a_file_or_standard_input_too(

@@ -240,3 +240,76 @@ class TestFrom:
         run = await ghpkg(*source, *arguments)
         assert run.status == 2, run.err
         assert told in run.err
+
+
+class TestFailures:
+    @pytest.mark.usefixtures("small")
+    async def test_an_allowed_one_is_shown_and_changes_no_status(self, ghpkg: Command) -> None:
+        command = ("acme", "nobody", "--output=a.jsonl", "--fail-on=unreachable")
+        assert (await ghpkg(*command)).status == 1
+        run = await ghpkg(*command, "--allow-failure=Nobody")
+        assert (run.status, "nobody: " in run.err) == (0, True)
+        run = await ghpkg("acme", "nobody", "nothing", "--allow-failure=nobody")
+        assert run.status == 3
+        assert "1 failure: see above" in run.err
+
+    async def test_an_allowed_one_is_among_the_owners(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "--allow-failure=acne")
+        assert run.status == 2
+        assert "--allow-failure: acne: not among the OWNERs" in run.err
+
+    @pytest.mark.usefixtures("small")
+    async def test_a_longer_wait_than_allowed_ends_it_and_it_is_resumed(
+        self, ghpkg: Command, server: EmbeddedGitHub, path: Path
+    ) -> None:
+        server.hook = answering(
+            lambda request: "npm" in request.path_qs,
+            data={"message": "You have exceeded a secondary rate limit."},
+            status=403,
+            headers={"Retry-After": "600"},
+        )
+        command = ("acme", "--output=a.jsonl", "--max-wait=5", "--type=container", "--type=npm")
+        run = await ghpkg(*command)
+        assert run.status == 3
+        assert "Run the same command again to resume a.jsonl" in run.err
+        assert names(path) == ["open"]
+        server.hook = None
+        assert (await ghpkg(*command)).status == 0
+        assert names(path) == ["a", "b", "c", "open"]
+
+    async def test_a_wait_below_zero_is_refused(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "--max-wait=-1")
+        assert run.status == 2
+        assert "--max-wait" in run.err
+
+
+@pytest.mark.usefixtures("small")
+async def test_with_a_cache_the_next_night_asks_conditionally(
+    ghpkg: Command, server: EmbeddedGitHub, path: Path
+) -> None:
+    nightly = ("acme", "octo-org", "--output=a.jsonl", "--fresh", "--cache=cache.sqlite")
+    await ghpkg(*nightly)
+    server.requests.clear()
+    assert (await ghpkg(*nightly)).status == 0
+    assert server.requests
+    assert all("If-None-Match" in request.headers for request in server.requests)
+    assert names(path) == ["a", "b", "c", "m", "open"]
+
+
+@pytest.mark.usefixtures("small")
+async def test_sigterm_leaves_an_output_that_is_resumed(
+    ghpkg: Command, server: EmbeddedGitHub, path: Path
+) -> None:
+    server.latency = 0.2
+    command = ("acme", "octo-org", "--output=a.jsonl", "--concurrency=1")
+    process = await ghpkg.start(*command)
+    async with asyncio.timeout(20):
+        while len(server.requests) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    process.terminate()
+    run = await finish(process)
+    assert run.status == 143
+    assert "Interrupted. Run the same command again to resume a.jsonl" in run.err
+    server.latency = 0
+    assert (await ghpkg(*command)).status == 0
+    assert names(path) == ["a", "b", "c", "m", "open"]

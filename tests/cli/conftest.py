@@ -129,7 +129,9 @@ def bare() -> Command:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if "TOKEN" not in name and name not in (*OF_THE_TERMINAL, *OF_DEBUGGING)
+        if "TOKEN" not in name
+        and not name.startswith(("GITHUB_", "GHPKG_"))
+        and name not in (*OF_THE_TERMINAL, *OF_DEBUGGING)
     }
     mine = {"PYTHONUNBUFFERED": "", "PYTHONWARNINGS": "error", "TZ": "UTC"}
     return Command({**environment, **mine})

@@ -155,6 +155,33 @@ async def test_the_secret_of_a_repository_is_left_out(
     assert "temp_clone_token" not in package["repository"]
 
 
+async def test_sigterm_ends_it_like_ctrl_c(ghpkg: Command, refuse: Callable[..., None]) -> None:
+    refuse(429, headers={"Retry-After": "600"})
+    process = await ghpkg.start(*LIST)
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        await process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (143, b"", b"ghpkg: Terminated\n")
+
+
+async def test_verbose_shows_each_retry(ghpkg: Command, github: EmbeddedGitHub) -> None:
+    refusals = iter([True])
+
+    async def hook(
+        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        return web.Response(status=502) if next(refusals, False) else await answer()
+
+    github.hook = hook
+    github.world.org("acme")
+    ran = await ghpkg(*LIST, "--verbose")
+    assert ran.status == 0
+    assert "status 502; retrying in" in ran.err
+    assert "ghp_" not in ran.err
+
+
 async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) -> None:
     refuse(429, headers={"Retry-After": "600"})
     process = await ghpkg.start(*LIST)
@@ -163,5 +190,6 @@ async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) 
         line = (await process.stderr.readline()).decode()
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
-    assert re.fullmatch(r"secondary rate limit: waiting \d+ s, until \d\d:\d\d:\d\d UTC\n", line)
+    told = r"secondary rate limit: every request waits [\d.]+ s, until [\d :-]+ UTC\n"
+    assert re.fullmatch(told, line)
     assert (process.returncode, out, err) == (130, b"", b"")

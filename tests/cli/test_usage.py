@@ -12,6 +12,9 @@ from ghpkg_async import PACKAGE_TYPES
 from ghpkg_async.cli.app import run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ghpkg_async.testing import EmbeddedGitHub
     from tests.cli.conftest import Command
 
 NETWORKED = ("list", "versions", "conflicts", "delete", "restore")
@@ -84,6 +87,51 @@ def test_a_mistake_is_named(capsys: pytest.CaptureFixture[str], typed: str, told
     assert err.startswith("ghpkg: ")
     assert err.count("\n") == 1
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "help_of"),
+    [("nope", "ghpkg"), ("list acme", "ghpkg list"), ("audit --fail-on", "ghpkg audit")],
+)
+def test_a_mistake_leads_to_the_help_of_its_command(
+    capsys: pytest.CaptureFixture[str], typed: str, help_of: str
+) -> None:
+    assert run(typed.split()) == 2
+    assert f" See {help_of} --help\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["list acme -- --type npm", "delete acme npm left -- --yes"])
+def test_after_two_hyphens_options_are_told_to_go_before(
+    capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    assert run(typed.split()) == 2
+    err = capsys.readouterr().err
+    assert "options go before it" in err
+    assert "Did you mean" not in err
+
+
+@pytest.mark.parametrize("name", ["GHPKG_BASE_URL", "GITHUB_API_URL"])
+async def test_the_servers_address_may_be_in_the_environment(
+    bare: Command, github: EmbeddedGitHub, name: str
+) -> None:
+    asking = bare.having(
+        GITHUB_API_URL="http://127.0.0.1:9", GH_ENTERPRISE_TOKEN=github.token
+    ).having(**{name: github.url})
+    github.world.org("acme")
+    assert (await asking("list", "acme", "--type", "npm")).status == 0
+    assert len(github.requests) == 1
+    ran = await asking("list", "acme", "--type", "npm", "--base-url", "")
+    assert (ran.status, "--base-url: ''" in ran.err) == (2, True)
+
+
+def texts_in(folder: Path) -> list[str]:
+    return [path.read_text() for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_completion_is_installed_for_the_shell(bare: Command, tmp_path: Path) -> None:
+    ran = await bare.having(HOME=str(tmp_path), SHELL="/bin/bash")("--install-completion")
+    assert ran.status == 0, ran.err
+    assert any("--fail-on" in text for text in texts_in(tmp_path))
 
 
 async def test_a_mistake_is_the_status_of_the_process(bare: Command) -> None:

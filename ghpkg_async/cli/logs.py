@@ -1,0 +1,40 @@
+"""The library's log on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ghpkg_async.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["log_everything", "logging_to_stderr"]
+
+_LOGGER: Final = logging.getLogger("ghpkg_async")
+
+
+class _StderrHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        # The stream of the moment: while a progress bar moves, rich prints above it.
+        print(printable(record.getMessage()), file=sys.stderr)
+
+
+@contextmanager
+def logging_to_stderr() -> Iterator[None]:
+    """Write warnings, such as waits for a rate limit, to standard error in the block."""
+    handler, level = _StderrHandler(), _LOGGER.level
+    _LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(handler)
+        _LOGGER.setLevel(level)
+
+
+def log_everything() -> None:
+    """Write retries and requests too."""
+    _LOGGER.setLevel(logging.DEBUG)
