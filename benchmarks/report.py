@@ -14,6 +14,8 @@ from .data import PER_PAGE
 from .measure import BASELINE
 from .worker import MEMORY_FROM
 from .workloads import (
+    AS_GITHUB,
+    AT_ONCE,
     FULL,
     LINKED,
     PACKAGES_CPU,
@@ -23,6 +25,7 @@ from .workloads import (
     cpu_label,
     fewest_requests,
     ideal_seconds,
+    linkless_label,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +73,7 @@ class Report:
             "cpu": self._cpu,
             "listing": self._listing,
             "organizations": self._organizations,
+            "linkless": self._linkless,
             "memory": self._memory,
             "start": self._start,
             "items": self._items,
@@ -130,6 +134,16 @@ class Report:
             f"{scale.longest:,}, {scale.organizations_latency * 1000:g} ms an answer",
             "",
             *(line for label in results for line in self._scheduled("organizations", label)),
+        ]
+
+    def _linkless(self, results: Results) -> list[str]:
+        latencies = self.scale.many_latency * 1000, self.scale.organizations_latency * 1000
+        return [
+            "## No `Link` at all, {:g} ms an answer, {:g} ms where all are listed at once".format(
+                *latencies
+            ),
+            "",
+            *(line for label in results for line in self._scheduled("linkless", label)),
         ]
 
     def _scheduled(self, part: str, label: str) -> list[str]:
@@ -214,7 +228,7 @@ class Report:
         return [
             "## Requests",
             "",
-            "Without `Link`, only an empty page proves the end: ours asks for it.",
+            "Where no response has `Link`, only an empty page proves the end; it is among the fewest.",
             "",
             *_table(("Workload", "fewest", *names), rows),
         ]
@@ -252,10 +266,12 @@ class Report:
             yield "First item: x one answer", 1.1, ours.first.median / one_answer.first.median
 
     def _reached_schedules(self) -> Iterable[tuple[str, float, float]]:
+        yield from self._reached_without_link()
         for part, label, client, limit in (
             ("listing", "", OURS, 1.15),
             ("listing", "", PACED, 1.15),
             ("organizations", LINKED, OURS, 1.2),
+            ("organizations", AS_GITHUB, OURS, 1.2),
         ):
             ours = self.result(part, label, client)
             if ours is None:
@@ -268,6 +284,22 @@ class Report:
                 theirs = self.result(part, label, peer)
                 if theirs and part == "listing":
                     yield f"{what}: x {peer}", 1 / 11, ours.wall.median / theirs.wall.median
+
+    def _reached_without_link(self) -> Iterable[tuple[str, float, float]]:
+        limits = (
+            *((linkless_label(n), 2.2, 15) for n in self.scale.linkless if n > 1_000),
+            *((linkless_label(n), 3.0, 10) for n in self.scale.linkless if n <= 1_000),
+        )
+        for label, times, more in limits:
+            if ours := self.result("linkless", label, OURS):
+                what = f"No `Link`, {label}"
+                yield f"{what}: x ideal", times, ours.wall.median / ideal_seconds(ours.step)
+                yield f"{what}: requests", fewest_requests(ours.step) + more, ours.requests
+        if ours := self.result("linkless", AT_ONCE, OURS):
+            fewest = fewest_requests(ours.step)
+            what = f"No `Link`, {AT_ONCE}"
+            yield f"{what}: x ideal", 1.25, ours.wall.median / ideal_seconds(ours.step)
+            yield f"{what}: x fewest requests", 1.05, ours.requests / fewest
 
 
 def _machine() -> list[str]:

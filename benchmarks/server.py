@@ -44,7 +44,7 @@ class _Page:
         """The ``Link`` header's line, or nothing."""
         listing, number = self._listing, self._number
         last = max(1, -(-listing.size // self._per_page))
-        if mode == "never" or (mode == "github" and last == 1):
+        if mode == "never" or (mode == "github" and number == last == 1):
             return ""
         targets = {"first": 1, "last": last} if last == 1 else {}
         if number > 1:

@@ -29,6 +29,7 @@ class Scale:
     organizations: int
     longest: int
     organizations_latency: float
+    linkless: tuple[int, ...]
     streamed: int
     items: tuple[int, ...]
     items_latency: float
@@ -49,6 +50,7 @@ FULL: Final = Scale(
     organizations=60,
     longest=3_000,
     organizations_latency=0.040,
+    linkless=(9_000, 1_000),
     streamed=200_000,
     items=(1_000, 10_000, 50_000, 200_000),
     items_latency=0.010,
@@ -68,6 +70,7 @@ QUICK: Final = Scale(
     organizations=4,
     longest=600,
     organizations_latency=0.002,
+    linkless=(900,),
     streamed=7_000,
     items=(200, 600),
     items_latency=0.001,
@@ -117,13 +120,19 @@ def cpu_label(what: str, latency: float) -> str:
 
 
 def fewest_requests(step: Step) -> int:
-    """The requests that nobody can do it with less of."""
-    return sum(listing.fewest_requests for listing in step.listings)
+    """The fewest requests that can list everything."""
+    return sum(_fewest_requests(listing, step) for listing in step.listings)
+
+
+def _fewest_requests(listing: Listing, step: Step) -> int:
+    """The pages, and an empty one where a full page without ``Link`` or any such page ends them."""
+    unproven = step.link == "never" or (step.link == "github" and listing.size == PER_PAGE)
+    return listing.fewest_requests + (unproven and listing.size > 0)
 
 
 def ideal_seconds(step: Step) -> float:
     """The ideal schedule: the longest listing's two waves or more, or all slots always busy."""
-    longest = max(listing.fewest_requests for listing in step.listings)
+    longest = max(_fewest_requests(listing, step) for listing in step.listings)
     waves = 1 + -(-(longest - 1) // CONCURRENCY)
     return step.latency * max(waves, fewest_requests(step) / CONCURRENCY)
 
@@ -133,6 +142,12 @@ SCATTERED_CPU: Final = "packages, each of its own repository"
 VERSIONS_CPU: Final = "versions"
 LINKED: Final = "`Link` on every answer"
 AS_GITHUB: Final = "no `Link` where all fits one page"
+AT_ONCE: Final = "all listings at once"
+
+
+def linkless_label(size: int) -> str:
+    """The label of the results of a listing without ``Link``."""
+    return f"{size:,} packages"
 
 
 def workloads(scale: Scale, repositories: int) -> dict[str, list[Workload]]:
@@ -171,6 +186,21 @@ def workloads(scale: Scale, repositories: int) -> dict[str, list[Workload]]:
                     AS_GITHUB: Step(organizations, scale.organizations_latency, "github"),
                 },
                 each,
+                most_rounds=3,
+            )
+        ],
+        "linkless": [
+            Workload(
+                {
+                    **{
+                        linkless_label(size): Step(
+                            [packages(f"silent-{size}", size)], scale.many_latency, "never"
+                        )
+                        for size in scale.linkless
+                    },
+                    AT_ONCE: Step(organizations, scale.organizations_latency, "never"),
+                },
+                [name for name in each if name != BYTES],
                 most_rounds=3,
             )
         ],

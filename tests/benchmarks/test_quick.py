@@ -15,6 +15,7 @@ TABLES = (
     "CPU time a page of 100",
     "500 packages, 5 ms an answer",
     "4 organizations, 24 listings, one of 600, 2 ms an answer",
+    "No `Link` at all, 5 ms an answer, 2 ms where all are listed at once",
     "Memory: 7,000 versions streamed",
     "Start",
     "Time by items: versions, 1 ms an answer",
@@ -64,11 +65,8 @@ def test_it_lists_everything(report: str) -> None:
 def test_it_takes_the_fewest_requests(report: str) -> None:
     for workload, cells in rows(report, "Requests").items():
         taken, fewest = int(cells["ghpkg-async"]), int(cells["fewest"])
-        if "no `Link`" in workload:
-            # Only an empty page ends such a listing.
-            assert fewest < taken <= 2 * fewest
-        else:
-            assert taken == fewest
+        speculative = 15 if "no `Link` at all" in workload else 0
+        assert fewest <= taken <= fewest + speculative
 
 
 def test_who_is_wrong_is_reported(report: str) -> None:
