@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -37,6 +38,7 @@ __all__ = [
     "ServerError",
     "Unauthorized",
     "UnprocessableEntity",
+    "advice_on",
     "error_for",
 ]
 
@@ -87,7 +89,8 @@ class APIError(GitHubPackagesError):
 
     Attributes:
         status: the HTTP status.
-        message: what GitHub says of it, or the HTTP status where the body says nothing.
+        message: what GitHub says of it, or the HTTP status where the body says nothing. `str` of
+            the error may add what to do about it.
         documentation_url: where GitHub says more, if it named a page.
         request_id: GitHub's ``X-GitHub-Request-Id``, for its support, if the answer had one.
         method: the request's method.
@@ -114,7 +117,9 @@ class APIError(GitHubPackagesError):
 
     def __str__(self) -> str:
         origin = f" (request {self.request_id})" if self.request_id else ""
-        return f"{self.method} {self.url}: {self.status} {self.message}{origin}"
+        response = f"{self.method} {self.url}: {self.status} {self.message}{origin}"
+        advice = advice_on(self)
+        return f"{response.rstrip('.')}. {advice}" if advice else response
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), self.message), self.__dict__
@@ -210,6 +215,27 @@ class RateLimited(APIError):
 
 class ServerError(APIError):
     """5xx: GitHub failed."""
+
+
+_WAY_OUT: Final = "use a personal access token (classic) with the scope read:packages"
+
+
+def advice_on(error: APIError) -> str:
+    """Return what to do about a response whose message does not say it, or an empty string."""
+    message = error.message
+    if error.status == 400 and message.startswith("Invalid argument"):
+        if parse_qs(urlsplit(error.url).query).get("package_type") == ["container"]:
+            return (
+                "GitHub responds so to the GITHUB_TOKEN of Actions, which cannot list container "
+                f"packages: {_WAY_OUT}"
+            )
+    elif error.status == 403 and message.startswith("Resource not accessible by"):
+        return f"Fine-grained tokens and GitHub Apps have no access to Packages: {_WAY_OUT}"
+    elif error.status == 404:
+        return (
+            f"A token without rights to it gets this response, too: check the name, and {_WAY_OUT}"
+        )
+    return ""
 
 
 class _ErrorBody(msgspec.Struct):

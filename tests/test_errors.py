@@ -40,9 +40,10 @@ def error(
     body: object = b"",
     headers: dict[str, str] | None = None,
     method: str = "GET",
+    url: str = URL,
 ) -> APIError:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return error_for(status, CIMultiDict(headers or {}), encoded, method=method, url=URL, now=NOW)
+    return error_for(status, CIMultiDict(headers or {}), encoded, method=method, url=url, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +83,47 @@ def test_the_tree_is_the_documented_one() -> None:
 def test_an_error_says_who_asked_what_and_what_github_said() -> None:
     body = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
     found = error(404, body, {"x-github-request-id": "AB:CD"})
-    assert str(found) == f"GET {URL}: 404 Not Found (request AB:CD)"
+    assert str(found).startswith(f"GET {URL}: 404 Not Found (request AB:CD). ")
     assert found.documentation_url == "https://docs.github.com/rest"
     assert (found.status, found.method, found.url, found.request_id) == (404, "GET", URL, "AB:CD")
+
+
+CONTAINERS = "https://api.github.com/orgs/acme/packages?package_type=container&per_page=100"
+NPM = CONTAINERS.replace("container", "npm")
+
+
+@pytest.mark.parametrize(
+    ("status", "url", "message", "advice"),
+    [
+        (400, CONTAINERS, "Invalid argument.", "GitHub responds so to the GITHUB_TOKEN of Actions"),
+        (403, NPM, "Resource not accessible by personal access token", "Fine-grained tokens"),
+        (403, NPM, "Resource not accessible by integration", "Fine-grained tokens and GitHub Apps"),
+        (404, NPM, "Not Found", "A token without rights"),
+        (404, f"{NPM}/versions", "Package not found.", "A token without rights"),
+    ],
+)
+def test_a_message_that_leads_astray_gets_the_way_out(
+    status: int, url: str, message: str, advice: str
+) -> None:
+    found = error(status, {"message": message}, url=url)
+    assert found.message == message
+    assert f"{status} {message.rstrip('.')}. {advice}" in str(found)
+    assert str(found).endswith("a personal access token (classic) with the scope read:packages")
+
+
+@pytest.mark.parametrize(
+    ("status", "url", "message"),
+    [
+        (400, NPM, "Invalid argument."),
+        (400, CONTAINERS, "Invalid request."),
+        (403, NPM, "You need at least read:packages scope to list packages."),
+        (401, NPM, "Bad credentials"),
+        (500, NPM, "Server Error"),
+    ],
+)
+def test_a_message_that_says_all_is_left_as_it_is(status: int, url: str, message: str) -> None:
+    found = error(status, {"message": message}, url=url)
+    assert str(found) == f"GET {url}: {status} {message}"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +267,7 @@ def test_errors_travel_between_processes(found: APIError) -> None:
 
 def test_an_error_shows_invisible_characters() -> None:
     error = error_for(
-        404, {}, b'{"message": "No left\\u3164\\u202e"}', method="GET", url="https://h/x", now=NOW
+        422, {}, b'{"message": "No left\\u3164\\u202e"}', method="GET", url="https://h/x", now=NOW
     )
     assert error.message == r"No left\u3164\u202e"
-    assert str(error) == r"GET https://h/x: 404 No left\u3164\u202e"
+    assert str(error) == r"GET https://h/x: 422 No left\u3164\u202e"

@@ -29,6 +29,7 @@ from ghpkg_async import (
     Unauthorized,
 )
 from ghpkg_async.auth import token_variables
+from ghpkg_async.errors import advice_on
 from ghpkg_async.text import printable
 
 if TYPE_CHECKING:
@@ -179,16 +180,13 @@ def _advice_on_answer(error: APIError) -> str:
             f"The {error.kind} rate limit holds until "
             f"{error.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}; run it again then"
         )
-    elif isinstance(error, Forbidden):
+    elif isinstance(error, Forbidden) and not advice_on(error):  # It is in the message already.
         advice = (
             "The token may not do this: deleting and restoring take admin rights to the package, "
             "and the scopes delete:packages and write:packages"
         )
     elif isinstance(error, NotFound):
-        advice = (
-            "It is not there, or this token may not see it. OWNER is an organization's name; a "
-            "user is user:NAME"
-        )
+        advice = "OWNER is an organization's name; a user is user:NAME"
     elif isinstance(error, DeletionRefused):
         advice = (
             "Versions downloaded less can go one at a time, with --version"
@@ -218,9 +216,4 @@ def _advice_on_bad_request(error: BadRequest) -> str:
     asked = parse_qs(urlsplit(error.url).query).get("package_type", [])
     if asked and asked[0] not in PACKAGE_TYPES:
         return f"The package types are {', '.join(PACKAGE_TYPES)}"
-    if asked and error.message == "Invalid argument.":
-        return (
-            "So GitHub answers the GITHUB_TOKEN of Actions too, which may list no packages: take "
-            "a personal access token (classic)"
-        )
     return f"See {error.documentation_url}" if error.documentation_url else ""

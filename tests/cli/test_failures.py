@@ -72,7 +72,14 @@ def answered(error: type[APIError], status: int, message: str = "No.", /, **more
         (answered(DeletionRefused, 400, reason="last_tagged_version"), "Leave out --version"),
         (answered(DeletionRefused, 400, reason="download_limit"), "downloaded less"),
         (answered(BadRequest, 400, url="https://x/?package_type=nmp"), "npm, maven, rubygems"),
-        (answered(BadRequest, 400, "Invalid argument."), "GITHUB_TOKEN of Actions"),
+        (
+            answered(BadRequest, 400, "Invalid argument.", url="https://x/?package_type=container"),
+            "GITHUB_TOKEN of Actions",
+        ),
+        (
+            answered(Forbidden, 403, "Resource not accessible by personal access token"),
+            "Fine-grained tokens",
+        ),
         (answered(BadRequest, 400, documentation_url="https://docs"), "See https://docs."),
         (answered(UnprocessableEntity, 422, documentation_url="https://docs"), "See https://docs."),
         (answered(ServerError, 502), "Try again later."),
@@ -100,7 +107,8 @@ def test_a_doubt_is_passed_on() -> None:
     error.add_note("An earlier attempt may have been carried out.")
     failure = failure_of(error)
     assert failure is not None
-    assert "404 No. An earlier attempt may have been carried out. It is not" in failure.message
+    assert "404 No. " in failure.message
+    assert "read:packages. An earlier attempt may have been carried out. OWNER" in failure.message
 
 
 @pytest.mark.parametrize(
