@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from ghpkg_async.audit.findings import Finding
     from ghpkg_async.audit.records import AuditHeader, Entry, Record
 
-__all__ = ["AuditReport", "SummaryRow", "Tally"]
+__all__ = ["MOST_BY_TYPE", "AuditReport", "SummaryRow", "Tally", "by_owner"]
+
+MOST_BY_TYPE: Final = 60
+"""Above so many rows, a summary for people is by owner instead of by owner and type."""
 
 
 @attrs.define
@@ -151,6 +154,14 @@ class Tally:
         if key not in self._rows:
             self._rows[key] = SummaryRow(owner, package_type)
         return self._rows[key]
+
+
+def by_owner(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
+    """The rows with the types of each owner summed up."""
+    owners: dict[str, SummaryRow] = {}
+    for row in rows:
+        owners.setdefault(row.owner, SummaryRow(row.owner, None)).include(row)
+    return list(owners.values())
 
 
 class _Order:

@@ -11,10 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ghpkg_async.audit.compare import ChangeKind
+    from ghpkg_async.audit.compare import Change, ChangeKind
     from ghpkg_async.audit.records import FailureEntry
 
-__all__ = ["CHANGES", "advice_on", "day", "label_of", "moment", "reason_label", "what_failed"]
+__all__ = [
+    "CHANGES",
+    "advice_on",
+    "change_text",
+    "day",
+    "label_of",
+    "moment",
+    "reason_label",
+    "what_failed",
+]
 
 _LABELS: Final[Mapping[str, str]] = {
     "docker_conflict": "Docker conflict",
@@ -99,6 +108,15 @@ def advice_on(failure: FailureEntry) -> str:
     if failure.retry_at is not None:
         return f"The limit holds until {moment(failure.retry_at)}."
     return ""
+
+
+def change_text(change: Change) -> str:
+    """Like ``acme npm left: private, now public``."""
+    where = f"{change.owner} {change.package_type} {change.name}"
+    if change.kind in ("new", "gone"):
+        return f"{where} ({change.after if change.kind == 'new' else change.before})"
+    unit = "" if change.kind == "visibility" else " versions"
+    return f"{where}: {change.before}, now {change.after}{unit}"
 
 
 def _utc(time: datetime) -> datetime:

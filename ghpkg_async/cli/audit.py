@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final
 from cyclopts import Parameter
 
 from ghpkg_async import PACKAGE_TYPES, GitHubPackages
+from ghpkg_async._files import AtomicFile
 from ghpkg_async.audit import (
     FINDING_KINDS,
     Audit,
@@ -24,7 +25,7 @@ from ghpkg_async.audit import (
 )
 from ghpkg_async.audit.outputs import read_header, read_records
 from ghpkg_async.audit.owners import unique
-from ghpkg_async.cli.audit_files import Files, typed_as
+from ghpkg_async.cli.audit_files import Files, append_step_summary, is_markdown, typed_as
 from ghpkg_async.cli.audit_progress import Display
 from ghpkg_async.cli.audit_results import Results
 from ghpkg_async.cli.durations import parse_duration
@@ -116,7 +117,9 @@ def audit(
             "request or OWNER.",
         ),
     ] = None,
-    report: Annotated[Path | None, Parameter(help="Write a report for people, FILE.html.")] = None,
+    report: Annotated[
+        Path | None, Parameter(help="Write a report for people, FILE.html or FILE.md.")
+    ] = None,
     compare: Annotated[
         Path | None,
         Parameter(help="An earlier --output: tell what is new, gone or changed since."),
@@ -251,13 +254,15 @@ class _Sink:
         allowed: frozenset[str] = frozenset(),
     ) -> None:
         self.files = files
+        self._keeps_records = files.report is not None and not is_markdown(files.report)
+        self._console = console
         self.results = Results(
             header,
             rules,
             files.baseline,
             console=console,
             allowed=allowed,
-            keeps_all=files.report is not None,
+            keeps_all=self._keeps_records,
         )
         self._header = header
         self._records: list[Record] = []
@@ -280,7 +285,7 @@ class _Sink:
             kept: whether the resumed output has them already.
         """
         self.files.write(records, kept=kept)
-        if self.files.report is not None:
+        if self._keeps_records:
             self._records += records
         await self.results.add(records)
 
@@ -292,18 +297,26 @@ class _Sink:
         """
         self.files.finish()
         self.results.finish()
-        if self.files.report is not None:
+        markdown = self.results.markdown(self.files.since)
+        path = self.files.report
+        if self._keeps_records and path is not None:
             from ghpkg_async.audit.report import write_report
 
-            report = AuditReport.of(self._header, self._records)
             write_report(
-                report,
-                self.files.report,
+                AuditReport.of(self._header, self._records),
+                path,
                 comparison=self.results.comparison,
                 findings=self.results.findings,
                 since=self.files.since,
             )
+        elif path is not None:
+            report = AtomicFile(path)
+            with report.discard_on_error():
+                report.file.write(markdown.encode())
+            report.commit()
         await self.results.show(last)
+        if problem := append_step_summary(markdown):
+            self._console.note(problem)
 
 
 async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Display) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ghpkg_async.audit import AuditHeader, Record, Unit
     from ghpkg_async.audit.outputs import Output
 
-__all__ = ["Files", "typed_as"]
+__all__ = ["Files", "append_step_summary", "is_markdown", "typed_as"]
 
 
 @attrs.define
@@ -147,15 +147,38 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() != ".jsonl"
 
 
+def is_markdown(path: Path) -> bool:
+    """Whether a report is to be Markdown."""
+    return path.suffix.lower() == ".md"
+
+
 def _check_report(path: Path) -> None:
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise WrongUsage(f"--report: {path}: a report is HTML; call it {path.stem}.html")
-    try:
-        import ghpkg_async.audit.report  # noqa: F401
-    except ImportError:
-        raise WrongUsage('--report: needs an extra: pip install "ghpkg-async[report]"') from None
+    if path.suffix.lower() not in (".html", ".htm", ".md"):
+        raise WrongUsage(f"--report: {path}: its name has to end in .html or .md")
+    if not is_markdown(path):
+        try:
+            import ghpkg_async.audit.report  # noqa: F401
+        except ImportError:
+            told = '--report: needs an extra: pip install "ghpkg-async[report]"'
+            raise WrongUsage(told) from None
     if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise WrongUsage(f"--report: {path}: cannot be written")
+
+
+def append_step_summary(text: str) -> str | None:
+    """Append Markdown to the summary of the job, inside GitHub Actions.
+
+    Returns:
+        Why it could not be written, if it could not.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            return f"GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror or error}"
+    return None
 
 
 @contextmanager

@@ -22,21 +22,22 @@ from ghpkg_async.audit import (
     findings_of,
     to_record,
 )
+from ghpkg_async.audit.markdown import render_markdown
 from ghpkg_async.audit.records import SOFT_DELETED_PREFIX, fullest_first
-from ghpkg_async.audit.wording import moment
+from ghpkg_async.audit.tally import MOST_BY_TYPE, by_owner
+from ghpkg_async.audit.wording import change_text, moment
 from ghpkg_async.cli.tables import Column
 from ghpkg_async.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from ghpkg_async.audit import AuditHeader, Baseline, Comparison, Finding, Record
     from ghpkg_async.cli.output import Output
 
 __all__ = ["SUMMARY", "Results", "print_records"]
 
-ROWS_SHOWN: Final = 60
-"""Above so many rows, the table is by owner instead of by owner and type."""
 LINES_SHOWN: Final = 20
 """Findings of a rule, changes of a kind, and failures that people are shown; JSON has all."""
 
@@ -130,6 +131,25 @@ class Results:
         if self._comparing is not None:
             self.comparison = self._comparing.comparison()
 
+    def markdown(self, since: datetime | None) -> str:
+        """The results as Markdown, after `finish`.
+
+        Args:
+            since: when the audit began that is compared with.
+        """
+        named = self._names - {"unreachable"}  # Failures have a section of their own.
+        return render_markdown(
+            self._header,
+            self._tally.rows(),
+            self._tally.total(),
+            counts={str(rule): self._counts[str(rule)] for rule in self._rules},
+            findings=[finding for finding in self.findings if finding.rule in named],
+            failures=self._failed,
+            failure_count=self._failure_count,
+            comparison=self.comparison,
+            since=since,
+        )
+
     async def show(self, last: str) -> None:
         """Tells it all, after `finish`.
 
@@ -173,9 +193,9 @@ class Results:
     def _show_sums(self) -> None:
         # Those nothing could be listed of are told as failures; dashes would look like none.
         rows = [row for row in self._tally.rows() if row.package_type is not None]
-        by_type = len(rows) <= ROWS_SHOWN
+        by_type = len(rows) <= MOST_BY_TYPE
         if not by_type:
-            rows = _by_owner(rows)
+            rows = by_owner(rows)
         columns = SUMMARY if by_type else [each for each in SUMMARY if each.header != "TYPE"]
         total = self._tally.total()
         if rows:
@@ -219,7 +239,7 @@ class Results:
                 continue
             line(f"  {kind}: {len(changes):,}")
             for change in changes[:LINES_SHOWN]:
-                line(f"    {_told(change)}")
+                line(f"    {change_text(change)}")
             self._and_more(len(changes))
         missing = self.comparison.not_compared
         if missing:
@@ -319,21 +339,6 @@ def _change_record(change: Change) -> dict[str, Any]:
         if side in record:
             record[f"{what}_{side}"] = record.pop(side)
     return record
-
-
-def _told(change: Change) -> str:
-    where = f"{change.owner} {change.package_type} {change.name}"
-    if change.kind in ("new", "gone"):
-        return f"{where} ({change.after if change.kind == 'new' else change.before})"
-    unit = "" if change.kind == "visibility" else " versions"
-    return f"{where}: {change.before}, now {change.after}{unit}"
-
-
-def _by_owner(rows: Sequence[SummaryRow]) -> list[SummaryRow]:
-    owners: dict[str, SummaryRow] = {}
-    for row in rows:
-        owners.setdefault(row.owner, SummaryRow(row.owner, None)).include(row)
-    return list(owners.values())
 
 
 def _number(name: str) -> Column[SummaryRow]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from attrs import frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import (
@@ -26,7 +26,7 @@ from ghpkg_async.testing import EmbeddedGitHub, World
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
 
     from ghpkg_async.audit import Record
@@ -243,6 +243,7 @@ class Command:
     folder: Path
     wrapper: tuple[str, ...] = ()
     """What runs it, where a test wants to know more of the process."""
+    environment: Mapping[str, str] = field(factory=dict)
 
     async def __call__(self, *arguments: str, typed: str = "") -> Finished:
         process = await self.start(*arguments)
@@ -268,7 +269,7 @@ class Command:
             *("--base-url", self.server.url),
             *([] if any("per-minute" in each for each in arguments) else UNPACED),
             cwd=self.folder,
-            env={**environment, "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120"},
+            env={**environment, "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120", **self.environment},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,

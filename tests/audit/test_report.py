@@ -40,12 +40,12 @@ async def test_without_it_the_way_to_get_it_is_told(
     assert not server.requests
 
 
-async def test_a_report_that_is_not_called_html_is_wrong_usage(
+async def test_a_report_that_is_neither_html_nor_markdown_is_wrong_usage(
     environment: None, server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["audit", "acme", "--report=a.csv", "--base-url", server.url]
     assert await asyncio.to_thread(run, command) == 2
-    assert "call it a.html" in capsys.readouterr().err
+    assert "--report: a.csv: its name has to end in .html or .md" in capsys.readouterr().err
     assert not server.requests
 
 

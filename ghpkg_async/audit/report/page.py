@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from ghpkg_async.audit.links import Links
 from ghpkg_async.audit.report.charts import charts_of
 from ghpkg_async.audit.report.rows import Row, rules_of, table_of
 from ghpkg_async.audit.report.sums import unfinished
-from ghpkg_async.audit.report.text import Links
 from ghpkg_async.audit.wording import CHANGES, advice_on, reason_label, what_failed
 from ghpkg_async.text import counted
 

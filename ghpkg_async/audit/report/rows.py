@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ghpkg_async.audit.findings import Finding
+    from ghpkg_async.audit.links import Links
     from ghpkg_async.audit.records import ConflictEntry
-    from ghpkg_async.audit.report.text import Links
 
 __all__ = ["EMPTY_ROW", "ROWS_AT_A_TIME", "FoundRule", "Row", "Table", "rules_of", "table_of"]
 

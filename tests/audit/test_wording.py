@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.audit.report.text import Links
+from ghpkg_async.audit.links import Links
 from ghpkg_async.audit.wording import day, label_of, moment
 
 DOTCOM = Links("https://api.github.com")
