@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MIB = 2**20
 #: What memory may grow by from the first third to the last without being called a leak.
 MEMORY_NOISE = 1 * MIB
+#: Requests in flight at once of the second client.
+SECOND_CONCURRENCY = 4
 
 
 @define
@@ -34,7 +36,7 @@ class Report:
         seed: What to give to see it again.
         seconds: How long it ran.
         tasks: How many tasks.
-        concurrency: How many requests the client may have in flight.
+        concurrency: How many requests the first client may have in flight.
         requests: How many the server got.
         in_flight: The most the server had in flight.
         retries: How many requests were further attempts.
@@ -65,7 +67,8 @@ class Report:
                 f"soak: seed {self.seed}, {self.seconds:g} s, {self.tasks} tasks",
                 f"  requests  {self.requests}, of them {self.retries} further attempts; "
                 f"{self.waited:.1f} s held by limits",
-                f"  in flight {self.in_flight} at most, {self.concurrency} allowed",
+                f"  in flight {self.in_flight} at most, "
+                f"{self.concurrency} and {SECOND_CONCURRENCY} allowed",
                 f"  memory    {first / MIB:.2f} MiB in the first third, "
                 f"{last / MIB:.2f} in the last",
                 f"  faults    {_listed(self.faults)}",
@@ -119,8 +122,8 @@ async def soak(
     Args:
         seconds: For how long new things are begun.
         seed: What the tasks do, and what they meet, follows from it.
-        tasks: How many tasks share the client.
-        concurrency: How many requests it may have in flight.
+        tasks: How many tasks share the two clients.
+        concurrency: How many requests the first client may have in flight.
         progress: Called with a line now and then.
     """
     report = Report(seed, seconds, tasks, concurrency)
@@ -137,7 +140,7 @@ async def soak(
     left = asyncio.all_tasks() - {asyncio.current_task()}
     report.problems += [f"a task is left: {task!r}" for task in left]
     report.problems += [f"a file stayed open: {file}" for file in _open_files() - files]
-    if report.in_flight > concurrency:
+    if report.in_flight > concurrency + SECOND_CONCURRENCY:
         report.problems.append(f"{report.in_flight} requests were in flight")
     first, last = report.thirds()
     if last > first + MEMORY_NOISE:
@@ -150,15 +153,18 @@ async def _run(report: Report, progress: Callable[[str], object]) -> None:
     world = World()
     world.token("ghp_soak", login="octocat", limit=10**9)  # The hour is to end for nobody.
     async with EmbeddedGitHub(world) as server:
-        gh = GitHubPackages(
-            server.token,
-            base_url=server.url,
-            concurrency=report.concurrency,
-            points_per_minute=None,
-            timeout=1.0,
+        gh, second = (
+            GitHubPackages(
+                server.token,
+                base_url=server.url,
+                concurrency=concurrency,
+                points_per_minute=None,
+                timeout=1.0,
+            )
+            for concurrency in (report.concurrency, SECOND_CONCURRENCY)
         )
-        async with gh:
-            staff = workers(gh, server.world, tasks=report.tasks, seed=report.seed)
+        async with gh, second:
+            staff = workers(gh, second, server.world, tasks=report.tasks, seed=report.seed)
             shared = staff[0].shared
             server.faults = all_faults(report.seed)
             until = asyncio.get_running_loop().time() + report.seconds
@@ -170,7 +176,8 @@ async def _run(report: Report, progress: Callable[[str], object]) -> None:
                         work.create_task(worker.run(until))
                 watch.cancel()
                 trouble.cancel()
-            report.retries, report.waited = gh.stats.retries, gh.stats.seconds_waited
+            report.retries = gh.stats.retries + second.stats.retries
+            report.waited = gh.stats.seconds_waited + second.stats.seconds_waited
         ledger.take(server.requests, until=time.monotonic())
         report.requests, report.faults = ledger.requests, ledger.faults
         report.in_flight = server.max_in_flight

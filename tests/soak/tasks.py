@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from ghpkg_async import ConnectionFailed, GitHubPackages, NotFound, ServerError
+from ghpkg_async import (
+    ConnectionFailed,
+    GitHubPackages,
+    ListingUnstable,
+    NotFound,
+    ServerError,
+)
 from tests.soak.model import Before, Item
 
 if TYPE_CHECKING:
@@ -20,8 +26,10 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import Package as RealPackage
     from ghpkg_async.testing import World
 
-#: What a client may end with after all its attempts. Nothing else is acceptable.
+#: The errors that a call may raise after all its attempts.
 GAVE_UP = (ServerError, ConnectionFailed)
+#: One worker in so many belongs to the second client.
+SECOND = 4
 PAGE_SIZES = (10, 30, 100)
 #: How long a request that was left alone may still be under way, in seconds.
 UNDER_WAY = 0.1
@@ -32,19 +40,14 @@ class Shared:
     """What all tasks work on.
 
     Attributes:
-        acme: Whose packages they are.
-        still: A package nobody changes, and its versions' ids as a listing is to give them.
-        busy: A package of whose versions every task has its own.
-        versions: These versions.
+        still_ids: The versions' ids of the package that does not change, in the server's order.
+        versions: The versions of the package of which every task has its own.
         packages: Every package there is to list; those that do not change too.
         problems: What went wrong.
         actions: What was done how often.
     """
 
-    acme: Namespace
-    still: PackageRef
     still_ids: list[int]
-    busy: PackageRef
     versions: list[Item] = field(factory=list)
     packages: list[Item] = field(factory=list)
     problems: list[str] = field(factory=list)
@@ -57,6 +60,7 @@ class Worker:
 
     Args:
         shared: What it has in common with the others.
+        acme: The owner of the packages, by the worker's client.
         random: Where its decisions come from.
         app: A package only it changes.
         own: That package's versions, but for the one that stays.
@@ -64,6 +68,7 @@ class Worker:
     """
 
     shared: Shared
+    acme: Namespace
     random: Random
     app: PackageRef
     own: list[Item]
@@ -89,14 +94,13 @@ class Worker:
         while asyncio.get_running_loop().time() < until:
             (action,) = self.random.choices([*actions], [*actions.values()])
             name = action.__name__
-            # Callers lose patience, too. A write that its caller left alone may be carried out
-            # later, so others must not be listing what it changes.
-            impatient = self.random.random() < 0.05 and action != self.change_shared
+            # Cancelled writes may be carried out later, while others list what they change.
+            impatient = self.random.random() < 0.05
             try:
                 async with asyncio.timeout(self.random.uniform(0, 0.3) if impatient else None):
                     await action()
-            except GAVE_UP:
-                name += ", gave up"
+            except (*GAVE_UP, ListingUnstable) as error:
+                name += f", {type(error).__name__}"
             except TimeoutError:
                 name += ", cancelled"
             except Exception as error:
@@ -110,24 +114,26 @@ class Worker:
     async def list_still(self) -> None:
         """Lists what nobody changes: all of it, in order."""
         per_page = self.random.choice(PAGE_SIZES)
-        ids = await _ids(self.shared.still.versions(per_page=per_page))
+        ids = await _ids(self.acme.package("npm", "still").versions(per_page=per_page))
         if ids != self.shared.still_ids:
             self.problem(f"{len(ids)} versions were listed wrongly, {per_page} a page")
 
     async def list_packages(self) -> None:
-        """Lists packages, some of which come and go."""
+        """List packages, some of which both clients delete and restore."""
         before = Before.of(self.shared.packages)
         per_page = self.random.choice(PAGE_SIZES)
-        ids = await _ids(self.shared.acme.packages("npm", per_page=per_page))
+        ids = await _ids(self.acme.packages("npm", per_page=per_page, consistent=True))
         self.judge("packages", before.judge(ids))
 
     async def list_busy(self) -> None:
-        """Lists versions while others delete and restore some."""
+        """List versions while both clients delete and restore some."""
         before = Before.of(self.shared.versions)
         state = self.random.choice(("active", "deleted"))
         per_page = self.random.choice(PAGE_SIZES)
-        listing = self.shared.busy.versions(
-            state="active" if state == "active" else "deleted", per_page=per_page
+        listing = self.acme.package("npm", "busy").versions(
+            state="active" if state == "active" else "deleted",
+            per_page=per_page,
+            consistent=True,
         )
         self.judge(f"{state} versions", before.judge(await _ids(listing), state=state))
 
@@ -201,33 +207,41 @@ async def _is_there(item: Item) -> bool:
     return True
 
 
-def workers(gh: GitHubPackages, world: World, *, tasks: int, seed: int) -> list[Worker]:
-    """Fills the world, and makes tasks that work on it."""
+def workers(
+    gh: GitHubPackages, second: GitHubPackages, world: World, *, tasks: int, seed: int
+) -> list[Worker]:
+    """Fill the world, and make tasks that work on it.
+
+    Args:
+        gh: The client of most of them.
+        second: The client of the others, whose changes the first one is not told of.
+        world: The server's state.
+        tasks: How many tasks.
+        seed: What the tasks do follows from it.
+    """
     acme = world.org("acme")
     still = acme.package("npm", "still", versions=230)
     busy = acme.package("npm", "busy", versions=tasks * 4 + 1)
     org = gh.org("acme")
     shared = Shared(
-        org,
-        org.package("npm", "still"),
         [version.id for version in still.versions()],
-        org.package("npm", "busy"),
         packages=[_package(org, still), _package(org, busy)],
     )
     found = []
     for number in range(tasks):
+        org = (second if number % SECOND == 0 else gh).org("acme")
         # The oldest version is nobody's: the last one cannot be deleted.
         own = acme.package("npm", f"own-{number}", versions=25)
         whole = acme.package("npm", f"whole-{number}", versions=1)
         packages = [_package(org, own), _package(org, whole)]
         slice_ = busy.versions()[number * 4 : number * 4 + 4]
-        theirs = [_version(shared.busy, version) for version in slice_]
+        theirs = [_version(org.package("npm", "busy"), version) for version in slice_]
         app = org.package("npm", own.name)
         versions = [_version(app, version) for version in own.versions()[:-1]]
         shared.versions += theirs
         shared.packages += packages
         random = Random(f"{seed} {number}")  # noqa: S311  (to be had again, not to be secret)
-        found.append(Worker(shared, random, app, versions, [*theirs, packages[1]]))
+        found.append(Worker(shared, org, random, app, versions, [*theirs, packages[1]]))
     return found
 
 
