@@ -197,8 +197,8 @@ async def test_a_command(
     if subcommand == "restore":
         app = server.world.org("acme").find("container", "team/app")
         app.find_version(int(arguments[-1])).delete()
-    if "--compare" in arguments:
-        [before] = [each for each in COMMANDS if each.endswith("--output tonight.jsonl")]
+    if "--compare" in arguments or "--from" in arguments:
+        [before] = [each for each in COMMANDS if each.endswith("--output audit.jsonl")]
         await run(server, tmp_path, *shlex.split(before)[1:])
     yes = ["--yes"] if subcommand == "delete" else []
     output = await run(server, tmp_path, subcommand, *arguments, *yes)
