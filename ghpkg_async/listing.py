@@ -298,6 +298,7 @@ class _Walk(Generic[T]):
         self._seen = seen
         self._in_flight: dict[int, _Prefetch] = {}
         self._previous_ids: list[int] = []
+        self._last_answer: Answer | None = None
 
     async def pages(self) -> AsyncGenerator[list[T], None]:
         """Yield the items of each page that no earlier page of this walk had."""
@@ -324,6 +325,8 @@ class _Walk(Generic[T]):
                     with self._session.secrets.hidden():
                         raise invalid
             self._coverage.end_pass(last_is_short=self._paginator.last_is_short)
+            if (last := self._last_answer) is not None and last.stored and not last.was_last:
+                await self._session.remember_last(last)
         finally:
             await self._cancel_prefetched()
 
@@ -338,6 +341,7 @@ class _Walk(Generic[T]):
             self._paginator.advance_unchanged(known)
             self._prefetch()
             return None, None
+        self._last_answer = answer
         with self._session.secrets.hidden():
             decoded = answer.read(self._decode)
         items, ids = decoded.items, decoded.ids
@@ -352,8 +356,9 @@ class _Walk(Generic[T]):
                     size=len(ids),
                     new=len(new),
                     repeats_page=repeats,
-                    sends_link=self._support.sends_link,
+                    sends_link=answer.was_last or self._support.sends_link,
                     from_cache=answer.kept,
+                    is_cached=answer.kept or answer.stored,
                 )
         except InvalidResponse as error:
             invalid = invalid or error

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from ghpkg_async import (
+    GitHubPackages,
     InvalidResponse,
     ListingUnstable,
     PackageVersion,
@@ -25,8 +26,11 @@ from ghpkg_async.listing import Listing
 from tests.shelf import Shelf
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yarl import URL
 
+    from ghpkg_async.testing import EmbeddedGitHub
     from ghpkg_async.transport import Answer
     from tests.shelf import LinkMode
 
@@ -575,3 +579,23 @@ async def test_cancelling_passes_at_once_and_leaves_nothing() -> None:
         await task
     assert shelf.in_flight == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# The client's cache
+
+
+@pytest.mark.parametrize("total", [0, 5, 100, 150, 200])
+async def test_a_repeated_listing_of_an_unchanged_collection_is_all_304s(
+    github: EmbeddedGitHub, tmp_path: Path, total: int
+) -> None:
+    github.world.org("acme").package("npm", "left", versions=max(total, 1))
+    for number in range(total):
+        github.world.org("acme").package("container", f"app-{number}", versions=1)
+    for statuses in ({200}, {304}, {304}):
+        github.requests.clear()
+        async with GitHubPackages(
+            github.token, base_url=github.url, cache=tmp_path / "cache.sqlite"
+        ) as gh:
+            assert len(await gh.org("acme").packages("container")) == total
+            assert len(await gh.org("acme").package("npm", "left").versions()) == max(total, 1)
+        assert {request.status for request in github.requests} == statuses

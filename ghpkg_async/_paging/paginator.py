@@ -223,6 +223,7 @@ class Paginator:
         repeats_page: bool = False,
         sends_link: bool | None = None,
         from_cache: bool = False,
+        is_cached: bool = False,
     ) -> None:
         """Accept the response for ``next_page``.
 
@@ -232,8 +233,9 @@ class Paginator:
             new: number of its items that no earlier page of this walk had.
             repeats_page: whether it has the same items as the page before it.
             sends_link: whether the server sends ``Link`` with this operation, if known.
-            from_cache: whether the links are those of an earlier response with the same body: a
-                full last page may have a page after it by now.
+            from_cache: whether the links are those of an earlier response with the same body.
+            is_cached: whether a later run may get the links from the cache. A full last page may
+                then have a page after it, which is requested to be cached too.
 
         Raises:
             InvalidResponse: the links lead in a circle or never end, or pages stay larger than
@@ -246,11 +248,12 @@ class Paginator:
             raise InvalidResponse(f"page {page}: {size} items where {self.per_page} were requested")
         is_full = size >= self._full_size()
         self._count(page, size, new, is_full=is_full)
-        if from_cache and links is not None and links.next is None and is_full:
-            links = None
         self.next_page = page + 1
         if links is not None:
             self._full_pages = 0
+        if is_cached and links is not None and links.next is None and is_full:
+            links = None
+        if links is not None:
             self._follow(links, page, size, is_full=is_full, from_cache=from_cache)
         elif self._cursor is not None:
             self._end(page)  # After a cursor there is no page number to continue with.
