@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ghpkg_async import GitHubPackagesError, Package, PackageVersion, to_dict
-from ghpkg_async.cli.tables import plain, rich_table
+from ghpkg_async.cli.tables import least_width, plain, rich_table
 from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ class Output:
         """Writes a table, if there is anything to put in it."""
         if not items:
             return
-        if not sys.stdout.isatty():
+        console = QuietConsole(highlight=False)
+        if not sys.stdout.isatty() or console.width < least_width(columns):
             _write(plain(items, columns))
             return
-        console = QuietConsole(highlight=False)
         console.print(rich_table(items, columns))
 
     def line(self, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 import attrs
 from rich.cells import cell_len
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from ghpkg_async import Package, PackageVersion
 
-__all__ = ["DELETED_VERSIONS", "PACKAGES", "VERSIONS", "Column", "plain", "rich_table"]
+__all__ = [
+    "DELETED_VERSIONS",
+    "PACKAGES",
+    "VERSIONS",
+    "Column",
+    "least_width",
+    "plain",
+    "rich_table",
+]
 
 T = TypeVar("T")
 
@@ -47,11 +55,22 @@ def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
     """For a terminal: as wide as that is, long names folded."""
     table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column.header, justify=column.justify, overflow="fold")
+        table.add_column(
+            column.header,
+            justify=column.justify,
+            overflow="fold",
+            min_width=cell_len(column.header),
+        )
     for item in items:
         # Text, not str: brackets in a name are no markup.
         table.add_row(*(Text(column.shorten(printable(column.cell(item)))) for column in columns))
     return table
+
+
+def least_width(columns: Sequence[Column[Any]]) -> int:
+    """The least width that splits no word of a heading."""
+    headers = sum(cell_len(column.header) for column in columns)
+    return headers + len(GAP) * (len(columns) - 1)
 
 
 def plain(items: Iterable[T], columns: Sequence[Column[T]]) -> str:

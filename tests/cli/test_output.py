@@ -193,3 +193,12 @@ async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) 
     told = r"secondary rate limit: every request waits [\d.]+ s, until [\d :-]+ UTC\n"
     assert re.fullmatch(told, line)
     assert (process.returncode, out, err) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("columns", [20, 44, 80])
+async def test_a_narrow_terminal_splits_no_heading(
+    ghpkg: Command, github: EmbeddedGitHub, columns: int
+) -> None:
+    github.world.org("acme").package("npm", "x" * 60, repository="r" * 30)
+    ran = await ghpkg.on_terminal(*LIST, columns=columns)
+    assert ran.rows[0] == ["NAME", "VISIBILITY", "VERSIONS", "UPDATED", "REPOSITORY"]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import Change, Comparison
+from ghpkg_async.audit.report import render_report
 from ghpkg_async.audit.report.charts import BARS_SHOWN, Chart, charts_of
 from ghpkg_async.audit.report.drawing import WIDTH, Series, draw
 from tests.report.rig import NOW, Parsed, audit, header, large, package
@@ -44,13 +45,20 @@ def test_packages_are_told_in_bars_in_words_and_as_a_table() -> None:
     assert age.rows[0] == ("Last 30 days", [3])
 
 
-def test_many_owners_share_the_last_bar_but_not_the_table() -> None:
+def test_many_owners_beyond_the_bars_are_a_line_of_text() -> None:
     packages = [package(str(each), owner=f"org-{each % 40}") for each in range(100)]
     owners = charts_of(audit(*packages), None, NOW)[0]
     assert len(owners.rows) == 40
     labels = [text for text in drawn(owners).text_of("text") if not text.isdigit()]
     assert len(labels) == BARS_SHOWN
-    assert labels[0] == "31 others"
+    assert owners.rest == "30 others: 70 npm"
+    assert owners.rest in render_report(audit(*packages))
+
+
+def test_each_drawing_has_its_title_for_a_name() -> None:
+    for chart in charts_of(large(50), None, NOW):
+        (name,) = (each["aria-label"] for tag, each in drawn(chart).tags if tag == "svg")
+        assert name == chart.title
 
 
 def test_growth_goes_both_ways() -> None:
@@ -83,10 +91,21 @@ def test_drawings_bring_nothing_of_their_own(rows: list[tuple[str, int]], name: 
     labels = [label.encode("unicode_escape").decode() for label, _ in rows]
     shown = name.encode("unicode_escape").decode()
     series = [Series(shown, "plain", [value for _, value in rows])]
-    parsed = Parsed.of(draw(labels, series, [str(value) for _, value in rows], shown))
+    parsed = Parsed.of(
+        draw(labels, series, [str(value) for _, value in rows], name=shown, desc=shown)
+    )
     assert {tag for tag, _ in parsed.tags} <= {"svg", "desc", "g", "path", "rect", "text", "title"}
     names = {key for _, attributes in parsed.tags for key in attributes}
-    assert names <= {*"xyd", "class", "height", "role", "transform", "viewbox", "width"}
+    assert names <= {
+        *"xyd",
+        "aria-label",
+        "class",
+        "height",
+        "role",
+        "transform",
+        "viewbox",
+        "width",
+    }
     for _, attributes in parsed.tags:
         for key in ("x", "y", "width", "height"):
             assert re.fullmatch(r"-?\d+\.\d", attributes.get(key) or "0.0")

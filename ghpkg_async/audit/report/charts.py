@@ -15,7 +15,7 @@ from ghpkg_async.audit.report.sums import (
     ordered_types,
     visibilities,
 )
-from ghpkg_async.text import printable
+from ghpkg_async.text import counted, printable
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "charts_of"]
 
 BARS_SHOWN: Final = 10
-"""Where there are more, the last ones share a bar; the table under the chart has them all."""
+"""More are a line of text: as one bar, they would set the scale. The chart's table has them all."""
 COLORS: Final = 8
 """Of so many kinds, each has a color of its own."""
 
@@ -43,6 +43,7 @@ class Chart:
         key: names it within the page.
         title: what it shows.
         svg: the bars.
+        rest: what the bars leave out, in words; ``""``: nothing.
         legend: the colors' classes and what each stands for; empty where there is but one.
         headings: of the table that says the same.
         rows: of that table.
@@ -51,6 +52,7 @@ class Chart:
     key: str
     title: str
     svg: Markup
+    rest: str
     legend: Sequence[tuple[str, str]]
     headings: Sequence[str]
     rows: Sequence[tuple[str, Sequence[int]]]
@@ -134,7 +136,8 @@ def _chart(
     rows: Sequence[_Row],
     end: Callable[[Sequence[int]], str],
 ) -> Chart:
-    bars = _few(rows)
+    bars, others = rows[:BARS_SHOWN], rows[BARS_SHOWN:]
+    rest = _rest(kinds, others) if others else ""
     series = [
         Series(printable(kind.name), kind.color, [kind.sign * counts[place] for _, counts in bars])
         for place, kind in enumerate(kinds)
@@ -143,20 +146,18 @@ def _chart(
         [printable(label) for label, _ in bars],
         series,
         [end(counts) for _, counts in bars],
-        printable("; ".join(_told(label, kinds, counts) for label, counts in bars)),
+        name=title,
+        desc=printable("; ".join(_told(label, kinds, counts) for label, counts in bars)),
     )
     legend = [(kind.color, kind.name) for kind in kinds] if len(kinds) > 1 else []
     headings = [heading, *(kind.name.capitalize() for kind in kinds)]
-    return Chart(key, title, svg, legend, headings, rows)
+    return Chart(key, title, svg, rest, legend, headings, rows)
 
 
-def _few(rows: Sequence[_Row]) -> Sequence[_Row]:
-    """As many rows as can be looked at; the rest as one."""
-    if len(rows) <= BARS_SHOWN:
-        return rows
-    rest = rows[BARS_SHOWN - 1 :]
-    sums = [sum(column) for column in zip(*(counts for _, counts in rest), strict=True)]
-    return [*rows[: BARS_SHOWN - 1], (f"{len(rest):,} others", sums)]
+def _rest(kinds: Sequence[_Kind], rows: Sequence[_Row]) -> str:
+    """Like ``190 others: 300 npm, 20 container``."""
+    sums = [sum(column) for column in zip(*(counts for _, counts in rows), strict=True)]
+    return _told(counted(len(rows), "other"), kinds, sums)
 
 
 def _told(label: str, kinds: Sequence[_Kind], counts: Sequence[int]) -> str:

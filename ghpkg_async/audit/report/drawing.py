@@ -66,14 +66,17 @@ class Series:
     values: Sequence[int]
 
 
-def draw(labels: Sequence[str], series: Sequence[Series], ends: Sequence[str], desc: str) -> Markup:
+def draw(
+    labels: Sequence[str], series: Sequence[Series], ends: Sequence[str], *, name: str, desc: str
+) -> Markup:
     """Horizontal bars, as an ``<svg>`` for a page.
 
     Args:
         labels: what stands before each bar, from top to bottom.
         series: what each bar is made of; negative values go to the left.
         ends: what stands behind each bar.
-        desc: all of it in words, for who cannot see it.
+        name: the accessible name.
+        desc: the bars in words, for screen readers.
     """
     longest = max(map(len, ends), default=0)
     chart = HorizontalStackedBar(
@@ -100,8 +103,8 @@ def draw(labels: Sequence[str], series: Sequence[Series], ends: Sequence[str], d
     colors = [*(each.color for each in series), _ENDS]
     root = chart.render_tree()
     content = Markup("").join(_taken_over(root, colors))
-    return Markup('<svg role="img" viewBox="{}"><desc>{}</desc>{}</svg>').format(
-        root.get("viewBox"), desc, content
+    return Markup('<svg role="img" aria-label="{}" viewBox="{}"><desc>{}</desc>{}</svg>').format(
+        name, root.get("viewBox"), desc, content
     )
 
 
