@@ -1,0 +1,1 @@
+"""Delete old package versions by a policy: plan, review, apply, undo."""
