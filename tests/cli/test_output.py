@@ -201,4 +201,4 @@ async def test_a_narrow_terminal_splits_no_heading(
 ) -> None:
     github.world.org("acme").package("npm", "x" * 60, repository="r" * 30)
     ran = await ghpkg.on_terminal(*LIST, columns=columns)
-    assert ran.rows[0] == ["NAME", "VISIBILITY", "VERSIONS", "UPDATED", "REPOSITORY"]
+    assert ["NAME", "VISIBILITY", "VERSIONS", "UPDATED", "REPOSITORY"] in ran.rows
