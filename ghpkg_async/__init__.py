@@ -11,6 +11,7 @@ from .codec import from_dict, to_dict
 from .errors import (
     APIError,
     BadRequest,
+    ClientClosed,
     ConfigurationError,
     ConnectionFailed,
     DeletionRefused,
@@ -56,6 +57,7 @@ __all__ = [
     "PACKAGE_TYPES",
     "APIError",
     "BadRequest",
+    "ClientClosed",
     "CodeOfConduct",
     "ConfigurationError",
     "ConnectionFailed",

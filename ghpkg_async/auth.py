@@ -96,6 +96,13 @@ class Credentials:
         self._secrets.add(token)
         return token
 
+    async def other_than(self, refused: Secret | None, seconds: float) -> Secret | None:
+        """Ask a token source again; return its token unless it is the refused one."""
+        if isinstance(self._kept, Secret):
+            return None
+        token = await self.token(seconds)
+        return token if token != refused else None
+
 
 def _identity_of(source: TokenSource) -> str:
     identity = getattr(source, "identity", "")

@@ -153,9 +153,15 @@ class GitHubPackages:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """Closes the client: calls under way end with an error, later ones raise one."""
-        await self._session.close()
+    async def close(self, timeout: float = 0.0) -> None:  # noqa: ASYNC109
+        """Close the client: calls in flight and later ones raise `ClientClosed`.
+
+        Args:
+            timeout: seconds that calls in flight get to finish first, listings included; later
+                calls are refused at once.
+        """
+        _check_seconds("timeout", timeout, zero=True)
+        await self._session.close(timeout)
 
     @property
     def rate_limit(self) -> RateLimit | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APIError",
     "BadRequest",
+    "ClientClosed",
     "ConfigurationError",
     "ConnectionFailed",
     "DeletionRefused",
@@ -55,6 +56,10 @@ class GitHubPackagesError(Exception):
 
 class ConfigurationError(GitHubPackagesError, ValueError):
     """An argument that cannot work, refused before anything was sent."""
+
+
+class ClientClosed(GitHubPackagesError):
+    """The client was closed, before the call or while it was in flight."""
 
 
 class ConnectionFailed(GitHubPackagesError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from .errors import GitHubPackagesError
+from .errors import ClientClosed
 from .hooks import call_hook
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ class Gate:
             ``None``, or the pause that is longer than ``max_wait``: the request is not admitted.
 
         Raises:
-            GitHubPackagesError: the gate was closed.
+            ClientClosed: the gate was closed.
         """
         if self._closed:
-            raise GitHubPackagesError("the client is closed")
+            raise ClientClosed("the client is closed")
         if not (speculative or any(self._turns)) and self.in_flight < self._concurrency:
             now = self.clock()
             self._end_pause(now)
@@ -180,7 +180,7 @@ class Gate:
         self._dispatch()
         try:
             return await ticket
-        except (asyncio.CancelledError, GitHubPackagesError):
+        except (asyncio.CancelledError, ClientClosed):
             queue.leave(lane, ticket)
             admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
             if admitted and ticket.result() is None:
@@ -224,7 +224,7 @@ class Gate:
         for queue in (*self._turns, self._speculative):
             for ticket in queue.clear():
                 if not ticket.done():
-                    ticket.set_exception(GitHubPackagesError("the client was closed meanwhile"))
+                    ticket.set_exception(ClientClosed("the client was closed"))
         self._dispatch()
 
     def _admit(self, now: float, *, write: bool) -> None:

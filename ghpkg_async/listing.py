@@ -140,11 +140,12 @@ class Listing(Generic[T]):
         """
         run = _Run(self._session, self._spec, self._window)
         number = self._spec.paginator().next_page or 1
-        async with aclosing(run.passes(verify=self._consistent)) as pages:
-            async for items, last in pages:
-                yield Page(number, items, last)
-                number += 1
-        run.raise_deferred()
+        with self._session.call():
+            async with aclosing(run.passes(verify=self._consistent)) as pages:
+                async for items, last in pages:
+                    yield Page(number, items, last)
+                    number += 1
+            run.raise_deferred()
 
 
 @attrs.define(eq=False)

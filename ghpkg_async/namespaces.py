@@ -360,9 +360,11 @@ class Context:
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
         """What a path answers, decoded."""
-        answer = await self.session.get(self.session.url(path))
-        with self.session.secrets.hidden():
-            return answer.read(decode)
+        session = self.session
+        with session.call():
+            answer = await session.get(session.url(path))
+            with session.secrets.hidden():
+                return answer.read(decode)
 
     async def delete(self, path: str, *collections: str) -> None:
         """Delete the resource of a path; listings of the collections learn of the write."""

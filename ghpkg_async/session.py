@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from yarl import URL
 
 from .errors import (
     APIError,
+    ClientClosed,
     GitHubPackagesError,
     InvalidResponse,
     NotFound,
@@ -32,7 +33,8 @@ from .transport import Answer, Failure, Request
 from .urls import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from .auth import Credentials
     from .cache import Cache, Key
@@ -97,29 +99,35 @@ class Session:
         self._variant = variant
         self._jitter = jitter
         self._accepted: tuple[Secret | None, float] = (None, 0.0)
-        self._closed = False
-        self._calls: set[asyncio.Timeout] = set()
+        self._calls = _Calls()
 
     def url(self, path: str, query: str = "") -> URL:
         """An URL below the base, of parts that are percent-encoded already."""
         return URL(f"{self.base_url}{path}{'?' if query else ''}{query}", encoded=True)
 
     def open(self) -> None:
-        """Makes ready to send; without it, the first request does."""
-        if self._closed:
-            raise GitHubPackagesError(
-                "the client is closed; make a new GitHubPackages to go on asking"
-            )
+        """Open the connection pool. The first request does this implicitly."""
+        self._calls.check()
         self._transport.open()
 
-    async def close(self) -> None:
-        """Ends every call under way with an error, and lets go of connections and cache."""
-        if not self._closed:
-            self._closed = True
-            self.gate.close()
-            for call in self._calls:
-                call.reschedule(asyncio.get_running_loop().time())
-        await asyncio.sleep(0)  # Calls under way end before their connections do.
+    def call(self) -> AbstractContextManager[None]:
+        """Return the context of a call of the user's, which `close` may wait for.
+
+        Raises:
+            ClientClosed: the client is closed, or is closing.
+        """
+        return self._calls.one()
+
+    async def close(self, seconds: float = 0.0) -> None:
+        """End the calls in flight with an error, and close connections and cache.
+
+        Args:
+            seconds: time that the calls in flight get to finish; new ones are refused at once.
+        """
+        await self._calls.drain(seconds)
+        self.gate.close()
+        self._calls.end()
+        await asyncio.sleep(0)  # They end before their connections are closed.
         await self._transport.close()
         if self._cache is not None:
             await self._cache.close()
@@ -160,7 +168,7 @@ class Session:
 
     async def delete(self, url: URL) -> None:
         """Deletes what the URL names. Gone is gone, also if our own lost attempt did it."""
-        with self.secrets.hidden():
+        with self.call(), self.secrets.hidden():
             answer = await self._send(Request("DELETE", url))
             done_before = answer.status == 404 and answer.uncertain
             if answer.status != 204 and not done_before:
@@ -175,7 +183,7 @@ class Session:
             token: the package token.
         """
         query = token and Secret(f"token={quote(token.reveal(), safe='')}")
-        with self.secrets.using(token), self.secrets.hidden():
+        with self.call(), self.secrets.using(token), self.secrets.hidden():
             answer = await self._send(Request("POST", url, secret_query=query))
             if answer.status == 404 and answer.uncertain:
                 # Already restored answers 404 too: only looking tells whether we did it.
@@ -268,20 +276,22 @@ class Session:
         return cache.key(token, *self._variant, str(request.url), identity=identity)
 
     async def _send(self, request: Request, *, retry: bool = True) -> Answer:
-        """The answer that stands; an error as soon as the client is closed."""
-        self.open()
-        max_retries = self._max_retries if retry else 0
+        """Return the final response, or raise `ClientClosed` as soon as the client is closed."""
+        calls = self._calls
+        calls.check(in_flight=True)
+        self._transport.open()
         try:
-            async with asyncio.timeout(None) as call:
-                self._calls.add(call)
+            async with asyncio.timeout(None) as timeout:
+                calls.timeouts.add(timeout)
                 try:
+                    max_retries = self._max_retries if retry else 0
                     return await self._send_until_it_stands(request, max_retries)
                 finally:
-                    self._calls.discard(call)
+                    calls.timeouts.discard(timeout)
         except TimeoutError:
-            if call.expired():
-                raise GitHubPackagesError(
-                    f"{request}: the client was closed before the answer came"
+            if timeout.expired():
+                raise ClientClosed(
+                    f"{request}: the client was closed before the response"
                 ) from None
             raise
 
@@ -300,12 +310,16 @@ class Session:
                         if refusals > MAX_REFUSALS or not self.gate.will_wait():
                             raise outcome
                         wait = 0.0  # The gate holds it until the limit is over.
-                        reason = str(outcome)
+                        reason = f"{outcome}; retrying after the rate limit"
                     case Answer() if outcome.status in _REDIRECTS:
                         redirects += 1
                         request = _redirected(request, outcome, redirects)
                         del outcome  # Its Location may repeat a secret query.
                         continue
+                    case Answer() if token := await self._other_token(request, outcome):
+                        request = attrs.evolve(request, token=token)
+                        wait = 0.0
+                        reason = f"{request}: status 401; retrying with another token"
                     case Answer():
                         wait = attempts.delay_after_response(
                             outcome.status,
@@ -316,7 +330,7 @@ class Session:
                         if wait is None:
                             uncertain = attempts.maybe_applied
                             return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
-                        reason = f"{request}: status {outcome.status}"
+                        reason = f"{request}: status {outcome.status}; retrying in {wait:.1f} s"
                     case Failure():
                         wait = attempts.delay_without_response(
                             transient=outcome.transient,
@@ -325,15 +339,20 @@ class Session:
                         )
                         if wait is None:
                             raise outcome.error
-                        reason = str(outcome.error)
+                        reason = f"{outcome.error}; retrying in {wait:.1f} s"
                 self.stats.retries += 1
-                when = f"in {wait:.1f} s" if wait else "after the rate limit"
-                _log.info("%s; retrying %s", self.secrets.clean(reason), when)
+                _log.info("%s", self.secrets.clean(reason))
                 await asyncio.sleep(wait)
         except GitHubPackagesError as error:
             if attempts.maybe_applied and request.write:
                 error.add_note(MAYBE_CARRIED_OUT)
             raise
+
+    async def _other_token(self, request: Request, answer: Answer) -> Secret | None:
+        """Return the token to repeat a request with whose token was refused, if there is one."""
+        if answer.status != 401 or request.token is not None:  # It was repeated already.
+            return None
+        return await self._credentials.other_than(answer.request.token, self._timeout)
 
     def _token_worked(self, request: Request) -> bool:
         """Whether the server accepted the request's token within the last minute."""
@@ -377,6 +396,54 @@ class Session:
             return answer
         finally:
             gate.leave(write=write)
+
+
+class _Calls:
+    """The calls of one client that are in flight, and whether it takes more.
+
+    Attributes:
+        timeouts: of the requests in flight; rescheduled to end them.
+    """
+
+    def __init__(self) -> None:
+        self.timeouts: set[asyncio.Timeout] = set()
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._is_closing = self._is_closed = False
+
+    def check(self, *, in_flight: bool = False) -> None:
+        """Raise `ClientClosed` unless the client takes calls, or still serves those in flight."""
+        if self._is_closed or (self._is_closing and not in_flight):
+            raise ClientClosed("the client is closed; make a new GitHubPackages to send requests")
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        self.check()
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more calls, and wait until none is in flight, for so many seconds at most."""
+        self._is_closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._in_flight:
+                    await self._idle.wait()
+
+    def end(self) -> None:
+        """End the requests in flight."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        now = asyncio.get_running_loop().time()
+        for timeout in self.timeouts:
+            timeout.reschedule(now)
 
 
 def _redirected(request: Request, answer: Answer, redirects: int) -> Request:

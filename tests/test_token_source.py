@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from attrs import define, field
 
-from ghpkg_async import GitHubPackages, GitHubPackagesError
+from ghpkg_async import GitHubPackages, GitHubPackagesError, Unauthorized
 from tests.hostile.rig import Call, HostileServer, answer, package, refused, serving
 
 if TYPE_CHECKING:
@@ -109,3 +109,45 @@ async def test_an_error_of_the_source_is_the_cause_of_one_of_ours(
     assert error.__cause__ is raised
     assert type(error) is GitHubPackagesError
     assert server.requests == []
+
+
+async def rejecting_the_first(call: Call) -> None:
+    good = call.request.headers["authorization"] == "Bearer ghs_second"
+    await call.send(
+        answer(200, package(1)) if good else answer(401, {"message": "Bad credentials"})
+    )
+
+
+async def test_after_a_401_the_source_is_asked_once_more(server: HostileServer) -> None:
+    server.will(rejecting_the_first)
+    source = supplying("ghs_first", "ghs_second")
+    async with server.client(source) as gh:
+        await get(gh)
+        assert gh.stats.retries == 1
+    assert (source.asked, len(server.requests)) == (2, 2)
+
+
+async def test_a_write_is_repeated_with_the_other_token_too(server: HostileServer) -> None:
+    server.will(answer(401), answer(204))
+    async with server.client(supplying("ghs_first", "ghs_second")) as gh:
+        await gh.org("acme").package("npm", "p").delete()
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer ghs_first", "Bearer ghs_second"]
+
+
+async def test_the_same_token_is_not_sent_again_after_a_401(server: HostileServer) -> None:
+    server.will(answer(401))
+    source = supplying("ghs_first")
+    async with server.client(source) as gh:
+        assert isinstance(await refused(get(gh)), Unauthorized)
+    assert (source.asked, len(server.requests)) == (2, 1)
+
+
+async def test_a_request_is_repeated_with_one_other_token_and_no_more(
+    server: HostileServer,
+) -> None:
+    server.will(answer(401))
+    source = supplying("ghs_first", "ghs_second", "ghs_third")
+    async with server.client(source) as gh:
+        assert isinstance(await refused(get(gh)), Unauthorized)
+    assert (source.asked, len(server.requests)) == (2, 2)

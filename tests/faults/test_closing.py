@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghpkg_async import GitHubPackagesError
+from ghpkg_async import ClientClosed, ConfigurationError
 from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit, SecondaryLimit
-from tests.faults.rig import MakeClient, error_of, left, takes, versions_of_long
+from tests.faults.rig import (
+    MakeClient,
+    error_of,
+    expected_ids,
+    ids,
+    left,
+    takes,
+    versions_of_long,
+)
+from tests.hostile.rig import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +62,7 @@ async def test_closing_ends_every_waiting_call_within_a_second(
         await gh.close()
         errors = await asyncio.gather(*waiting)
     assert all("closed" in str(error) for error in errors), errors
-    assert {type(error) for error in errors} == {GitHubPackagesError}
+    assert {type(error) for error in errors} == {ClientClosed}
     server.faults = Faults()
     await asyncio.sleep(0.05)
     assert server.in_flight == 0
@@ -69,7 +78,7 @@ async def test_after_closing_every_use_is_refused_at_once(
     asked = len(server.requests)
     with takes(most=1):
         for call in (left(gh).get, left(gh).delete, left(gh).restore, lambda: iterate(gh)):
-            assert "closed" in str(await error_of(call()))
+            assert isinstance(await error_of(call()), ClientClosed)
     assert len(server.requests) == asked
 
 
@@ -92,3 +101,64 @@ async def test_nothing_is_left_behind(server: EmbeddedGitHub, client: MakeClient
     left_over = {task for task in asyncio.all_tasks() - before if "iterate" in repr(task)}
     assert not left_over
     assert server.in_flight == 0
+
+
+async def test_closing_with_a_timeout_lets_calls_in_flight_finish(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(latency=0.05)
+    gh = client()
+    listing = asyncio.create_task(versions_of_long(gh).versions(per_page=10).all())
+    single = asyncio.create_task(left(gh).get())
+    await eventually(lambda: server.in_flight >= 2, "both are in flight")
+    closing = asyncio.create_task(gh.close(timeout=30))
+    await asyncio.sleep(0)
+    assert isinstance(await error_of(left(gh).get()), ClientClosed)
+    await closing
+    assert ids(listing.result()) == expected_ids(server)
+    assert single.result().name == "left"
+    assert server.in_flight == 0
+
+
+async def test_closing_with_a_timeout_ends_what_is_in_flight_after_it(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(stall=1.0)
+    gh = client()
+    calls = [asyncio.create_task(error_of(left(gh).get())) for _ in range(3)]
+    calls.append(asyncio.create_task(error_of(iterate(gh))))
+    await asyncio.sleep(0.05)
+    with takes(least=0.2, most=2):
+        await gh.close(timeout=0.2)
+        errors = await asyncio.gather(*calls)
+    assert {type(error) for error in errors} == {ClientClosed}
+
+
+async def test_closing_an_idle_client_takes_no_time(client: MakeClient) -> None:
+    gh = client()
+    await left(gh).get()
+    with takes(most=2):
+        await gh.close(timeout=60)
+
+
+async def test_a_second_close_ends_the_first_ones_patience(
+    server: EmbeddedGitHub, client: MakeClient
+) -> None:
+    server.faults = Faults(stall=1.0)
+    gh = client()
+    call = asyncio.create_task(error_of(left(gh).get()))
+    await asyncio.sleep(0.05)
+    first = asyncio.create_task(gh.close(timeout=60))
+    await asyncio.sleep(0)
+    with takes(most=2):
+        await gh.close()
+        await first
+    assert isinstance(await call, ClientClosed)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "5", None, True])
+async def test_a_timeout_of_closing_is_a_number_of_seconds(
+    client: MakeClient, seconds: float
+) -> None:
+    with pytest.raises(ConfigurationError, match="timeout"):
+        await client().close(timeout=seconds)

@@ -181,10 +181,10 @@ async def test_a_401_is_retried_once_where_the_token_has_just_worked(
 
 async def test_a_401_is_final_where_another_token_worked(server: EmbeddedGitHub) -> None:
     class Rotating:
-        tokens: ClassVar = ["ghp_revoked", server.token]
+        tokens: ClassVar = iter([server.token])
 
         async def token(self) -> str:
-            return self.tokens.pop()
+            return next(self.tokens, "ghp_revoked")
 
     async with GitHubPackages(Rotating(), base_url=server.url) as gh:
         await left(gh).get()
