@@ -207,6 +207,7 @@ class GitHubPackages:
         *,
         package_types: Iterable[PackageType | str] = PACKAGE_TYPES,
         versions: bool = False,
+        consistent: bool = False,
         skip: Collection[Unit] = (),
         on_event: OnEvent | None = None,
     ) -> Audit:
@@ -221,6 +222,8 @@ class GitHubPackages:
             package_types: which types to list; with ``"docker"``, the Docker conflicts too.
             versions: whether to list each package's versions too and sum them up: a request or
                 more for every package.
+            consistent: list again until a pass brings nothing new, so that a change by others
+                during the audit hides no package or version.
             skip: listings not to ask, as an earlier audit's `ListingDone` markers tell them.
             on_event: called with each `ghpkg_async.audit.Event`, from the event loop.
 
@@ -237,6 +240,7 @@ class GitHubPackages:
             owners,
             package_types=package_types,
             versions=versions,
+            consistent=consistent,
             skip=skip,
             on_event=on_event,
         )

@@ -47,6 +47,7 @@ class Audit:
         *,
         package_types: Iterable[str] = PACKAGE_TYPES,
         versions: bool = False,
+        consistent: bool = False,
         skip: Collection[Unit] = (),
         on_event: OnEvent | None = None,
     ) -> None:
@@ -54,6 +55,7 @@ class Audit:
         namespaces = _namespaces(client, owners)
         self._client = client
         self._versions = versions
+        self._consistent = consistent
         self._on_event = on_event or (lambda _event: None)
         self._types = types
         self._owners = tuple(namespaces)
@@ -101,6 +103,7 @@ class Audit:
             self._tasks,
             context.session.gate,
             versions=self._versions,
+            consistent=self._consistent,
             concurrency=context.concurrency,
             progress=self.progress,
             on_event=self._on_event,

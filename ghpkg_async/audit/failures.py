@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from ghpkg_async.audit.records import FailureEntry
 from ghpkg_async.errors import (
@@ -11,6 +11,7 @@ from ghpkg_async.errors import (
     Forbidden,
     InsufficientScope,
     InvalidResponse,
+    ListingUnstable,
     NotFound,
     PaginationCapReached,
     RateLimited,
@@ -25,12 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FAILURES", "Failure", "concerns_all", "ends_owner", "failure_entry"]
 
-Failure = APIError | ConnectionFailed | InvalidResponse | PaginationCapReached
-FAILURES: Final = (APIError, ConnectionFailed, InvalidResponse, PaginationCapReached)
-"""What the server, or the way to it, did: recorded, and the audit goes on.
-
-Anything else, like a client that was closed meanwhile, ends the audit.
-"""
+Failure = APIError | ConnectionFailed | InvalidResponse | ListingUnstable | PaginationCapReached
+FAILURES: Final = get_args(Failure)
+"""Errors of one listing, which an audit records before it continues with the others."""
 
 _REASONS: Final[tuple[tuple[type[Failure], Reason], ...]] = (
     (NotFound, "not_found"),
@@ -44,6 +42,7 @@ _REASONS: Final[tuple[tuple[type[Failure], Reason], ...]] = (
     (ConnectionFailed, "no_connection"),
     (PaginationCapReached, "cap_reached"),
     (InvalidResponse, "invalid_response"),
+    (ListingUnstable, "unstable"),
 )
 
 

@@ -91,12 +91,14 @@ Reason: TypeAlias = Literal[
     "timeout",
     "invalid_response",
     "cap_reached",
+    "unstable",
     "refused",
 ]
 """Why something could not be listed.
 
 ``sso_partial``: it was, without the organizations named. ``no_connection``: no answer came.
-``cap_reached``: GitHub lists no further. ``refused``: any other answer that is an error.
+``cap_reached``: GitHub lists no further. ``unstable``: others changed it faster than it could be
+listed. ``refused``: any other error response.
 """
 
 REASONS: Final[tuple[str, ...]] = (*Reason.__args__,)  # type: ignore[attr-defined]

@@ -73,6 +73,7 @@ class Run:
         tasks: the owners, in order.
         gate: the client's.
         versions: whether to sum up each package's versions.
+        consistent: whether to repeat each listing until a pass brings nothing new.
         concurrency: how many requests the client has in flight at once.
         progress: is kept up to date.
         on_event: is told what happens.
@@ -84,6 +85,7 @@ class Run:
         gate: Gate,
         *,
         versions: bool,
+        consistent: bool,
         concurrency: int,
         progress: Progress,
         on_event: Callable[[Event], object],
@@ -91,6 +93,7 @@ class Run:
         self._tasks = tasks
         self._gate = gate
         self._versions = versions
+        self._consistent = consistent
         self._progress = progress
         self._tell = on_event
         self._queue: asyncio.Queue[Batch | None] = asyncio.Queue(BUFFERED_BATCHES)
@@ -213,9 +216,9 @@ class _Owner:
         run, count, known, done = self._run, 0, 0, 0
         try:
             listing = (
-                self._task.namespace.docker_conflicts()
+                self._task.namespace.docker_conflicts(consistent=run._consistent)
                 if unit.package_type is None
-                else self._task.namespace.packages(unit.package_type)
+                else self._task.namespace.packages(unit.package_type, consistent=run._consistent)
             )
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
@@ -294,7 +297,9 @@ class _Owner:
         if package.version_count == 0:
             return summing.summary()
         try:
-            listing = self._task.namespace.package(package).versions()
+            listing = self._task.namespace.package(package).versions(
+                consistent=self._run._consistent
+            )
         except ConfigurationError as error:  # The name is the server's, not the caller's.
             raise InvalidResponse(f"a package's versions cannot be asked for: {error}") from None
         known = done = 0

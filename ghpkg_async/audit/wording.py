@@ -50,6 +50,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "timeout": "No answer in time",
     "invalid_response": "Not a valid answer",
     "cap_reached": "GitHub lists no further",
+    "unstable": "Changed while it was listed",
     "refused": "Refused",
 }
 CHANGES: Final[tuple[tuple[ChangeKind, str], ...]] = (

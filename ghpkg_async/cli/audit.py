@@ -89,6 +89,14 @@ def audit(
             **_SWITCH,
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        Parameter(
+            help="List again until a pass brings nothing new, for collections that others change "
+            "meanwhile. Responses that did not change cost nothing of the hourly budget.",
+            **_SWITCH,
+        ),
+    ] = False,
     output: Annotated[
         list[Path],
         Parameter(
@@ -212,6 +220,7 @@ def audit(
             whole.owners,
             package_types=types,
             versions=versions,
+            consistent=verify,
             skip=files.done,
             on_event=display.event,
         )

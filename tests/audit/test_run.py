@@ -17,6 +17,10 @@ from ghpkg_async.audit import (
 from tests.audit.rig import answering, listed, listing_containers
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
     from ghpkg_async.testing import EmbeddedGitHub, World
 
 BOTH = ("npm", "docker")
@@ -131,6 +135,28 @@ async def test_listings_that_an_earlier_audit_finished_are_not_asked(
         "/orgs/acme/packages?package_type=docker"
     }
     assert audit.progress.owners_done == audit.progress.owners == 2
+
+
+async def test_a_consistent_audit_misses_nothing_that_stays_while_others_delete(
+    world: World, gh: GitHubPackages, server: EmbeddedGitHub
+) -> None:
+    acme = world.org("acme")
+    for number in range(250):
+        acme.package("npm", f"p{number}")
+
+    async def hook(
+        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        answered = await answer()
+        if request.query["page"] == "1" and len(server.requests) == 1:
+            for number in range(10):
+                acme.find("npm", f"p{number}").delete()
+        return answered
+
+    server.hook = hook
+    report = await gh.audit(["acme"], package_types=["npm"], consistent=True)
+    assert {f"p{number}" for number in range(10, 250)} <= {each.name for each in report.packages}
+    assert report.done
 
 
 class TestVersions:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ghpkg_async import GitHubPackages
+from ghpkg_async import GitHubPackages, GitHubPackagesError, Listing, ListingUnstable
 from ghpkg_async.audit import Unit
-from tests.audit.rig import TOKEN, answering
+from tests.audit.rig import TOKEN, answering, listed, listing_containers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiohttp import web
 
+    from ghpkg_async import Package, Page
     from ghpkg_async.testing import EmbeddedGitHub, World
 
 
@@ -69,6 +70,36 @@ class TestFailures:
         assert (failure.owner, failure.listing, failure.package_type) == ("closed", None, None)
         assert {name: getattr(failure, name) for name in expected} == expected
         assert [each.name for each in report.packages] == ["m"]
+
+    async def test_a_package_that_cannot_be_decoded_hides_no_other(
+        self, gh: GitHubPackages, server: EmbeddedGitHub
+    ) -> None:
+        server.hook = listing_containers(listed("a"), {"id": 5}, listed("b"))
+        report = await gh.audit(["acme"], package_types=["container"])
+        assert [each.name for each in report.packages] == ["a", "b"]
+        (failure,) = report.failures
+        assert (failure.package_type, failure.reason) == ("container", "invalid_response")
+        assert "$[1]" in failure.message
+        assert not report.done
+
+    async def test_a_listing_that_others_change_too_fast_ends_no_other(
+        self, filled: World, gh: GitHubPackages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        del filled
+
+        async def pages(listing: Listing[Package]) -> AsyncIterator[Page[Package]]:
+            if "package_type=npm" in repr(listing):
+                raise ListingUnstable("still changing")
+            async for page in listed_pages(listing):
+                yield page
+
+        listed_pages = Listing.pages
+        monkeypatch.setattr(Listing, "pages", pages)
+        report = await gh.audit(["acme"], package_types=["npm", "container"])
+        assert [(each.package_type, each.reason) for each in report.failures] == [
+            ("npm", "unstable")
+        ]
+        assert [each.name for each in report.packages] == ["team/app"]
 
     async def test_a_listing_that_fails_does_not_end_the_owners_others(
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
@@ -181,7 +212,7 @@ async def test_an_error_that_ends_an_audit_travels_between_processes(
             raise OSError(5, "no key store")
 
     async with GitHubPackages(Broken(), base_url=server.url) as gh:
-        with pytest.raises(OSError, match="no key store") as ended:
+        with pytest.raises(GitHubPackagesError, match="token source") as ended:
             await gh.audit(["acme"])
     seen: set[int] = set()
     error: BaseException | None = ended.value
