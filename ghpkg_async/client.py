@@ -246,6 +246,11 @@ class GitHubPackages:
         )
 
 
+def session_of(client: GitHubPackages) -> Session:
+    """Return the session layer of a client, for other parts of the library."""
+    return client._session
+
+
 def _cache(path: str | os.PathLike[str]) -> Cache:
     from .cache import Cache  # Without a cache, SQLite need not be imported.
 

@@ -246,6 +246,14 @@ def advice_on(error: APIError) -> str:
 class _ErrorBody(msgspec.Struct):
     message: msgspec.Raw = msgspec.Raw(b"null")
     documentation_url: msgspec.Raw = msgspec.Raw(b"null")
+    errors: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _RegistryError(msgspec.Struct):
+    """An entry of ``errors`` in a container registry's response."""
+
+    code: str = ""
+    message: str = ""
 
 
 _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
@@ -255,6 +263,10 @@ _REFUSALS: Final[tuple[tuple[str, DeletionRefusal], ...]] = (
 )
 _LONGEST_TEXT: Final = 2000
 _NEEDED_SCOPES: Final = re.compile(r"at least ([^.]{1,200}?) scopes?\b")
+_WAIT_IN_MESSAGE: Final = re.compile(
+    r"retry-after: (\d{1,6}(?:\.\d{1,9})?)(ns|us|\u00b5s|ms|s|m)\b"
+)
+_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _SCOPE: Final = re.compile(r"\w+:\w+|\brepo\b")
 _BY_STATUS: Final[Mapping[int, type[APIError]]] = {
     400: BadRequest,
@@ -285,7 +297,7 @@ def error_for(
         now: when the answer came, aware; GitHub's own ``Date`` is preferred to it.
     """
     said = _read_body(body)
-    message = _string(said.message) or f"HTTP {status}"
+    message = _string(said.message) or _registry_message(said.errors) or f"HTTP {status}"
     answer: dict[str, Any] = {
         "status": status,
         "method": method,
@@ -296,7 +308,7 @@ def error_for(
     if 500 <= status < 600:
         return ServerError(message, **answer)
     if status in (403, 429) and (kind := _limit_kind(status, headers, message)):
-        retry_at = _retry_at(kind, headers, server_time(headers, now))
+        retry_at = _retry_at(kind, headers, message, server_time(headers, now))
         return RateLimited(message, kind=kind, retry_at=retry_at, **answer)
     if status == 403:
         return _forbidden(message, headers, answer)
@@ -368,6 +380,23 @@ def _read_body(body: bytes) -> _ErrorBody:
     return _ErrorBody()
 
 
+def _registry_message(errors: msgspec.Raw) -> str | None:
+    """Return the message of a container registry's response: its first error's."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for error in msgspec.json.decode(errors, type=list[_RegistryError]):
+            return _text(": ".join(part for part in (error.code, error.message) if part))
+    return None
+
+
+def _seconds_in(message: str) -> float | None:
+    """Return the wait that a container registry names in its message, in seconds.
+
+    Like ``retry-after: 1.16ms, allowed: 44000/minute``: ghcr.io sends no header for it.
+    """
+    named = _WAIT_IN_MESSAGE.search(message)
+    return float(named[1]) * _UNITS[named[2]] if named else None
+
+
 def _string(value: msgspec.Raw) -> str | None:
     """Return a JSON string; anything else is not decoded, so that it costs nothing."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -386,8 +415,10 @@ def _limit_kind(status: int, headers: Mapping[str, str], message: str) -> LimitK
     return None
 
 
-def _retry_at(kind: LimitKind, headers: Mapping[str, str], now: datetime) -> datetime:
+def _retry_at(kind: LimitKind, headers: Mapping[str, str], message: str, now: datetime) -> datetime:
     after = seconds_to_wait(headers, now)
+    if after is None:
+        after = _seconds_in(message)
     if after is not None:
         return now + timedelta(seconds=after)
     reset = _whole(headers.get("X-RateLimit-Reset")) if kind == "primary" else None

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import attrs
 from yarl import URL
 
+from .auth import Credentials
 from .errors import (
     APIError,
     ClientClosed,
@@ -26,20 +27,19 @@ from .errors import (
     error_for,
     seconds_to_wait,
 )
-from .limits import MINUTE
+from .gate import Gate
+from .limits import MINUTE, Limits
 from .retry import LONGEST_BACKOFF, RetryState
 from .secrecy import Secret
 from .transport import Answer, Failure, Request
 from .urls import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from .auth import Credentials
     from .cache import Cache, Key
     from .codec import Buffer
-    from .gate import Gate
     from .secrecy import Secrets
     from .transport import Transport
 
@@ -105,6 +105,33 @@ class Session:
         """An URL below the base, of parts that are percent-encoded already."""
         return URL(f"{self.base_url}{path}{'?' if query else ''}{query}", encoded=True)
 
+    def on_origin(self, base_url: URL, *, headers: Mapping[str, str], concurrency: int) -> Session:
+        """Return a session of another server: same retries and redaction, without any token.
+
+        The client's token is sent there only where a request carries it. The session has limits of
+        its own and is closed by its owner.
+
+        Args:
+            base_url: the other server's root.
+            headers: sent with every request.
+            concurrency: requests in flight at once, at least 1.
+        """
+        gate = Gate(Limits(None, concurrency), concurrency, max_wait=self.gate.max_wait)
+        return Session(
+            base_url,
+            self._transport.on_origin(base_url.origin(), headers),
+            gate,
+            Credentials("", self.secrets),
+            secrets=self.secrets,
+            timeout=self._timeout,
+            max_retries=self._max_retries,
+            jitter=self._jitter,
+        )
+
+    async def token(self) -> Secret:
+        """Return the token that a request would be sent with now."""
+        return await self._credentials.token(self._timeout)
+
     def open(self) -> None:
         """Open the connection pool. The first request does this implicitly."""
         self._calls.check()
@@ -163,6 +190,19 @@ class Session:
         with self.secrets.hidden():
             answer = await self._send(request, retry=retry)
             if answer.status != 200 and not (etag and answer.status == 304):
+                self._refuse(answer)
+            return answer
+
+    async def send(self, request: Request, accept: Collection[int] = (200,)) -> Answer:
+        """Send a request that changes nothing, with a token of its own if it has one.
+
+        Args:
+            request: what to send; the cache is not used.
+            accept: the statuses of responses to return; others are raised as errors.
+        """
+        with self.secrets.using(request.token), self.secrets.hidden():
+            answer = await self._send(request)
+            if answer.status not in accept:
                 self._refuse(answer)
             return answer
 

@@ -79,6 +79,7 @@ class Request:
         speculative: whether its response may turn out not to be needed.
         on_admitted: called when it stops waiting to be sent.
         token: authenticates it; ``None`` until just before it is sent.
+        scheme: how the token authenticates: ``"Bearer"`` or ``"Basic"``.
         secret_query: the query of a request whose query holds a secret; ``url`` has none then.
     """
 
@@ -90,6 +91,7 @@ class Request:
     speculative: bool = False
     on_admitted: Callable[[], object] | None = None
     token: Secret | None = None
+    scheme: str = "Bearer"
     secret_query: Secret | None = None
 
     @property
@@ -208,6 +210,12 @@ class Transport:
         self._scratch = Scratch()
         self._http: aiohttp.ClientSession | None = None
 
+    def on_origin(self, origin: URL, headers: Mapping[str, str]) -> Transport:
+        """Return a transport to another origin with the same connection settings."""
+        transport = Transport(origin, headers=headers, injected=self._injected)
+        transport._headers.setdefault("User-Agent", self._headers.get("User-Agent", ""))
+        return transport
+
     def open(self) -> None:
         """Makes ready to send."""
         if self._http is None:
@@ -263,7 +271,7 @@ class Transport:
     def _headers_for(self, request: Request) -> CIMultiDict[str]:
         headers = self._headers.copy()
         if request.token:
-            headers["Authorization"] = f"Bearer {request.token.reveal()}"
+            headers["Authorization"] = f"{request.scheme} {request.token.reveal()}"
         if request.etag:
             headers["If-None-Match"] = request.etag
         return headers

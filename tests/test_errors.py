@@ -271,3 +271,23 @@ def test_an_error_shows_invisible_characters() -> None:
     )
     assert error.message == r"No left\u3164\u202e"
     assert str(error) == r"GET https://h/x: 422 No left\u3164\u202e"
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [("1.16ms", 0.00116), ("250us", 0.00025), ("250\u00b5s", 0.00025), ("900ns", 9e-7), ("2s", 2)],
+)
+def test_a_container_registry_names_the_wait_in_its_message(wait: str, seconds: float) -> None:
+    message = f"retry-after: {wait}, allowed: 44000/minute"
+    found = error(429, {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]})
+    assert isinstance(found, RateLimited)
+    assert found.message == f"TOOMANYREQUESTS: {message}"
+    assert found.retry_at == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [None, {}, "no", [], [{}], ["x"], [{"code": 5}], [{"code": "", "message": ""}]],
+)
+def test_a_body_with_other_errors_has_no_message_of_its_own(errors: object) -> None:
+    assert error(404, {"errors": errors}).message == "HTTP 404"
