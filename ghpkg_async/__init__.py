@@ -5,7 +5,10 @@ async with GitHubPackages(token) as gh:
         print(package.name, package.visibility, package.version_count)
 """
 
-from .auth import TokenSource
+from ._session.auth import TokenSource
+from ._session.limits import RateLimit
+from ._session.scheduler import RateLimitWait, Wait
+from ._session.transport import Stats
 from .client import GitHubPackages
 from .codec import from_dict, to_dict
 from .errors import (
@@ -29,9 +32,7 @@ from .errors import (
     Unauthorized,
     UnprocessableEntity,
 )
-from .gate import RateLimitWait, Wait
 from .items import Items
-from .limits import RateLimit
 from .listing import Listing, Page
 from .models import (
     PACKAGE_TYPES,
@@ -50,7 +51,6 @@ from .models import (
     Visibility,
 )
 from .namespaces import Namespace, PackageRef, VersionRef
-from .transport import Stats
 from .version import __version__
 
 __all__ = [

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .auth import Credentials, check_header_value, parse_base_url, token_for
+from ._session.auth import Credentials, check_header_value, parse_base_url, token_for
+from ._session.limits import Limits
+from ._session.redaction import Secrets
+from ._session.scheduler import Gate
+from ._session.session import Session
+from ._session.transport import Transport
 from .errors import ConfigurationError
-from .gate import Gate
-from .limits import Limits
 from .models import PACKAGE_TYPES
 from .namespaces import Context, Namespace, segment
-from .secrecy import Secrets
-from .session import Session
-from .transport import Transport
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._session.auth import Token
+    from ._session.cache import Cache
+    from ._session.limits import RateLimit
+    from ._session.scheduler import RateLimitWait
+    from ._session.transport import Stats
     from .audit.audit import Audit
     from .audit.events import OnEvent
     from .audit.records import Unit
-    from .auth import Token
-    from .cache import Cache
-    from .gate import RateLimitWait
-    from .limits import RateLimit
     from .models import PackageType
-    from .transport import Stats
 
 __all__ = ["GitHubPackages"]
 
@@ -252,7 +252,7 @@ def session_of(client: GitHubPackages) -> Session:
 
 
 def _cache(path: str | os.PathLike[str]) -> Cache:
-    from .cache import Cache  # Without a cache, SQLite need not be imported.
+    from ._session.cache import Cache  # Without a cache, SQLite need not be imported.
 
     return Cache(path)
 

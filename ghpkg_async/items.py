@@ -40,17 +40,17 @@ class Items(list[T]):
 
     def to_arrow(self) -> pa.Table:
         """The items as a table of Arrow; see `ghpkg_async.frames.to_arrow`."""
-        from ghpkg_async.frames import to_arrow
+        from .frames import to_arrow
 
         return to_arrow(self, kind=self._kind)
 
     def to_pandas(self) -> pd.DataFrame:
         """The items as a data frame of pandas; see `ghpkg_async.frames.to_pandas`."""
-        from ghpkg_async.frames import to_pandas
+        from .frames import to_pandas
 
         return to_pandas(self, kind=self._kind)
 
     def _repr_html_(self) -> str | None:
-        from ghpkg_async.frames.display import items_html
+        from .frames.display import items_html
 
         return items_html(self, self._kind)

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ._paging.link_support import LinkSupport
     from ._paging.mutations import MutationTracker
     from ._paging.paginator import Paginator
+    from ._session.session import Session
+    from ._session.transport import Answer
     from .codec import Buffer, DecodedPage
-    from .session import Session
-    from .transport import Answer
 
 __all__ = ["Listing", "Page"]
 

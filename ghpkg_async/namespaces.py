@@ -12,18 +12,18 @@ from urllib.parse import quote
 from ._paging.link_support import LinkSupport
 from ._paging.mutations import MutationTracker
 from ._paging.paginator import Paginator, check_page_arguments
+from ._session.redaction import Secret
 from .codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from .errors import ConfigurationError
 from .listing import Listing, ListingSpec
 from .models import Package, PackageVersion, State, Visibility
-from .secrecy import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._session.session import Session
     from .codec import Buffer
     from .models import PackageType
-    from .session import Session
 
 __all__ = ["Namespace", "PackageRef", "VersionRef"]
 

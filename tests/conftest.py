@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from hypothesis import settings
 
-from ghpkg_async.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
+from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
 
 settings.register_profile("unhurried", deadline=None)

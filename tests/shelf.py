@@ -13,16 +13,16 @@ from yarl import URL
 from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
+from ghpkg_async._session.redaction import Secrets
+from ghpkg_async._session.transport import Answer, Request
 from ghpkg_async.codec import decode_versions
 from ghpkg_async.listing import Listing, ListingSpec
 from ghpkg_async.models import PackageVersion
-from ghpkg_async.secrecy import Secrets
-from ghpkg_async.transport import Answer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ghpkg_async.session import Session
+    from ghpkg_async._session.session import Session
 
 LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
 BASE = URL("https://api.github.com")

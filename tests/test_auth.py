@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError, GitHubPackages
-from ghpkg_async.auth import parse_base_url, token_for
+from ghpkg_async._session.auth import parse_base_url, token_for
 
 EVERYTHING = {
     "GH_TOKEN": "gh",

@@ -17,7 +17,7 @@ import pytest
 from multidict import CIMultiDict
 
 from ghpkg_async import ConfigurationError, GitHubPackages
-from ghpkg_async.cache import APPLICATION_ID, SCHEMA_VERSION, Cache, Entry, Key
+from ghpkg_async._session.cache import APPLICATION_ID, SCHEMA_VERSION, Cache, Entry, Key
 from ghpkg_async.testing import EmbeddedGitHub, World
 
 if TYPE_CHECKING:
@@ -493,7 +493,7 @@ async def test_a_file_whose_schema_was_changed_is_not_used(
 async def test_a_schema_changed_while_in_use_hangs_neither_calls_nor_close(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghpkg_async.cache.OPERATION_SECONDS", 0.05)
+    monkeypatch.setattr("ghpkg_async._session.cache.OPERATION_SECONDS", 0.05)
     async with asyncio.timeout(5), opened(tmp_path / "cache") as cache:
         await put(cache)
         alter(tmp_path / "cache", f"DROP TABLE response; {ENDLESS_VIEW}")

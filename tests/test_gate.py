@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
-from ghpkg_async.gate import Gate
-from ghpkg_async.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
+from ghpkg_async._session.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
+from ghpkg_async._session.scheduler import Gate
 from tests.simulated import run
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ghpkg_async.hooks import call_hook
+from ghpkg_async._session.hooks import call_hook
 
 
 def test_a_hook_is_called_with_the_event() -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ghpkg_async import RateLimited
-from ghpkg_async.limits import COMEBACK_SPREAD, MINUTE, WRITE_SPACING, Limits, read_rate_limit
+from ghpkg_async._session.limits import (
+    COMEBACK_SPREAD,
+    MINUTE,
+    WRITE_SPACING,
+    Limits,
+    read_rate_limit,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from ghpkg_async._session.transport import Answer
     from ghpkg_async.testing import EmbeddedGitHub
-    from ghpkg_async.transport import Answer
     from tests.shelf import LinkMode
 
 MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]

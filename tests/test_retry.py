@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.retry import RetryState, backoff
+from ghpkg_async._session.retry import RetryState, backoff
 
 FINAL = [200, 204, 304, 400, 401, 403, 404, 409, 422, 429, 506, 508, 511, 519, 531, 599]
 

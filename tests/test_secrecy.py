@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.secrecy import RECOGNIZABLE, Secret, Secrets
+from ghpkg_async._session.redaction import RECOGNIZABLE, Secret, Secrets
 
 CLASSIC = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
 FINE_GRAINED = "github_pat_11ABCDEFG0aBcDeFgHiJkL_Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe9Dc8Ba7"

@@ -12,8 +12,8 @@ from typing import Final
 import attrs
 from yarl import URL
 
+from .._session.urls import is_on, is_sendable, parse_sent
 from ..errors import InvalidResponse
-from ..urls import is_on, is_sendable, parse_sent
 
 __all__ = ["PAGE_PARAMETER", "Links", "parse_link_header"]
 

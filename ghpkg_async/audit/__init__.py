@@ -10,19 +10,12 @@ What comes is described in `ghpkg_async.audit.records`, what can be looked for i
 `ghpkg_async.audit.findings`, and files to keep it in are in `ghpkg_async.audit.outputs`.
 """
 
-from ghpkg_async.audit.audit import Audit
-from ghpkg_async.audit.compare import Baseline, Change, Comparing, Comparison
-from ghpkg_async.audit.events import (
-    Event,
-    OwnerDone,
-    OwnerStarted,
-    PageDone,
-    Progress,
-    Waiting,
-)
-from ghpkg_async.audit.findings import FINDING_KINDS, Finding, Rule, findings_of
-from ghpkg_async.audit.owners import OwnerName, Shard, parse_owner, read_owners
-from ghpkg_async.audit.records import (
+from .audit import Audit
+from .compare import Baseline, Change, Comparing, Comparison
+from .events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
+from .findings import FINDING_KINDS, Finding, Rule, findings_of
+from .owners import OwnerName, Shard, parse_owner, read_owners
+from .records import (
     SCHEMA_VERSION,
     AuditHeader,
     ConflictEntry,
@@ -36,7 +29,7 @@ from ghpkg_async.audit.records import (
     from_record,
     to_record,
 )
-from ghpkg_async.audit.tally import AuditReport, SummaryRow, Tally
+from .tally import AuditReport, SummaryRow, Tally
 
 __all__ = [
     "FINDING_KINDS",

@@ -6,22 +6,22 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ghpkg_async.audit.events import Progress
-from ghpkg_async.audit.owners import OwnerName, parse_owner
-from ghpkg_async.audit.records import AuditHeader, ListingDone, Unit
-from ghpkg_async.audit.run import Run, Task
-from ghpkg_async.audit.tally import AuditReport
-from ghpkg_async.errors import ConfigurationError
-from ghpkg_async.models import PACKAGE_TYPES
-from ghpkg_async.namespaces import Namespace, segment
+from ..errors import ConfigurationError
+from ..models import PACKAGE_TYPES
+from ..namespaces import Namespace, segment
+from .events import Progress
+from .owners import OwnerName, parse_owner
+from .records import AuditHeader, ListingDone, Unit
+from .run import Run, Task
+from .tally import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 
-    from ghpkg_async.audit.events import OnEvent
-    from ghpkg_async.audit.records import Entry
-    from ghpkg_async.audit.run import Batch
-    from ghpkg_async.client import GitHubPackages
+    from ..client import GitHubPackages
+    from .events import OnEvent
+    from .records import Entry
+    from .run import Batch
 
 __all__ = ["Audit"]
 

@@ -9,8 +9,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ghpkg_async.audit.records import FailureEntry, Unit
-    from ghpkg_async.gate import Wait
+    from .._session.scheduler import Wait
+    from .records import FailureEntry, Unit
 
 __all__ = ["Event", "OnEvent", "OwnerDone", "OwnerStarted", "PageDone", "Progress", "Waiting"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from ghpkg_async.audit.records import FailureEntry
-from ghpkg_async.errors import (
+from ..errors import (
     APIError,
     ConnectionFailed,
     Forbidden,
@@ -20,9 +19,10 @@ from ghpkg_async.errors import (
     SSORequired,
     Unauthorized,
 )
+from .records import FailureEntry
 
 if TYPE_CHECKING:
-    from ghpkg_async.audit.records import Reason, Unit
+    from .records import Reason, Unit
 
 __all__ = ["FAILURES", "Failure", "concerns_all", "ends_owner", "failure_entry"]
 

@@ -33,14 +33,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from ghpkg_async.audit.records import ConflictEntry, FailureEntry, PackageEntry
-from ghpkg_async.errors import ConfigurationError
+from ..errors import ConfigurationError
+from .records import ConflictEntry, FailureEntry, PackageEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from ghpkg_async.audit.records import Entry
+    from .records import Entry
 
 __all__ = ["FINDING_KINDS", "Finding", "FindingKind", "Rule", "findings_of"]
 

@@ -5,27 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ghpkg_async.audit.links import Links
-from ghpkg_async.audit.tally import MOST_BY_TYPE, by_owner
-from ghpkg_async.audit.wording import (
-    CHANGES,
-    advice_on,
-    change_text,
-    label_of,
-    moment,
-    reason_label,
-    what_failed,
-)
-from ghpkg_async.text import counted, printable
+from ..text import counted, printable
+from .links import Links
+from .tally import MOST_BY_TYPE, by_owner
+from .wording import CHANGES, advice_on, change_text, label_of, moment, reason_label, what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit.compare import Comparison
-    from ghpkg_async.audit.findings import Finding
-    from ghpkg_async.audit.records import AuditHeader, FailureEntry
-    from ghpkg_async.audit.tally import SummaryRow
+    from .compare import Comparison
+    from .findings import Finding
+    from .records import AuditHeader, FailureEntry
+    from .tally import SummaryRow
 
 __all__ = ["render_markdown"]
 

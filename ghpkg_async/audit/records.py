@@ -37,12 +37,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 import attrs
 import msgspec
 
-from ghpkg_async.errors import ConfigurationError
+from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ghpkg_async.models import Package
+    from ..models import Package
 
 __all__ = [
     "REASONS",

@@ -8,32 +8,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from ghpkg_async.audit.events import OwnerDone, OwnerStarted, PageDone, Waiting
-from ghpkg_async.audit.failures import (
-    FAILURES,
-    Failure,
-    concerns_all,
-    ends_owner,
-    failure_entry,
-)
-from ghpkg_async.audit.records import (
-    ConflictEntry,
-    ListingDone,
-    PackageEntry,
-    VersionsSummary,
-    fields_of,
-)
-from ghpkg_async.errors import ConfigurationError, InvalidResponse, Unauthorized
+from ..errors import ConfigurationError, InvalidResponse, Unauthorized
+from .events import OwnerDone, OwnerStarted, PageDone, Waiting
+from .failures import FAILURES, Failure, concerns_all, ends_owner, failure_entry
+from .records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit.events import Event, Progress
-    from ghpkg_async.audit.records import FailureEntry, Record, Unit
-    from ghpkg_async.gate import Gate
-    from ghpkg_async.models import Package, PackageVersion
-    from ghpkg_async.namespaces import Namespace
+    from .._session.scheduler import Gate
+    from ..models import Package, PackageVersion
+    from ..namespaces import Namespace
+    from .events import Event, Progress
+    from .records import FailureEntry, Record, Unit
 
 __all__ = ["Batch", "Run"]
 

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ghpkg_async.audit.compare import Baseline, Comparing
-from ghpkg_async.audit.findings import Rule, findings_of
-from ghpkg_async.audit.records import (
-    ConflictEntry,
-    FailureEntry,
-    ListingDone,
-    PackageEntry,
-    Unit,
-    unit_of,
-)
-from ghpkg_async.errors import ConfigurationError
-from ghpkg_async.text import counted
+from ..errors import ConfigurationError
+from ..text import counted
+from .compare import Baseline, Comparing
+from .findings import Rule, findings_of
+from .records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, Unit, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from ghpkg_async.audit.compare import Comparison
-    from ghpkg_async.audit.findings import Finding
-    from ghpkg_async.audit.records import AuditHeader, Entry, Record
+    from .compare import Comparison
+    from .findings import Finding
+    from .records import AuditHeader, Entry, Record
 
 __all__ = ["MOST_BY_TYPE", "AuditReport", "SummaryRow", "Tally", "by_owner"]
 
@@ -315,17 +308,17 @@ class AuditReport:
 
     def to_arrow(self) -> pa.Table:
         """The records as a table of Arrow; see `ghpkg_async.frames.to_arrow`."""
-        from ghpkg_async.frames import to_arrow
+        from ..frames import to_arrow
 
         return to_arrow(self)
 
     def to_pandas(self) -> pd.DataFrame:
         """The records as a data frame of pandas; see `ghpkg_async.frames.to_pandas`."""
-        from ghpkg_async.frames import to_pandas
+        from ..frames import to_pandas
 
         return to_pandas(self)
 
     def _repr_html_(self) -> str:
-        from ghpkg_async.frames.display import report_html
+        from ..frames.display import report_html
 
         return report_html(self)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from ghpkg_async.text import counted
+from ..text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ghpkg_async.audit.compare import Change, ChangeKind
-    from ghpkg_async.audit.records import FailureEntry
+    from .compare import Change, ChangeKind
+    from .records import FailureEntry
 
 __all__ = [
     "CHANGES",

@@ -25,8 +25,11 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from ..auth import check_token, is_loopback, parse_base_url
-from ..cache import Cache
+from .._session.auth import check_token, is_loopback, parse_base_url
+from .._session.cache import Cache
+from .._session.redaction import Secret
+from .._session.transport import Request
+from .._session.urls import is_on, parse_sent
 from ..client import session_of
 from ..errors import (
     ConfigurationError,
@@ -37,9 +40,6 @@ from ..errors import (
     Unauthorized,
 )
 from ..namespaces import segment
-from ..secrecy import Secret
-from ..transport import Request
-from ..urls import is_on, parse_sent
 from .manifests import ACCEPT, MAX_MANIFEST_BYTES, Unreadable, is_digest, parse_manifest
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ..cache import Key
+    from .._session.cache import Key
+    from .._session.transport import Answer
     from ..client import GitHubPackages
     from ..codec import Buffer
-    from ..transport import Answer
     from .manifests import Manifest, UnreadableReason
 
 __all__ = ["Registry", "registry_url_of"]

@@ -20,7 +20,7 @@ _FROM_THE_EXTRA = ("cyclopts", "rich")
 def main() -> int:
     """Runs `ghpkg` with the process's arguments; returns its exit status."""
     try:
-        from ghpkg_async.cli.app import run
+        from .app import run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _FROM_THE_EXTRA:
             raise

@@ -1,5 +1,5 @@
 """`python -m ghpkg_async.cli` is `ghpkg`."""
 
-from ghpkg_async.cli import main
+from . import main
 
 raise SystemExit(main())

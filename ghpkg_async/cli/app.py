@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
 
-from ghpkg_async.cli.audit import audit
-from ghpkg_async.cli.conflicts import conflicts
-from ghpkg_async.cli.delete import delete
-from ghpkg_async.cli.demo import demo
-from ghpkg_async.cli.failures import DONE, Failure, WrongUsage, failure_of
-from ghpkg_async.cli.list_ import list_packages
-from ghpkg_async.cli.logs import logging_to_stderr
-from ghpkg_async.cli.notebook import notebook
-from ghpkg_async.cli.output import QuietConsole
-from ghpkg_async.cli.restore import restore
-from ghpkg_async.cli.serve import serve
-from ghpkg_async.cli.versions import versions
-from ghpkg_async.version import __version__
+from ..version import __version__
+from .audit import audit
+from .conflicts import conflicts
+from .delete import delete
+from .demo import demo
+from .failures import DONE, Failure, WrongUsage, failure_of
+from .list_ import list_packages
+from .logs import logging_to_stderr
+from .notebook import notebook
+from .output import QuietConsole
+from .restore import restore
+from .serve import serve
+from .versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Final
 
 from cyclopts import Parameter
 
-from ghpkg_async import PACKAGE_TYPES, GitHubPackages
-from ghpkg_async._files import AtomicFile
-from ghpkg_async.audit import (
+from .. import PACKAGE_TYPES, GitHubPackages
+from .._files import AtomicFile
+from ..audit import (
     FINDING_KINDS,
     Audit,
     AuditHeader,
@@ -23,16 +23,16 @@ from ghpkg_async.audit import (
     parse_owner,
     read_owners,
 )
-from ghpkg_async.audit.outputs import read_header, read_records
-from ghpkg_async.audit.owners import unique
-from ghpkg_async.cli.audit_files import Files, append_step_summary, is_markdown, typed_as
-from ghpkg_async.cli.audit_progress import Display
-from ghpkg_async.cli.audit_results import Results
-from ghpkg_async.cli.durations import parse_duration
-from ghpkg_async.cli.failures import DONE, REFUSED, Stop, WrongUsage
-from ghpkg_async.cli.options import DEFAULTS, Options
-from ghpkg_async.cli.output import Output
-from ghpkg_async.text import counted
+from ..audit.outputs import read_header, read_records
+from ..audit.owners import unique
+from ..text import counted
+from .audit_files import Files, append_step_summary, is_markdown, typed_as
+from .audit_progress import Display
+from .audit_results import Results
+from .durations import parse_duration
+from .failures import DONE, REFUSED, Stop, WrongUsage
+from .options import DEFAULTS, Options
+from .output import Output
 
 FOUND: Final = 1
 LONGEST_WAIT: Final = 7200.0
@@ -309,7 +309,7 @@ class _Sink:
         markdown = self.results.markdown(self.files.since)
         path = self.files.report
         if self._keeps_records and path is not None:
-            from ghpkg_async.audit.report import write_report
+            from ..audit.report import write_report
 
             write_report(
                 AuditReport.of(self._header, self._records),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ghpkg_async import ConfigurationError
-from ghpkg_async.audit import Baseline
-from ghpkg_async.audit.outputs import JsonlFile, open_output, read_header, read_records
-from ghpkg_async.cli.durations import age_text
-from ghpkg_async.cli.failures import WrongUsage
+from .. import ConfigurationError
+from ..audit import Baseline
+from ..audit.outputs import JsonlFile, open_output, read_header, read_records
+from .durations import age_text
+from .failures import WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from ghpkg_async.audit import AuditHeader, Record, Unit
-    from ghpkg_async.audit.outputs import Output
+    from ..audit import AuditHeader, Record, Unit
+    from ..audit.outputs import Output
 
 __all__ = ["Files", "append_step_summary", "is_markdown", "typed_as"]
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ghpkg_async.audit import OwnerDone, PageDone
-from ghpkg_async.cli.durations import age_text
-from ghpkg_async.text import counted, printable
+from ..audit import OwnerDone, PageDone
+from ..text import counted, printable
+from .durations import age_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ghpkg_async import GitHubPackages
-    from ghpkg_async.audit import Audit, Event
-    from ghpkg_async.audit.outputs import JsonlFile
-    from ghpkg_async.cli.output import Output
+    from .. import GitHubPackages
+    from ..audit import Audit, Event
+    from ..audit.outputs import JsonlFile
+    from .output import Output
 
 __all__ = ["Display"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async.audit import (
+from ..audit import (
     Change,
     Comparing,
     FailureEntry,
@@ -22,19 +22,19 @@ from ghpkg_async.audit import (
     findings_of,
     to_record,
 )
-from ghpkg_async.audit.markdown import render_markdown
-from ghpkg_async.audit.records import SOFT_DELETED_PREFIX, fullest_first
-from ghpkg_async.audit.tally import MOST_BY_TYPE, by_owner
-from ghpkg_async.audit.wording import change_text, moment
-from ghpkg_async.cli.tables import Column
-from ghpkg_async.text import counted
+from ..audit.markdown import render_markdown
+from ..audit.records import SOFT_DELETED_PREFIX, fullest_first
+from ..audit.tally import MOST_BY_TYPE, by_owner
+from ..audit.wording import change_text, moment
+from ..text import counted
+from .tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit import AuditHeader, Baseline, Comparison, Finding, Record
-    from ghpkg_async.cli.output import Output
+    from ..audit import AuditHeader, Baseline, Comparison, Finding, Record
+    from .output import Output
 
 __all__ = ["SUMMARY", "Results", "print_records"]
 

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from ghpkg_async.cli.options import DEFAULTS, Options, Owner
-from ghpkg_async.cli.owners import namespace_of
-from ghpkg_async.cli.tables import PACKAGES
+from .options import DEFAULTS, Options, Owner
+from .owners import namespace_of
+from .tables import PACKAGES
 
 
 def conflicts(owner: Owner, /, *, options: Options = DEFAULTS) -> None:

@@ -6,19 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ghpkg_async import GitHubPackages, Package, PackageVersion
-from ghpkg_async.cli.failures import Declined, WrongUsage
-from ghpkg_async.cli.options import (
-    DEFAULTS,
-    Name,
-    Options,
-    Owner,
-    PackageType,
-    VersionId,
-    version_id,
-)
-from ghpkg_async.cli.owners import namespace_of
-from ghpkg_async.text import counted, printable
+from .. import GitHubPackages, Package, PackageVersion
+from ..text import counted, printable
+from .failures import Declined, WrongUsage
+from .options import DEFAULTS, Name, Options, Owner, PackageType, VersionId, version_id
+from .owners import namespace_of
 
 
 def delete(

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ghpkg_async import GitHubPackages
-from ghpkg_async.audit import Audit, AuditReport, ListingDone, PackageEntry, Record
-from ghpkg_async.cli.audit_results import SUMMARY, print_records
-from ghpkg_async.cli.output import Output
-from ghpkg_async.text import counted
+from .. import GitHubPackages
+from ..audit import Audit, AuditReport, ListingDone, PackageEntry, Record
+from ..text import counted
+from .audit_results import SUMMARY, print_records
+from .output import Output
 
 LATENCY: Final = 0.15
 """Seconds the embedded server takes for an answer, as GitHub does; else all is over in a blink."""
@@ -39,7 +39,7 @@ def demo(
 
 
 async def _demo(output: Output) -> None:
-    from ghpkg_async.testing import EmbeddedGitHub, demo_world
+    from ..testing import EmbeddedGitHub, demo_world
 
     world = demo_world()
     async with (

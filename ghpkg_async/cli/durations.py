@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from ghpkg_async.cli.failures import WrongUsage
-from ghpkg_async.text import counted
+from ..text import counted
+from .failures import WrongUsage
 
 __all__ = ["age_text", "parse_duration"]
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 from yarl import URL
 
-from ghpkg_async import (
+from .. import (
     PACKAGE_TYPES,
     APIError,
     BadRequest,
@@ -28,9 +28,9 @@ from ghpkg_async import (
     SSORequired,
     Unauthorized,
 )
-from ghpkg_async.auth import token_variables
-from ghpkg_async.errors import advice_on
-from ghpkg_async.text import printable
+from .._session.auth import token_variables
+from ..errors import advice_on
+from ..text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ghpkg_async import PACKAGE_TYPES, Visibility
-from ghpkg_async.cli.options import DEFAULTS, Options, Owner
-from ghpkg_async.cli.owners import namespace_of
-from ghpkg_async.cli.tables import PACKAGES
+from .. import PACKAGE_TYPES, Visibility
+from .options import DEFAULTS, Options, Owner
+from .owners import namespace_of
+from .tables import PACKAGES
 
 
 def list_packages(

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from ghpkg_async.cli.failures import WrongUsage
-from ghpkg_async.cli.output import Output
+from .failures import WrongUsage
+from .output import Output
 
 SUFFIX: Final = ".ipynb"
 NEEDED: Final = ("ipykernel", "matplotlib", "pandas")

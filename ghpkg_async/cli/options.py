@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final, TypeAlias
 import attrs
 from cyclopts import Group, Parameter
 
-from ghpkg_async import PACKAGE_TYPES, GitHubPackages
-from ghpkg_async.cli.failures import WrongUsage
-from ghpkg_async.cli.logs import log_everything
-from ghpkg_async.cli.output import Output
+from .. import PACKAGE_TYPES, GitHubPackages
+from .failures import WrongUsage
+from .logs import log_everything
+from .output import Output
 
 __all__ = ["DEFAULTS", "Name", "Options", "Owner", "PackageType", "VersionId", "version_id"]
 

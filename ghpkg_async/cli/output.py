@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from ghpkg_async import GitHubPackagesError, Package, PackageVersion, to_dict
-from ghpkg_async.cli.tables import least_width, plain, rich_table
-from ghpkg_async.text import counted, printable
+from .. import GitHubPackagesError, Package, PackageVersion, to_dict
+from ..text import counted, printable
+from .tables import least_width, plain, rich_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ghpkg_async import Listing
-    from ghpkg_async.cli.tables import Column
+    from .. import Listing
+    from .tables import Column
 
 __all__ = ["Output", "QuietConsole"]
 

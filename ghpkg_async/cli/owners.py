@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ghpkg_async.cli.failures import WrongUsage
+from .failures import WrongUsage
 
 if TYPE_CHECKING:
-    from ghpkg_async import GitHubPackages, Namespace
+    from .. import GitHubPackages, Namespace
 
 __all__ = ["namespace_of"]
 

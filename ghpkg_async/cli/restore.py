@@ -2,16 +2,8 @@
 
 import asyncio
 
-from ghpkg_async.cli.options import (
-    DEFAULTS,
-    Name,
-    Options,
-    Owner,
-    PackageType,
-    VersionId,
-    version_id,
-)
-from ghpkg_async.cli.owners import namespace_of
+from .options import DEFAULTS, Name, Options, Owner, PackageType, VersionId, version_id
+from .owners import namespace_of
 
 
 def restore(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from ghpkg_async.cli.failures import CannotListen, WrongUsage
-from ghpkg_async.cli.output import Output
-from ghpkg_async.text import counted
+from ..text import counted
+from .failures import CannotListen, WrongUsage
+from .output import Output
 
 if TYPE_CHECKING:
-    from ghpkg_async.testing import World
+    from ..testing import World
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -55,12 +55,12 @@ def serve(
 def _world(demo: bool, data: Path | None) -> "World | None":
     """The world to serve; ``None``: the server's own empty one."""
     if demo:
-        from ghpkg_async.testing import demo_world
+        from ..testing import demo_world
 
         return demo_world()
     if data is None:
         return None
-    from ghpkg_async.testing import World
+    from ..testing import World
 
     try:
         return World.from_json(data)
@@ -69,7 +69,7 @@ def _world(demo: bool, data: Path | None) -> "World | None":
 
 
 async def _serve(world: "World | None", port: int, output: Output, *, of_a_file: bool) -> None:
-    from ghpkg_async.testing import EmbeddedGitHub
+    from ..testing import EmbeddedGitHub
 
     # Handlers of `signal`, not of the loop: those are there on Windows too.
     loop, told_to_stop = asyncio.get_running_loop(), asyncio.Event()

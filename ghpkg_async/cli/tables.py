@@ -10,13 +10,13 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from ghpkg_async.text import printable
+from ..text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from ghpkg_async import Package, PackageVersion
+    from .. import Package, PackageVersion
 
 __all__ = [
     "DELETED_VERSIONS",

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ghpkg_async import State
-from ghpkg_async.cli.options import DEFAULTS, Name, Options, Owner, PackageType
-from ghpkg_async.cli.owners import namespace_of
-from ghpkg_async.cli.tables import DELETED_VERSIONS, VERSIONS
+from .. import State
+from .options import DEFAULTS, Name, Options, Owner, PackageType
+from .owners import namespace_of
+from .tables import DELETED_VERSIONS, VERSIONS
 
 
 def versions(

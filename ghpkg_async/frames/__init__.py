@@ -8,7 +8,7 @@
 `to_arrow` needs pyarrow, `to_pandas` needs pandas and not pyarrow; each loads on first use.
 """
 
-from ghpkg_async.frames.convert import to_arrow, to_pandas
-from ghpkg_async.items import Items
+from ..items import Items
+from .convert import to_arrow, to_pandas
 
 __all__ = ["Items", "to_arrow", "to_pandas"]

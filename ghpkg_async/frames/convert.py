@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from ghpkg_async.audit.outputs.parquet_file import audit_schema, schema_of
-from ghpkg_async.audit.tally import AuditReport
-from ghpkg_async.errors import ConfigurationError
-from ghpkg_async.frames.shapes import RECORDS, Shape, shape_of
+from ..audit.outputs.parquet_file import audit_schema, schema_of
+from ..audit.tally import AuditReport
+from ..errors import ConfigurationError
+from .shapes import RECORDS, Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from ghpkg_async.audit.records import AuditHeader
+    from ..audit.records import AuditHeader
 
 __all__ = ["to_arrow", "to_pandas"]
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
-from ghpkg_async.models import Package, PackageVersion
-from ghpkg_async.text import counted, printable
+from ..models import Package, PackageVersion
+from ..text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit.records import FailureEntry
-    from ghpkg_async.audit.tally import AuditReport, SummaryRow
+    from ..audit.records import FailureEntry
+    from ..audit.tally import AuditReport, SummaryRow
 
 __all__ = ["items_html", "report_html"]
 

@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ghpkg_async.audit.outputs.columns import COLUMNS, Column, to_row
-from ghpkg_async.audit.records import (
-    ConflictEntry,
-    FailureEntry,
-    ListingDone,
-    PackageEntry,
-    fields_of,
-)
-from ghpkg_async.errors import ConfigurationError
-from ghpkg_async.models import Package, PackageVersion
+from ..audit.outputs.columns import COLUMNS, Column, to_row
+from ..audit.records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, fields_of
+from ..errors import ConfigurationError
+from ..models import Package, PackageVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

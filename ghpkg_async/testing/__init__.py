@@ -28,20 +28,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ghpkg_async.testing.behavior import Behaves
-    from ghpkg_async.testing.demo import demo_world
-    from ghpkg_async.testing.faults import Fault, Faults
-    from ghpkg_async.testing.limits import PrimaryLimit, SecondaryLimit
-    from ghpkg_async.testing.packages import Package, Refusal, Version
-    from ghpkg_async.testing.server import EmbeddedGitHub, Hook, Received
-    from ghpkg_async.testing.world import (
-        ALL_SCOPES,
-        Namespace,
-        Repository,
-        Token,
-        TokenKind,
-        World,
-    )
+    from .behavior import Behaves
+    from .demo import demo_world
+    from .faults import Fault, Faults
+    from .limits import PrimaryLimit, SecondaryLimit
+    from .packages import Package, Refusal, Version
+    from .server import EmbeddedGitHub, Hook, Received
+    from .world import ALL_SCOPES, Namespace, Repository, Token, TokenKind, World
 
 __all__ = [
     "ALL_SCOPES",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ghpkg_async.testing.packages import (
+from .packages import (
     PACKAGE_TYPES,
     VISIBILITIES,
     BadRequest,
@@ -18,15 +18,15 @@ from ghpkg_async.testing.packages import (
     Package,
     Version,
 )
-from ghpkg_async.testing.paging import T, Window, link_header
+from .paging import T, Window, link_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ghpkg_async.testing.behavior import Behavior
-    from ghpkg_async.testing.render import Renderer
-    from ghpkg_async.testing.routes import Action
-    from ghpkg_async.testing.world import Namespace, Token
+    from .behavior import Behavior
+    from .render import Renderer
+    from .routes import Action
+    from .world import Namespace, Token
 
 #: Pages of packages, though not of versions, end here.
 LISTING_CAP = 10_000

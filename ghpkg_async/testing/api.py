@@ -12,19 +12,19 @@ from urllib.parse import parse_qsl, quote
 from attrs import define, field
 from attrs.validators import in_
 
-from ghpkg_async.testing import routes
-from ghpkg_async.testing.actions import ACTIONS, Answer, Call
-from ghpkg_async.testing.behavior import BEHAVIORS, Behaves, Behavior
-from ghpkg_async.testing.limits import Quota
-from ghpkg_async.testing.packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
-from ghpkg_async.testing.render import Renderer, error
+from . import routes
+from .actions import ACTIONS, Answer, Call
+from .behavior import BEHAVIORS, Behaves, Behavior
+from .limits import Quota
+from .packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
+from .render import Renderer, error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ghpkg_async.testing.limits import LimitReached
-    from ghpkg_async.testing.routes import Operation
-    from ghpkg_async.testing.world import Namespace, Token, World
+    from .limits import LimitReached
+    from .routes import Operation
+    from .world import Namespace, Token, World
 
 DEFAULT_API_VERSION = "2022-11-28"
 API_VERSIONS = (DEFAULT_API_VERSION, "2026-03-10")

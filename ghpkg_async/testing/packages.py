@@ -15,7 +15,7 @@ from attrs.validators import in_, min_len
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ghpkg_async.testing.world import Namespace, Repository
+    from .world import Namespace, Repository
 
 T = TypeVar("T")
 State: TypeAlias = Literal["active", "deleted"]

@@ -35,8 +35,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ghpkg_async import GitHubPackages
-    from ghpkg_async.testing.server import EmbeddedGitHub
+    from .. import GitHubPackages
+    from .server import EmbeddedGitHub
 
 try:
     from pytest_asyncio import fixture as _fixture
@@ -47,7 +47,7 @@ except ImportError:  # then anyio's plugin may run them, and no one else's tests
 @_fixture
 async def github() -> AsyncIterator[EmbeddedGitHub]:
     """A running embedded GitHub Packages whose world is empty but for one token."""
-    from ghpkg_async.testing.server import EmbeddedGitHub
+    from .server import EmbeddedGitHub
 
     async with EmbeddedGitHub() as server:
         yield server
@@ -56,7 +56,7 @@ async def github() -> AsyncIterator[EmbeddedGitHub]:
 @_fixture
 async def github_client(github: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
     """A `GitHubPackages` client for `github`, with a token of every scope."""
-    from ghpkg_async import GitHubPackages
+    from .. import GitHubPackages
 
     async with GitHubPackages(github.token, base_url=github.url) as client:
         yield client

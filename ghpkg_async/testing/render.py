@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from attrs import define, field
 
-from ghpkg_async.testing.snapshot import timestamp
+from .snapshot import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ghpkg_async.testing.behavior import Behavior
-    from ghpkg_async.testing.packages import Package, Version
-    from ghpkg_async.testing.world import Namespace, Repository
+    from .behavior import Behavior
+    from .packages import Package, Version
+    from .world import Namespace, Repository
 
 #: What hangs off an account's URL, in the order of GitHub's examples.
 _OWNER_LINKS = {

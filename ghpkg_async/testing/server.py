@@ -14,19 +14,19 @@ from aiohttp import web
 from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from ghpkg_async.testing import wire
-from ghpkg_async.testing.actions import Answer
-from ghpkg_async.testing.api import API_VERSIONS, Api
-from ghpkg_async.testing.faults import Fate, Faults
-from ghpkg_async.testing.paging import Window
-from ghpkg_async.testing.world import ALL_SCOPES, World
+from . import wire
+from .actions import Answer
+from .api import API_VERSIONS, Api
+from .faults import Fate, Faults
+from .paging import Window
+from .world import ALL_SCOPES, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
 
-    from ghpkg_async.testing.behavior import Behaves
-    from ghpkg_async.testing.limits import LimitReached
+    from .behavior import Behaves
+    from .limits import LimitReached
 
 #: Decides what a request gets: `await answer()` carries it out and gives GitHub's answer; what
 #: the hook returns is sent.

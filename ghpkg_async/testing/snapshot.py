@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ghpkg_async.testing.packages import Package, Version
-    from ghpkg_async.testing.world import Namespace, Owners, Token, World
+    from .packages import Package, Version
+    from .world import Namespace, Owners, Token, World
 
 
 def timestamp(at: datetime) -> str:

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackages
-from ghpkg_async.audit import (
-    AuditReport,
-    ConflictEntry,
-    PackageEntry,
-    Unit,
-)
+from ghpkg_async.audit import AuditReport, ConflictEntry, PackageEntry, Unit
 from tests.audit.rig import answering, listed, listing_containers
 
 if TYPE_CHECKING:

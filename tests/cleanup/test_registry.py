@@ -46,7 +46,7 @@ RcDjqRoUrbVIptDyAiEA7xWfjmiNmhuj/XwS2gSRmjLtiNv75MKvLS32rKnRAUo=
 
 @pytest.fixture(autouse=True)
 def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async.retry._FIRST_WAIT", 0.01)
+    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.01)
 
 
 @pytest_asyncio.fixture
@@ -281,7 +281,7 @@ async def test_a_transient_failure_is_retried(gh: GitHubPackages, server: Script
 async def test_a_rate_limit_is_waited_for_as_its_message_says(
     server: ScriptedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghpkg_async.limits.SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr("ghpkg_async._session.limits.SHORTEST_PAUSE", 0.01)
     digest = server.push("acme/app", image("a"))
     message = "retry-after: 1.16ms, allowed: 44000/minute"
     errors = {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]}

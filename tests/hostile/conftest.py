@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async.retry._FIRST_WAIT", 0.02)
+    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
 
 
 @pytest_asyncio.fixture

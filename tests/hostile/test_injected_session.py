@@ -13,13 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from ghpkg_async import (
-    GitHubPackagesError,
-    InvalidResponse,
-    NotFound,
-    RequestTimeout,
-    ServerError,
-)
+from ghpkg_async import GitHubPackagesError, InvalidResponse, NotFound, RequestTimeout, ServerError
 from tests.hostile.rig import (
     TOKEN,
     HostileServer,

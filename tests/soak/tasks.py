@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from ghpkg_async import (
-    ConnectionFailed,
-    GitHubPackages,
-    ListingUnstable,
-    NotFound,
-    ServerError,
-)
+from ghpkg_async import ConnectionFailed, GitHubPackages, ListingUnstable, NotFound, ServerError
 from tests.soak.model import Before, Item
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ independent tokens, or with an Enterprise Server that has no limits. Parts that 
 what it may spend, and are together no faster than one process with it.
 """
 
-from ghpkg_async.audit.cluster.part import Part
-from ghpkg_async.audit.cluster.plan import ClientOptions
-from ghpkg_async.audit.cluster.run import ClusterReport, audit_on
+from .part import Part
+from .plan import ClientOptions
+from .run import ClusterReport, audit_on
 
 __all__ = ["ClientOptions", "ClusterReport", "Part", "audit_on"]

@@ -11,14 +11,14 @@ from uuid import uuid4
 
 import attrs
 
-from ghpkg_async.audit.outputs.parquet_file import ParquetFile
-from ghpkg_async.audit.records import FailureEntry
-from ghpkg_async.audit.tally import Tally
-from ghpkg_async.errors import ConfigurationError
+from ...errors import ConfigurationError
+from ..outputs.parquet_file import ParquetFile
+from ..records import FailureEntry
+from ..tally import Tally
 
 if TYPE_CHECKING:
-    from ghpkg_async.audit.cluster.plan import Job
-    from ghpkg_async.audit.tally import SummaryRow
+    from ..tally import SummaryRow
+    from .plan import Job
 
 __all__ = ["Part", "audit_part", "make_ready", "tidy_up"]
 

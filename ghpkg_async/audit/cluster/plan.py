@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 import attrs
 
-from ghpkg_async.audit.owners import Shard, parse_owner
-from ghpkg_async.client import GitHubPackages
-from ghpkg_async.errors import ConfigurationError
+from ...client import GitHubPackages
+from ...errors import ConfigurationError
+from ..owners import Shard, parse_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ghpkg_async.audit.records import AuditHeader
-    from ghpkg_async.auth import Token, TokenSource
+    from ..._session.auth import Token, TokenSource
+    from ..records import AuditHeader
 
 __all__ = ["Budget", "ClientOptions", "Job", "budgets", "parted", "parts_for", "unique_tokens"]
 

@@ -10,20 +10,13 @@ from uuid import uuid4
 
 import attrs
 
-from ghpkg_async.audit.cluster.part import audit_part, make_ready, tidy_up
-from ghpkg_async.audit.cluster.plan import (
-    Budget,
-    Job,
-    budgets,
-    parted,
-    parts_for,
-    unique_tokens,
-)
-from ghpkg_async.audit.outputs.parquet_file import read_parquet
-from ghpkg_async.audit.tally import AuditReport
-from ghpkg_async.client import GitHubPackages
-from ghpkg_async.errors import ConfigurationError, GitHubPackagesError
-from ghpkg_async.models import PACKAGE_TYPES
+from ...client import GitHubPackages
+from ...errors import ConfigurationError, GitHubPackagesError
+from ...models import PACKAGE_TYPES
+from ..outputs.parquet_file import read_parquet
+from ..tally import AuditReport
+from .part import audit_part, make_ready, tidy_up
+from .plan import Budget, Job, budgets, parted, parts_for, unique_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,10 +24,10 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from ghpkg_async.audit.cluster.part import Part
-    from ghpkg_async.audit.cluster.plan import ClientOptions
-    from ghpkg_async.audit.records import AuditHeader, FailureEntry, Record
-    from ghpkg_async.auth import TokenSource
+    from ..._session.auth import TokenSource
+    from ..records import AuditHeader, FailureEntry, Record
+    from .part import Part
+    from .plan import ClientOptions
 
 __all__ = ["ClusterReport", "audit_on"]
 

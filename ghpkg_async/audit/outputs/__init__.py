@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ghpkg_async.audit.outputs.csv_file import CsvFile, read_csv
-from ghpkg_async.audit.outputs.jsonl_file import JsonlFile, read_jsonl, read_jsonl_header
-from ghpkg_async.audit.outputs.parquet_file import ParquetFile, read_parquet, read_parquet_header
-from ghpkg_async.errors import ConfigurationError
+from ...errors import ConfigurationError
+from .csv_file import CsvFile, read_csv
+from .jsonl_file import JsonlFile, read_jsonl, read_jsonl_header
+from .parquet_file import ParquetFile, read_parquet, read_parquet_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ghpkg_async.audit.records import AuditHeader, Record
+    from ..records import AuditHeader, Record
 
 __all__ = [
     "CsvFile",

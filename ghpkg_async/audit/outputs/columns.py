@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 
-from ghpkg_async.audit.records import from_record, to_record
+from ..records import from_record, to_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ghpkg_async.audit.records import AuditHeader, Record
+    from ..records import AuditHeader, Record
 
 __all__ = ["COLUMNS", "Column", "from_row", "to_row"]
 

@@ -8,17 +8,17 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ghpkg_async._files import AtomicFile, FileLock
-from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
-from ghpkg_async.audit.outputs.files import foreign, readable
-from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader
+from ..._files import AtomicFile, FileLock
+from ..records import SCHEMA_VERSION, AuditHeader
+from .columns import COLUMNS, from_row, to_row
+from .files import foreign, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ghpkg_async.audit.outputs.columns import Column
-    from ghpkg_async.audit.records import Record
+    from ..records import Record
+    from .columns import Column
 
 __all__ = ["CsvFile", "read_csv"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ghpkg_async.audit.records import SCHEMA_VERSION, AuditHeader, from_record
-from ghpkg_async.errors import ConfigurationError
+from ...errors import ConfigurationError
+from ..records import SCHEMA_VERSION, AuditHeader, from_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

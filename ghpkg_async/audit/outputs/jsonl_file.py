@@ -17,24 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async._files import AtomicFile, FileLock, draft_of, unwritable
-from ghpkg_async.audit.outputs.files import foreign, header_in, readable
-from ghpkg_async.audit.records import (
-    AuditHeader,
-    PackageEntry,
-    Unit,
-    from_record,
-    fullest_first,
-    to_line,
-)
-from ghpkg_async.errors import ConfigurationError
+from ..._files import AtomicFile, FileLock, draft_of, unwritable
+from ...errors import ConfigurationError
+from ..records import AuditHeader, PackageEntry, Unit, from_record, fullest_first, to_line
+from .files import foreign, header_in, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from typing import BinaryIO
 
-    from ghpkg_async.audit.records import Record
+    from ..records import Record
 
 __all__ = ["JsonlFile", "read_jsonl", "read_jsonl_header"]
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ghpkg_async._files import AtomicFile, FileLock
-from ghpkg_async.audit.outputs.columns import COLUMNS, from_row, to_row
-from ghpkg_async.audit.outputs.files import foreign, header_in, readable
-from ghpkg_async.audit.records import AuditHeader, to_record
-from ghpkg_async.errors import ConfigurationError
+from ..._files import AtomicFile, FileLock
+from ...errors import ConfigurationError
+from ..records import AuditHeader, to_record
+from .columns import COLUMNS, from_row, to_row
+from .files import foreign, header_in, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ghpkg_async.audit.outputs.columns import Column
-    from ghpkg_async.audit.records import Record
+    from ..records import Record
+    from .columns import Column
 
 __all__ = ["ParquetFile", "audit_schema", "read_parquet", "read_parquet_header", "schema_of"]
 

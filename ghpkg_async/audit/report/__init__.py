@@ -11,6 +11,6 @@ script but the file's own. The same audit makes the same file, byte for byte.
 Needs the extra: ``pip install "ghpkg-async[report]"``.
 """
 
-from ghpkg_async.audit.report.render import render_report, write_report
+from .render import render_report, write_report
 
 __all__ = ["render_report", "write_report"]

@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from ghpkg_async.audit.report.drawing import Series, draw
-from ghpkg_async.audit.report.sums import (
-    AGES,
-    ages,
-    by_owner_and_type,
-    growth,
-    ordered_types,
-    visibilities,
-)
-from ghpkg_async.text import counted, printable
+from ...text import counted, printable
+from .drawing import Series, draw
+from .sums import AGES, ages, by_owner_and_type, growth, ordered_types, visibilities
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -24,8 +17,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from ghpkg_async.audit.compare import Comparison
-    from ghpkg_async.audit.tally import AuditReport
+    from ..compare import Comparison
+    from ..tally import AuditReport
 
 __all__ = ["Chart", "charts_of"]
 

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ghpkg_async.audit.links import Links
-from ghpkg_async.audit.report.charts import charts_of
-from ghpkg_async.audit.report.rows import Row, rules_of, table_of
-from ghpkg_async.audit.report.sums import unfinished
-from ghpkg_async.audit.wording import CHANGES, advice_on, reason_label, what_failed
-from ghpkg_async.text import counted
+from ...text import counted
+from ..links import Links
+from ..wording import CHANGES, advice_on, reason_label, what_failed
+from .charts import charts_of
+from .rows import Row, rules_of, table_of
+from .sums import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit.compare import Change, Comparison
-    from ghpkg_async.audit.findings import Finding
-    from ghpkg_async.audit.records import AuditHeader, FailureEntry
-    from ghpkg_async.audit.report.charts import Chart
-    from ghpkg_async.audit.report.rows import FoundRule, Table
-    from ghpkg_async.audit.tally import AuditReport, SummaryRow
+    from ..compare import Change, Comparison
+    from ..findings import Finding
+    from ..records import AuditHeader, FailureEntry
+    from ..tally import AuditReport, SummaryRow
+    from .charts import Chart
+    from .rows import FoundRule, Table
 
 __all__ = ["MOST_LISTED", "Changes", "Figure", "Lost", "Page", "page_of"]
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ghpkg_async._files import AtomicFile
-from ghpkg_async.audit.report.page import page_of
-from ghpkg_async.audit.report.rows import EMPTY_ROW
-from ghpkg_async.audit.wording import day, moment
-from ghpkg_async.text import counted, printable
+from ..._files import AtomicFile
+from ...text import counted, printable
+from ..wording import day, moment
+from .page import page_of
+from .rows import EMPTY_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
-    from ghpkg_async.audit.compare import Comparison
-    from ghpkg_async.audit.findings import Finding
-    from ghpkg_async.audit.tally import AuditReport
+    from ..compare import Comparison
+    from ..findings import Finding
+    from ..tally import AuditReport
 
 __all__ = ["render_report", "write_report"]
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ghpkg_async.audit.findings import FINDING_KINDS
-from ghpkg_async.audit.records import PackageEntry
-from ghpkg_async.audit.wording import day, label_of
-from ghpkg_async.text import printable
+from ...text import printable
+from ..findings import FINDING_KINDS
+from ..records import PackageEntry
+from ..wording import day, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ghpkg_async.audit.findings import Finding
-    from ghpkg_async.audit.links import Links
-    from ghpkg_async.audit.records import ConflictEntry
+    from ..findings import Finding
+    from ..links import Links
+    from ..records import ConflictEntry
 
 __all__ = ["EMPTY_ROW", "ROWS_AT_A_TIME", "FoundRule", "Row", "Table", "rules_of", "table_of"]
 

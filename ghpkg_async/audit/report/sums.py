@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ghpkg_async.audit.records import Unit
+from ..records import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ghpkg_async.audit.compare import Comparison
-    from ghpkg_async.audit.records import PackageEntry
-    from ghpkg_async.audit.tally import AuditReport
+    from ..compare import Comparison
+    from ..records import PackageEntry
+    from ..tally import AuditReport
 
 __all__ = [
     "AGES",

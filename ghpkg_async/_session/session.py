@@ -16,8 +16,7 @@ from urllib.parse import quote
 import attrs
 from yarl import URL
 
-from .auth import Credentials
-from .errors import (
+from ..errors import (
     APIError,
     ClientClosed,
     GitHubPackagesError,
@@ -27,10 +26,11 @@ from .errors import (
     error_for,
     seconds_to_wait,
 )
-from .gate import Gate
+from .auth import Credentials
 from .limits import MINUTE, Limits
+from .redaction import Secret
 from .retry import LONGEST_BACKOFF, RetryState
-from .secrecy import Secret
+from .scheduler import Gate
 from .transport import Answer, Failure, Request
 from .urls import resolve
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from ..codec import Buffer
     from .cache import Cache, Key
-    from .codec import Buffer
-    from .secrecy import Secrets
+    from .redaction import Secrets
     from .transport import Transport
 
 __all__ = ["Session"]

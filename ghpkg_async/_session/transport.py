@@ -12,12 +12,12 @@ import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
+from ..errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .auth import is_loopback
 from .bodies import Scratch, read_wire
-from .errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .limits import READ_POINTS, WRITE_POINTS
+from .redaction import Secret, drop_frames
 from .retry import is_refusal
-from .secrecy import Secret, drop_frames
 from .urls import is_on
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from multidict import MultiMapping
 
-    from .codec import Buffer
+    from ..codec import Buffer
 
 __all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
 

@@ -37,8 +37,8 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 import attrs
 from multidict import CIMultiDict
 
+from ..errors import ConfigurationError
 from .bodies import MAX_BODY_BYTES
-from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

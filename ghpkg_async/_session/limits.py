@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .errors import server_time
+from ..errors import server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .errors import LimitKind, RateLimited
+    from ..errors import LimitKind, RateLimited
 
 __all__ = ["Limits", "Pause", "RateLimit"]
 

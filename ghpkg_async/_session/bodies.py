@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from .errors import InvalidResponse
+from ..errors import InvalidResponse
 
 if TYPE_CHECKING:
     import aiohttp

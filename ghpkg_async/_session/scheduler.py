@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from .errors import ClientClosed
+from ..errors import ClientClosed
 from .hooks import call_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from datetime import datetime
 
-    from .errors import LimitKind
+    from ..errors import LimitKind
     from .limits import Limits, Pause
 
 __all__ = ["Gate", "RateLimitWait", "Wait"]

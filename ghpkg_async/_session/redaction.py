@@ -10,7 +10,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from .errors import GitHubPackagesError
+from ..errors import GitHubPackagesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from yarl import URL
 
-from .errors import ConfigurationError, GitHubPackagesError
-from .secrecy import Secret
+from ..errors import ConfigurationError, GitHubPackagesError
+from .redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .secrecy import Secrets
+    from .redaction import Secrets
 
 __all__ = [
     "Credentials",

@@ -1,0 +1,1 @@
+"""The session layer: one request, one response. Only ``transport`` touches the network."""
