@@ -5,12 +5,16 @@ async with GitHubPackages(token) as gh:
         print(package.name, package.visibility, package.version_count)
 """
 
+from ._client import GitHubPackages
+from ._codec import from_dict, to_dict
+from ._items import Items
+from ._listing import Listing, Page
+from ._namespaces import Namespace, PackageRef, VersionRef
 from ._session.auth import TokenSource
 from ._session.limits import RateLimit
 from ._session.scheduler import RateLimitWait, Wait
 from ._session.transport import Stats
-from .client import GitHubPackages
-from .codec import from_dict, to_dict
+from ._version import __version__
 from .errors import (
     APIError,
     BadRequest,
@@ -32,8 +36,6 @@ from .errors import (
     Unauthorized,
     UnprocessableEntity,
 )
-from .items import Items
-from .listing import Listing, Page
 from .models import (
     PACKAGE_TYPES,
     CodeOfConduct,
@@ -50,8 +52,6 @@ from .models import (
     State,
     Visibility,
 )
-from .namespaces import Namespace, PackageRef, VersionRef
-from .version import __version__
 
 __all__ = [
     "PACKAGE_TYPES",

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from .text import printable
+from ._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

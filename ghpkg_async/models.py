@@ -23,7 +23,7 @@ from typing import (
 import attrs
 from msgspec import Meta
 
-from .text import printable
+from ._text import printable
 
 __all__ = [
     "PACKAGE_TYPES",

@@ -10,13 +10,13 @@ import attrs
 from multidict import CIMultiDict
 from yarl import URL
 
+from ghpkg_async._codec import decode_versions
+from ghpkg_async._listing import Listing, ListingSpec
 from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
 from ghpkg_async._session.redaction import Secrets
 from ghpkg_async._session.transport import Answer, Request
-from ghpkg_async.codec import decode_versions
-from ghpkg_async.listing import Listing, ListingSpec
 from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:

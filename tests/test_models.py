@@ -23,7 +23,7 @@ from ghpkg_async import (
     from_dict,
     to_dict,
 )
-from ghpkg_async.codec import PackageListDecoder, decode_package, decode_version, decode_versions
+from ghpkg_async._codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from ghpkg_async.models import PackageVersionMetadata
 from tests.reference import ALL_EXAMPLES, examples
 

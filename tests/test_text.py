@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.text import counted, printable
+from ghpkg_async._text import counted, printable
 
 
 @given(st.text(st.characters()))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from ..codec import Buffer
+    from .._codec import Buffer
     from .cache import Cache, Key
     from .redaction import Secrets
     from .transport import Transport

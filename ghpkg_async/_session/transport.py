@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from multidict import MultiMapping
 
-    from ..codec import Buffer
+    from .._codec import Buffer
 
 __all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
 

@@ -6,9 +6,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .._namespaces import Namespace, segment
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
-from ..namespaces import Namespace, segment
 from .events import Progress
 from .owners import OwnerName, parse_owner
 from .records import AuditHeader, ListingDone, Unit
@@ -18,7 +18,7 @@ from .tally import AuditReport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 
-    from ..client import GitHubPackages
+    from .._client import GitHubPackages
     from .events import OnEvent
     from .records import Entry
     from .run import Batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ..text import counted, printable
+from .._text import counted, printable
 from .links import Links
 from .tally import MOST_BY_TYPE, by_owner
 from .wording import CHANGES, advice_on, change_text, label_of, moment, reason_label, what_failed

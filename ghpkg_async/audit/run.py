@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from datetime import datetime
 
+    from .._namespaces import Namespace
     from .._session.scheduler import Gate
     from ..models import Package, PackageVersion
-    from ..namespaces import Namespace
     from .events import Event, Progress
     from .records import FailureEntry, Record, Unit
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from .._text import counted
 from ..errors import ConfigurationError
-from ..text import counted
 from .compare import Baseline, Comparing
 from .findings import Rule, findings_of
 from .records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, Unit, unit_of

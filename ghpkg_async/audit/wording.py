@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from ..text import counted
+from .._text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

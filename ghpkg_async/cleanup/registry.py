@@ -25,12 +25,13 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
+from .._client import session_of
+from .._namespaces import segment
 from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
 from .._session.redaction import Secret
 from .._session.transport import Request
 from .._session.urls import is_on, parse_sent
-from ..client import session_of
 from ..errors import (
     ConfigurationError,
     Forbidden,
@@ -39,7 +40,6 @@ from ..errors import (
     NotFound,
     Unauthorized,
 )
-from ..namespaces import segment
 from .manifests import ACCEPT, MAX_MANIFEST_BYTES, Unreadable, is_digest, parse_manifest
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from .._client import GitHubPackages
+    from .._codec import Buffer
     from .._session.cache import Key
     from .._session.transport import Answer
-    from ..client import GitHubPackages
-    from ..codec import Buffer
     from .manifests import Manifest, UnreadableReason
 
 __all__ = ["Registry", "registry_url_of"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
 
-from ..version import __version__
+from .._version import __version__
 from .audit import audit
 from .conflicts import conflicts
 from .delete import delete

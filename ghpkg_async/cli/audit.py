@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from .. import PACKAGE_TYPES, GitHubPackages
 from .._files import AtomicFile
+from .._text import counted
 from ..audit import (
     FINDING_KINDS,
     Audit,
@@ -25,7 +26,6 @@ from ..audit import (
 )
 from ..audit.outputs import read_header, read_records
 from ..audit.owners import unique
-from ..text import counted
 from .audit_files import Files, append_step_summary, is_markdown, typed_as
 from .audit_progress import Display
 from .audit_results import Results

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from .._text import counted, printable
 from ..audit import OwnerDone, PageDone
-from ..text import counted, printable
 from .durations import age_text
 
 if TYPE_CHECKING:

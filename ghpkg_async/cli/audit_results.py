@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .._text import counted
 from ..audit import (
     Change,
     Comparing,
@@ -26,7 +27,6 @@ from ..audit.markdown import render_markdown
 from ..audit.records import SOFT_DELETED_PREFIX, fullest_first
 from ..audit.tally import MOST_BY_TYPE, by_owner
 from ..audit.wording import change_text, moment
-from ..text import counted
 from .tables import Column
 
 if TYPE_CHECKING:

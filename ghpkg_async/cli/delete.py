@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from .. import GitHubPackages, Package, PackageVersion
-from ..text import counted, printable
+from .._text import counted, printable
 from .failures import Declined, WrongUsage
 from .options import DEFAULTS, Name, Options, Owner, PackageType, VersionId, version_id
 from .owners import namespace_of

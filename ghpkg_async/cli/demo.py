@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import GitHubPackages
+from .._text import counted
 from ..audit import Audit, AuditReport, ListingDone, PackageEntry, Record
-from ..text import counted
 from .audit_results import SUMMARY, print_records
 from .output import Output
 

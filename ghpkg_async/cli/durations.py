@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Final
 
-from ..text import counted
+from .._text import counted
 from .failures import WrongUsage
 
 __all__ = ["age_text", "parse_duration"]

@@ -29,8 +29,8 @@ from .. import (
     Unauthorized,
 )
 from .._session.auth import token_variables
+from .._text import printable
 from ..errors import advice_on
-from ..text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

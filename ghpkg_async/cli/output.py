@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from .. import GitHubPackagesError, Package, PackageVersion, to_dict
-from ..text import counted, printable
+from .._text import counted, printable
 from .tables import least_width, plain, rich_table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from ..text import counted
+from .._text import counted
 from .failures import CannotListen, WrongUsage
 from .output import Output
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from ..text import printable
+from .._text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

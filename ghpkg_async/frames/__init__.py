@@ -8,7 +8,7 @@
 `to_arrow` needs pyarrow, `to_pandas` needs pandas and not pyarrow; each loads on first use.
 """
 
-from ..items import Items
+from .._items import Items
 from .convert import to_arrow, to_pandas
 
 __all__ = ["Items", "to_arrow", "to_pandas"]

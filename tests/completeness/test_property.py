@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ghpkg_async import Listing, Package, PackageVersion
-    from ghpkg_async.namespaces import Namespace
+    from ghpkg_async._namespaces import Namespace
 
 State: TypeAlias = Literal["active", "deleted"]
 What: TypeAlias = Literal["versions", "packages"]

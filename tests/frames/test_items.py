@@ -13,7 +13,7 @@ import pytest
 from IPython.lib.pretty import pretty
 
 from ghpkg_async import Package
-from ghpkg_async.items import Items
+from ghpkg_async._items import Items
 from tests.frames.rig import package, version
 from tests.shelf import Shelf
 
@@ -68,7 +68,7 @@ def test_it_is_json() -> None:
 def test_it_pickles_as_a_list(protocol: int) -> None:
     items = Items([package(), package(id=2)], kind=Package)
     pickled = pickle.dumps(items, protocol)
-    assert b"ghpkg_async.items" not in pickled
+    assert b"ghpkg_async._items" not in pickled
     loaded = pickle.loads(pickled)  # noqa: S301
     assert type(loaded) is list
     assert loaded == items
@@ -104,5 +104,5 @@ async def test_those_who_show_nothing_load_nothing_for_it() -> None:
     )
     out, _ = await process.communicate()
     loaded = out.decode().split()
-    assert "ghpkg_async.items" in loaded
+    assert "ghpkg_async._items" in loaded
     assert not {"pandas", "pyarrow", "numpy", "rich", "ghpkg_async.frames"} & set(loaded)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import attrs
 
-from ...client import GitHubPackages
+from ..._client import GitHubPackages
 from ...errors import ConfigurationError
 from ..owners import Shard, parse_owner
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import attrs
 
-from ...client import GitHubPackages
+from ..._client import GitHubPackages
 from ...errors import ConfigurationError, GitHubPackagesError
 from ...models import PACKAGE_TYPES
 from ..outputs.parquet_file import read_parquet

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from ...text import counted, printable
+from ..._text import counted, printable
 from .drawing import Series, draw
 from .sums import AGES, ages, by_owner_and_type, growth, ordered_types, visibilities
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ...text import counted
+from ..._text import counted
 from ..links import Links
 from ..wording import CHANGES, advice_on, reason_label, what_failed
 from .charts import charts_of

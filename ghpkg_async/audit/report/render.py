@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..._files import AtomicFile
-from ...text import counted, printable
+from ..._text import counted, printable
 from ..wording import day, moment
 from .page import page_of
 from .rows import EMPTY_ROW

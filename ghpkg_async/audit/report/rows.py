@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ...text import printable
+from ..._text import printable
 from ..findings import FINDING_KINDS
 from ..records import PackageEntry
 from ..wording import day, label_of

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ._namespaces import Context, Namespace, segment
 from ._session.auth import Credentials, check_header_value, parse_base_url, token_for
 from ._session.limits import Limits
 from ._session.redaction import Secrets
 from ._session.scheduler import Gate
 from ._session.session import Session
 from ._session.transport import Transport
+from ._version import __version__
 from .errors import ConfigurationError
 from .models import PACKAGE_TYPES
-from .namespaces import Context, Namespace, segment
-from .version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -9,20 +9,20 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar, get_args
 from urllib.parse import quote
 
+from ._codec import PackageListDecoder, decode_package, decode_version, decode_versions
+from ._listing import Listing, ListingSpec
 from ._paging.link_support import LinkSupport
 from ._paging.mutations import MutationTracker
 from ._paging.paginator import Paginator, check_page_arguments
 from ._session.redaction import Secret
-from .codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from .errors import ConfigurationError
-from .listing import Listing, ListingSpec
 from .models import Package, PackageVersion, State, Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._codec import Buffer
     from ._session.session import Session
-    from .codec import Buffer
     from .models import PackageType
 
 __all__ = ["Namespace", "PackageRef", "VersionRef"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
+from ._items import Items
 from ._paging.coverage import Coverage
 from ._paging.link_header import parse_link_header
 from ._paging.paginator import KnownPage
@@ -23,18 +24,17 @@ from .errors import (
     ServerError,
     partial_results,
 )
-from .items import Items
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
+    from ._codec import Buffer, DecodedPage
     from ._paging.link_header import Links
     from ._paging.link_support import LinkSupport
     from ._paging.mutations import MutationTracker
     from ._paging.paginator import Paginator
     from ._session.session import Session
     from ._session.transport import Answer
-    from .codec import Buffer, DecodedPage
 
 __all__ = ["Listing", "Page"]
 
