@@ -28,7 +28,7 @@ MODULES = (
     "ghpkg_async.errors",
     "ghpkg_async.audit",
     "ghpkg_async.audit.cluster",
-    "ghpkg_async.frames",
+    "ghpkg_async.tables",
     "ghpkg_async.testing",
 )
 NAMESPACES = ("gh.org(ORG)", "gh.me()", "gh.user(NAME)")

@@ -39,18 +39,18 @@ class Items(list[T]):
         return list, (), None, iter(self)
 
     def to_arrow(self) -> pa.Table:
-        """The items as a table of Arrow; see `ghpkg_async.frames.to_arrow`."""
-        from .frames import to_arrow
+        """The items as a table of Arrow; see `ghpkg_async.tables.to_arrow`."""
+        from .tables import to_arrow
 
         return to_arrow(self, kind=self._kind)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The items as a data frame of pandas; see `ghpkg_async.frames.to_pandas`."""
-        from .frames import to_pandas
+        """The items as a data frame of pandas; see `ghpkg_async.tables.to_pandas`."""
+        from .tables import to_pandas
 
         return to_pandas(self, kind=self._kind)
 
     def _repr_html_(self) -> str | None:
-        from .frames.display import items_html
+        from .tables._display import items_html
 
         return items_html(self, self._kind)

@@ -307,18 +307,18 @@ class AuditReport:
             )
 
     def to_arrow(self) -> pa.Table:
-        """The records as a table of Arrow; see `ghpkg_async.frames.to_arrow`."""
-        from ..frames import to_arrow
+        """The records as a table of Arrow; see `ghpkg_async.tables.to_arrow`."""
+        from ..tables import to_arrow
 
         return to_arrow(self)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The records as a data frame of pandas; see `ghpkg_async.frames.to_pandas`."""
-        from ..frames import to_pandas
+        """The records as a data frame of pandas; see `ghpkg_async.tables.to_pandas`."""
+        from ..tables import to_pandas
 
         return to_pandas(self)
 
     def _repr_html_(self) -> str:
-        from ..frames.display import report_html
+        from ..tables._display import report_html
 
         return report_html(self)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ghpkg_async import Package, PackageVersion
 from ghpkg_async._text import printable
-from ghpkg_async.frames import Items
-from ghpkg_async.frames.display import LONGEST_LINK, LONGEST_TEXT, ROWS_SHOWN
+from ghpkg_async.tables import Items
+from ghpkg_async.tables._display import LONGEST_LINK, LONGEST_TEXT, ROWS_SHOWN
 from tests.frames.rig import ELSEWHERE, FIRST, LAST, entry, failure, package, report, version
 
 ALLOWED = {"p", "table", "thead", "tbody", "tr", "th", "td", "a"}

@@ -105,4 +105,4 @@ async def test_those_who_show_nothing_load_nothing_for_it() -> None:
     out, _ = await process.communicate()
     loaded = out.decode().split()
     assert "ghpkg_async._items" in loaded
-    assert not {"pandas", "pyarrow", "numpy", "rich", "ghpkg_async.frames"} & set(loaded)
+    assert not {"pandas", "pyarrow", "numpy", "rich", "ghpkg_async.tables"} & set(loaded)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..audit.outputs.parquet_file import audit_schema, schema_of
 from ..audit.tally import AuditReport
 from ..errors import ConfigurationError
-from .shapes import RECORDS, Shape, shape_of
+from ._shapes import RECORDS, Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,6 +9,6 @@
 """
 
 from .._items import Items
-from .convert import to_arrow, to_pandas
+from ._convert import to_arrow, to_pandas
 
 __all__ = ["Items", "to_arrow", "to_pandas"]
