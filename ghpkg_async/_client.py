@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from ._session.limits import RateLimit
     from ._session.scheduler import RateLimitWait
     from ._session.transport import Stats
-    from .audit.audit import Audit
-    from .audit.events import OnEvent
-    from .audit.records import Unit
+    from .audit._audit import Audit
+    from .audit._events import OnEvent
+    from .audit._records import Unit
     from .models import PackageType
 
 __all__ = ["GitHubPackages"]

@@ -12,7 +12,7 @@ import pytest
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async._files import AtomicFile, FileLock
-from ghpkg_async.audit.outputs import open_output
+from ghpkg_async.audit._outputs import open_output
 from tests.audit.rig import HEADER, package
 
 if TYPE_CHECKING:

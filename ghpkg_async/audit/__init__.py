@@ -6,16 +6,16 @@
         report = await gh.audit(["acme"], versions=True)
         report.findings(["public", "stale:365", "untagged:50"])
 
-What comes is described in `ghpkg_async.audit.records`, what can be looked for in
-`ghpkg_async.audit.findings`, and files to keep it in are in `ghpkg_async.audit.outputs`.
+What comes is described in `ghpkg_async.audit._records`, what can be looked for in
+`ghpkg_async.audit._findings`, and files to keep it in are in `ghpkg_async.audit._outputs`.
 """
 
-from .audit import Audit
-from .compare import Baseline, Change, Comparing, Comparison
-from .events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
-from .findings import FINDING_KINDS, Finding, Rule, findings_of
-from .owners import OwnerName, Shard, parse_owner, read_owners
-from .records import (
+from ._audit import Audit
+from ._compare import Baseline, Change, Comparing, Comparison
+from ._events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
+from ._findings import FINDING_KINDS, Finding, Rule, findings_of
+from ._owners import OwnerName, Shard, parse_owner, read_owners
+from ._records import (
     SCHEMA_VERSION,
     AuditHeader,
     ConflictEntry,
@@ -29,7 +29,7 @@ from .records import (
     from_record,
     to_record,
 )
-from .tally import AuditReport, SummaryRow, Tally
+from ._tally import AuditReport, SummaryRow, Tally
 
 __all__ = [
     "FINDING_KINDS",

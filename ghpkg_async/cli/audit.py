@@ -24,8 +24,8 @@ from ..audit import (
     parse_owner,
     read_owners,
 )
-from ..audit.outputs import read_header, read_records
-from ..audit.owners import unique
+from ..audit._outputs import read_header, read_records
+from ..audit._owners import unique
 from .audit_files import Files, append_step_summary, is_markdown, typed_as
 from .audit_progress import Display
 from .audit_results import Results
@@ -309,7 +309,7 @@ class _Sink:
         markdown = self.results.markdown(self.files.since)
         path = self.files.report
         if self._keeps_records and path is not None:
-            from ..audit.report import write_report
+            from ..audit._report import write_report
 
             write_report(
                 AuditReport.of(self._header, self._records),

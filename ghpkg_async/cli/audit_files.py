@@ -11,7 +11,7 @@ import attrs
 
 from .. import ConfigurationError
 from ..audit import Baseline
-from ..audit.outputs import JsonlFile, open_output, read_header, read_records
+from ..audit._outputs import JsonlFile, open_output, read_header, read_records
 from .durations import age_text
 from .failures import WrongUsage
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..audit import AuditHeader, Record, Unit
-    from ..audit.outputs import Output
+    from ..audit._outputs import Output
 
 __all__ = ["Files", "append_step_summary", "is_markdown", "typed_as"]
 
@@ -157,7 +157,7 @@ def _check_report(path: Path) -> None:
         raise WrongUsage(f"--report: {path}: its name has to end in .html or .md")
     if not is_markdown(path):
         try:
-            import ghpkg_async.audit.report  # noqa: F401
+            import ghpkg_async.audit._report  # noqa: F401
         except ImportError:
             told = '--report: needs an extra: pip install "ghpkg-async[report]"'
             raise WrongUsage(told) from None

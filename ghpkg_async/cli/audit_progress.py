@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .. import GitHubPackages
     from ..audit import Audit, Event
-    from ..audit.outputs import JsonlFile
+    from ..audit._outputs import JsonlFile
     from .output import Output
 
 __all__ = ["Display"]

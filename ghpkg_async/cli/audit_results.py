@@ -23,10 +23,10 @@ from ..audit import (
     findings_of,
     to_record,
 )
-from ..audit.markdown import render_markdown
-from ..audit.records import SOFT_DELETED_PREFIX, fullest_first
-from ..audit.tally import MOST_BY_TYPE, by_owner
-from ..audit.wording import change_text, moment
+from ..audit._markdown import render_markdown
+from ..audit._records import SOFT_DELETED_PREFIX, fullest_first
+from ..audit._tally import MOST_BY_TYPE, by_owner
+from ..audit._wording import change_text, moment
 from .tables import Column
 
 if TYPE_CHECKING:

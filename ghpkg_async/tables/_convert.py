@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from ..audit.outputs.parquet_file import audit_schema, schema_of
-from ..audit.tally import AuditReport
+from ..audit._outputs.parquet_file import audit_schema, schema_of
+from ..audit._tally import AuditReport
 from ..errors import ConfigurationError
 from ._shapes import RECORDS, Shape, shape_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from ..audit.records import AuditHeader
+    from ..audit._records import AuditHeader
 
 __all__ = ["to_arrow", "to_pandas"]
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..audit.records import FailureEntry
-    from ..audit.tally import AuditReport, SummaryRow
+    from ..audit._records import FailureEntry
+    from ..audit._tally import AuditReport, SummaryRow
 
 __all__ = ["items_html", "report_html"]
 

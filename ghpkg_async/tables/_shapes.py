@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ..audit.outputs.columns import COLUMNS, Column, to_row
-from ..audit.records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, fields_of
+from ..audit._outputs.columns import COLUMNS, Column, to_row
+from ..audit._records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, fields_of
 from ..errors import ConfigurationError
 from ..models import Package, PackageVersion
 

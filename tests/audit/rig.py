@@ -21,7 +21,7 @@ from ghpkg_async.audit import (
     PackageEntry,
     VersionsSummary,
 )
-from ghpkg_async.audit.records import REASONS
+from ghpkg_async.audit._records import REASONS
 from ghpkg_async.testing import EmbeddedGitHub, World
 
 if TYPE_CHECKING:

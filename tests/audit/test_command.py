@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async.audit import OwnerName, Shard
-from ghpkg_async.audit.outputs import read_records
+from ghpkg_async.audit._outputs import read_records
 from tests.audit.rig import answering, finish, identities, listed, listing_containers
 
 if TYPE_CHECKING:

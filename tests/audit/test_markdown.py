@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from ghpkg_async.audit import AuditReport
-from ghpkg_async.audit.markdown import LINES_SHOWN, render_markdown
+from ghpkg_async.audit._markdown import LINES_SHOWN, render_markdown
 from tests.audit.rig import HEADER, NOW, done, failure, package
 
 if TYPE_CHECKING:

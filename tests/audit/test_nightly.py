@@ -13,7 +13,7 @@ import pytest
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import PackageEntry
-from ghpkg_async.audit.outputs import JsonlFile, read_header, read_records
+from ghpkg_async.audit._outputs import JsonlFile, read_header, read_records
 from tests.audit.rig import HEADER, NOW, answering, finish, package, whole
 
 if TYPE_CHECKING:

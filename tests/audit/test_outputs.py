@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import SCHEMA_VERSION, ListingDone, Unit, VersionsSummary
-from ghpkg_async.audit.outputs import JsonlFile, open_output, read_records
-from ghpkg_async.audit.records import to_line
+from ghpkg_async.audit._outputs import JsonlFile, open_output, read_records
+from ghpkg_async.audit._records import to_line
 from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package, whole
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, records, to_record
-from ghpkg_async.audit.records import Unit, fullest_first, to_line, unit_of
+from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, to_record
+from ghpkg_async.audit import _records as records
+from ghpkg_async.audit._records import Unit, fullest_first, to_line, unit_of
 from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async.testing import EmbeddedGitHub, World
 
-MODULE = "ghpkg_async.audit.report"
+MODULE = "ghpkg_async.audit._report"
 
 
 @pytest.fixture

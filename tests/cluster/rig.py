@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ghpkg_async import GitHubPackages
+from ghpkg_async.audit._records import to_record
 from ghpkg_async.audit.cluster import audit_on
-from ghpkg_async.audit.records import to_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

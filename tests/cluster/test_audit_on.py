@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ghpkg_async.audit.outputs.parquet_file import read_parquet
+from ghpkg_async.audit._outputs.parquet_file import read_parquet
 from tests.cluster.rig import OTHER, OWNERS, TOKEN, multiset, names, on_cluster, on_one_process
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit.cluster import audit_on
-from ghpkg_async.audit.cluster.plan import (
+from ghpkg_async.audit.cluster._plan import (
     Budget,
     Job,
     budgets,

@@ -9,8 +9,8 @@ from distributed import Client
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit.cluster import audit_on
-from ghpkg_async.audit.cluster.part import _audit
-from ghpkg_async.audit.cluster.plan import Budget, Job
+from ghpkg_async.audit.cluster._part import _audit
+from ghpkg_async.audit.cluster._plan import Budget, Job
 from tests.audit.rig import HEADER
 from tests.cluster.rig import OTHER, TOKEN, names, on_cluster
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from ghpkg_async import ConfigurationError, GitHubPackages, Package, PackageVersion, from_dict
 from ghpkg_async.audit import PackageEntry
-from ghpkg_async.audit.outputs import open_output, read_records
+from ghpkg_async.audit._outputs import open_output, read_records
 from ghpkg_async.tables import Items, to_arrow, to_pandas
 from tests.frames.rig import ELSEWHERE, FIRST, LAST, NOON, entry, failure, package, report, version
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async.audit import PackageEntry
-from ghpkg_async.audit.report import render_report, write_report
+from ghpkg_async.audit._report import render_report, write_report
 from tests.report.rig import HOSTILE, NOW, RULES, audit, conflict, failure, header, large, package
 
 if TYPE_CHECKING:

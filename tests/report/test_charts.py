@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import Change, Comparison
-from ghpkg_async.audit.report import render_report
-from ghpkg_async.audit.report.charts import BARS_SHOWN, Chart, charts_of
-from ghpkg_async.audit.report.drawing import WIDTH, Series, draw
+from ghpkg_async.audit._report import render_report
+from ghpkg_async.audit._report.charts import BARS_SHOWN, Chart, charts_of
+from ghpkg_async.audit._report.drawing import WIDTH, Series, draw
 from tests.report.rig import NOW, Parsed, audit, header, large, package
 
 
@@ -126,7 +126,7 @@ def test_the_same_numbers_make_the_same_drawing() -> None:
 
 def test_importing_it_leaves_the_imports_of_others_alone() -> None:
     code = (
-        "import sys, ghpkg_async.audit.report;"
+        "import sys, ghpkg_async.audit._report;"
         "assert not [each for each in sys.meta_path if type(each).__module__ == 'pygal']"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import AuditReport, Finding
-from ghpkg_async.audit.report import render_report
-from ghpkg_async.audit.report.page import MOST_LISTED
+from ghpkg_async.audit._report import render_report
+from ghpkg_async.audit._report.page import MOST_LISTED
 from tests.report.rig import (
     HOSTILE,
     NOW,

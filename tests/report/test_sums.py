@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import AuditReport, Change, Comparison, Unit
-from ghpkg_async.audit.report.sums import (
+from ghpkg_async.audit._report.sums import (
     AGES,
     Growth,
     ages,

@@ -17,8 +17,8 @@ independent tokens, or with an Enterprise Server that has no limits. Parts that 
 what it may spend, and are together no faster than one process with it.
 """
 
-from .part import Part
-from .plan import ClientOptions
-from .run import ClusterReport, audit_on
+from ._part import Part
+from ._plan import ClientOptions
+from ._run import ClusterReport, audit_on
 
 __all__ = ["ClientOptions", "ClusterReport", "Part", "audit_on"]

@@ -8,13 +8,13 @@ import attrs
 
 from ..._client import GitHubPackages
 from ...errors import ConfigurationError
-from ..owners import Shard, parse_owner
+from .._owners import Shard, parse_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..._session.auth import Token, TokenSource
-    from ..records import AuditHeader
+    from .._records import AuditHeader
 
 __all__ = ["Budget", "ClientOptions", "Job", "budgets", "parted", "parts_for", "unique_tokens"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..._text import counted
-from ..links import Links
-from ..wording import CHANGES, advice_on, reason_label, what_failed
+from .._links import Links
+from .._wording import CHANGES, advice_on, reason_label, what_failed
 from .charts import charts_of
 from .rows import Row, rules_of, table_of
 from .sums import unfinished
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from ..compare import Change, Comparison
-    from ..findings import Finding
-    from ..records import AuditHeader, FailureEntry
-    from ..tally import AuditReport, SummaryRow
+    from .._compare import Change, Comparison
+    from .._findings import Finding
+    from .._records import AuditHeader, FailureEntry
+    from .._tally import AuditReport, SummaryRow
     from .charts import Chart
     from .rows import FoundRule, Table
 

@@ -9,9 +9,9 @@ import attrs
 
 from .._text import counted
 from ..errors import ConfigurationError
-from .compare import Baseline, Comparing
-from .findings import Rule, findings_of
-from .records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, Unit, unit_of
+from ._compare import Baseline, Comparing
+from ._findings import Rule, findings_of
+from ._records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, Unit, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from .compare import Comparison
-    from .findings import Finding
-    from .records import AuditHeader, Entry, Record
+    from ._compare import Comparison
+    from ._findings import Finding
+    from ._records import AuditHeader, Entry, Record
 
 __all__ = ["MOST_BY_TYPE", "AuditReport", "SummaryRow", "Tally", "by_owner"]
 
@@ -256,7 +256,7 @@ class AuditReport:
         """What the rules find, in the entries' order.
 
         Args:
-            rules: like ``"public"`` or ``"stale:90"``; see `ghpkg_async.audit.findings`.
+            rules: like ``"public"`` or ``"stale:90"``; see `ghpkg_async.audit._findings`.
             now: what ``stale`` counts back from, aware. Default: now.
             compared_to: the earlier report that ``visibility_widened`` needs.
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
-from ..records import SCHEMA_VERSION, AuditHeader, from_record
+from .._records import SCHEMA_VERSION, AuditHeader, from_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from .._namespaces import Namespace, segment
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
-from .events import Progress
-from .owners import OwnerName, parse_owner
-from .records import AuditHeader, ListingDone, Unit
-from .run import Run, Task
-from .tally import AuditReport
+from ._events import Progress
+from ._owners import OwnerName, parse_owner
+from ._records import AuditHeader, ListingDone, Unit
+from ._run import Run, Task
+from ._tally import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 
     from .._client import GitHubPackages
-    from .events import OnEvent
-    from .records import Entry
-    from .run import Batch
+    from ._events import OnEvent
+    from ._records import Entry
+    from ._run import Batch
 
 __all__ = ["Audit"]
 
@@ -94,7 +94,7 @@ class Audit:
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """The records about a page at a time, with a `ListingDone` behind each whole listing.
 
-        This is what `ghpkg_async.audit.outputs` takes. Wrap it in `contextlib.aclosing` where the
+        This is what `ghpkg_async.audit._outputs` takes. Wrap it in `contextlib.aclosing` where the
         loop may be left early and nothing may go on behind it.
         """
         self.progress = self._fresh_progress()

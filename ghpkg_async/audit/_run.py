@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from ..errors import ConfigurationError, InvalidResponse, Unauthorized
-from .events import OwnerDone, OwnerStarted, PageDone, Waiting
-from .failures import FAILURES, Failure, concerns_all, ends_owner, failure_entry
-from .records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary, fields_of
+from ._events import OwnerDone, OwnerStarted, PageDone, Waiting
+from ._failures import FAILURES, Failure, concerns_all, ends_owner, failure_entry
+from ._records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .._namespaces import Namespace
     from .._session.scheduler import Gate
     from ..models import Package, PackageVersion
-    from .events import Event, Progress
-    from .records import FailureEntry, Record, Unit
+    from ._events import Event, Progress
+    from ._records import FailureEntry, Record, Unit
 
 __all__ = ["Batch", "Run"]
 

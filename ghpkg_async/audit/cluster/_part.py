@@ -12,13 +12,13 @@ from uuid import uuid4
 import attrs
 
 from ...errors import ConfigurationError
-from ..outputs.parquet_file import ParquetFile
-from ..records import FailureEntry
-from ..tally import Tally
+from .._outputs.parquet_file import ParquetFile
+from .._records import FailureEntry
+from .._tally import Tally
 
 if TYPE_CHECKING:
-    from ..tally import SummaryRow
-    from .plan import Job
+    from .._tally import SummaryRow
+    from ._plan import Job
 
 __all__ = ["Part", "audit_part", "make_ready", "tidy_up"]
 

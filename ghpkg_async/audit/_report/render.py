@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ..._files import AtomicFile
 from ..._text import counted, printable
-from ..wording import day, moment
+from .._wording import day, moment
 from .page import page_of
 from .rows import EMPTY_ROW
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ..compare import Comparison
-    from ..findings import Finding
-    from ..tally import AuditReport
+    from .._compare import Comparison
+    from .._findings import Finding
+    from .._tally import AuditReport
 
 __all__ = ["render_report", "write_report"]
 
-_HERE: Final = "ghpkg_async.audit.report"
+_HERE: Final = "ghpkg_async.audit._report"
 _ASSETS: Final = "assets"
 _STYLES: Final = ("colors.css", "page.css", "charts.css", "table.css", "phone.css", "print.css")
 """In the order in which they count."""

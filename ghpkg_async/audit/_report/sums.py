@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ..records import Unit
+from .._records import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..compare import Comparison
-    from ..records import PackageEntry
-    from ..tally import AuditReport
+    from .._compare import Comparison
+    from .._records import PackageEntry
+    from .._tally import AuditReport
 
 __all__ = [
     "AGES",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._files import AtomicFile, FileLock
-from ..records import SCHEMA_VERSION, AuditHeader
+from .._records import SCHEMA_VERSION, AuditHeader
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, readable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ..records import Record
+    from .._records import Record
     from .columns import Column
 
 __all__ = ["CsvFile", "read_csv"]

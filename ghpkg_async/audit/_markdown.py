@@ -6,18 +6,18 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from .._text import counted, printable
-from .links import Links
-from .tally import MOST_BY_TYPE, by_owner
-from .wording import CHANGES, advice_on, change_text, label_of, moment, reason_label, what_failed
+from ._links import Links
+from ._tally import MOST_BY_TYPE, by_owner
+from ._wording import CHANGES, advice_on, change_text, label_of, moment, reason_label, what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from .compare import Comparison
-    from .findings import Finding
-    from .records import AuditHeader, FailureEntry
-    from .tally import SummaryRow
+    from ._compare import Comparison
+    from ._findings import Finding
+    from ._records import AuditHeader, FailureEntry
+    from ._tally import SummaryRow
 
 __all__ = ["render_markdown"]
 

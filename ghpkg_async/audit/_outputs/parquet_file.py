@@ -10,7 +10,7 @@ import msgspec
 
 from ..._files import AtomicFile, FileLock
 from ...errors import ConfigurationError
-from ..records import AuditHeader, to_record
+from .._records import AuditHeader, to_record
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, header_in, readable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..records import Record
+    from .._records import Record
     from .columns import Column
 
 __all__ = ["ParquetFile", "audit_schema", "read_parquet", "read_parquet_header", "schema_of"]

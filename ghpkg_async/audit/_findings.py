@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import attrs
 
 from ..errors import ConfigurationError
-from .records import ConflictEntry, FailureEntry, PackageEntry
+from ._records import ConflictEntry, FailureEntry, PackageEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from .records import Entry
+    from ._records import Entry
 
 __all__ = ["FINDING_KINDS", "Finding", "FindingKind", "Rule", "findings_of"]
 

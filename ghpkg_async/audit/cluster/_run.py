@@ -13,10 +13,10 @@ import attrs
 from ..._client import GitHubPackages
 from ...errors import ConfigurationError, GitHubPackagesError
 from ...models import PACKAGE_TYPES
-from ..outputs.parquet_file import read_parquet
-from ..tally import AuditReport
-from .part import audit_part, make_ready, tidy_up
-from .plan import Budget, Job, budgets, parted, parts_for, unique_tokens
+from .._outputs.parquet_file import read_parquet
+from .._tally import AuditReport
+from ._part import audit_part, make_ready, tidy_up
+from ._plan import Budget, Job, budgets, parted, parts_for, unique_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from ..._session.auth import TokenSource
-    from ..records import AuditHeader, FailureEntry, Record
-    from .part import Part
-    from .plan import ClientOptions
+    from .._records import AuditHeader, FailureEntry, Record
+    from ._part import Part
+    from ._plan import ClientOptions
 
 __all__ = ["ClusterReport", "audit_on"]
 

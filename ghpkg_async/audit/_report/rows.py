@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ..._text import printable
-from ..findings import FINDING_KINDS
-from ..records import PackageEntry
-from ..wording import day, label_of
+from .._findings import FINDING_KINDS
+from .._records import PackageEntry
+from .._wording import day, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..findings import Finding
-    from ..links import Links
-    from ..records import ConflictEntry
+    from .._findings import Finding
+    from .._links import Links
+    from .._records import ConflictEntry
 
 __all__ = ["EMPTY_ROW", "ROWS_AT_A_TIME", "FoundRule", "Row", "Table", "rules_of", "table_of"]
 

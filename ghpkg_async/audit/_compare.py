@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
-from .records import ListingDone, PackageEntry, Unit, unit_of
+from ._records import ListingDone, PackageEntry, Unit, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .records import Entry, Record
+    from ._records import Entry, Record
 
 __all__ = ["Baseline", "Change", "ChangeKind", "Comparing", "Comparison"]
 

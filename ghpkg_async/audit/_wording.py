@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .compare import Change, ChangeKind
-    from .records import FailureEntry
+    from ._compare import Change, ChangeKind
+    from ._records import FailureEntry
 
 __all__ = [
     "CHANGES",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._session.scheduler import Wait
-    from .records import FailureEntry, Unit
+    from ._records import FailureEntry, Unit
 
 __all__ = ["Event", "OnEvent", "OwnerDone", "OwnerStarted", "PageDone", "Progress", "Waiting"]
 

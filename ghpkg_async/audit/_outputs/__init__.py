@@ -10,7 +10,7 @@
 ``.parquet``
     The same table, typed; needs pyarrow. See `ParquetFile`.
 
-The schema of the records is in `ghpkg_async.audit.records`; in tables, the fields of ``versions``
+The schema of the records is in `ghpkg_async.audit._records`; in tables, the fields of ``versions``
 are columns of their own, ``versions_count`` and so on.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..records import AuditHeader, Record
+    from .._records import AuditHeader, Record
 
 __all__ = [
     "CsvFile",

@@ -19,7 +19,7 @@ import msgspec
 
 from ..._files import AtomicFile, FileLock, draft_of, unwritable
 from ...errors import ConfigurationError
-from ..records import AuditHeader, PackageEntry, Unit, from_record, fullest_first, to_line
+from .._records import AuditHeader, PackageEntry, Unit, from_record, fullest_first, to_line
 from .files import foreign, header_in, readable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from ..records import Record
+    from .._records import Record
 
 __all__ = ["JsonlFile", "read_jsonl", "read_jsonl_header"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 
-from ..records import from_record, to_record
+from .._records import from_record, to_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..records import AuditHeader, Record
+    from .._records import AuditHeader, Record
 
 __all__ = ["COLUMNS", "Column", "from_row", "to_row"]
 

@@ -19,10 +19,10 @@ from ..errors import (
     SSORequired,
     Unauthorized,
 )
-from .records import FailureEntry
+from ._records import FailureEntry
 
 if TYPE_CHECKING:
-    from .records import Reason, Unit
+    from ._records import Reason, Unit
 
 __all__ = ["FAILURES", "Failure", "concerns_all", "ends_owner", "failure_entry"]
 
