@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import pdoc
 
 from ghpkg_async import Namespace, PackageRef, VersionRef
-from ghpkg_async.testing.routes import SCOPES, Action
+from ghpkg_async.testing._routes import SCOPES, Action
 
 OUTPUT = Path("build/reference")
 MODULES = (

@@ -28,13 +28,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .behavior import Behaves
-    from .demo import demo_world
-    from .faults import Fault, Faults
-    from .limits import PrimaryLimit, SecondaryLimit
-    from .packages import Package, Refusal, Version
-    from .server import EmbeddedGitHub, Hook, Received
-    from .world import ALL_SCOPES, Namespace, Repository, Token, TokenKind, World
+    from ._behavior import Behaves
+    from ._demo import demo_world
+    from ._faults import Fault, Faults
+    from ._limits import PrimaryLimit, SecondaryLimit
+    from ._packages import Package, Refusal, Version
+    from ._server import EmbeddedGitHub, Hook, Received
+    from ._world import ALL_SCOPES, Namespace, Repository, Token, TokenKind, World
 
 __all__ = [
     "ALL_SCOPES",
@@ -60,13 +60,13 @@ __all__ = [
 # pytest loads the plugin in this package wherever the library is installed, so the package itself
 # has to cost nothing: each name brings its module when it is first asked for.
 _HOMES = {
-    "behavior": ("Behaves",),
-    "demo": ("demo_world",),
-    "faults": ("Fault", "Faults"),
-    "limits": ("PrimaryLimit", "SecondaryLimit"),
-    "packages": ("Package", "Refusal", "Version"),
-    "server": ("EmbeddedGitHub", "Hook", "Received"),
-    "world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "TokenKind", "World"),
+    "_behavior": ("Behaves",),
+    "_demo": ("demo_world",),
+    "_faults": ("Fault", "Faults"),
+    "_limits": ("PrimaryLimit", "SecondaryLimit"),
+    "_packages": ("Package", "Refusal", "Version"),
+    "_server": ("EmbeddedGitHub", "Hook", "Received"),
+    "_world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "TokenKind", "World"),
 }
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .. import GitHubPackages
-    from .server import EmbeddedGitHub
+    from ._server import EmbeddedGitHub
 
 try:
     from pytest_asyncio import fixture as _fixture
@@ -47,7 +47,7 @@ except ImportError:  # then anyio's plugin may run them, and no one else's tests
 @_fixture
 async def github() -> AsyncIterator[EmbeddedGitHub]:
     """A running embedded GitHub Packages whose world is empty but for one token."""
-    from .server import EmbeddedGitHub
+    from ._server import EmbeddedGitHub
 
     async with EmbeddedGitHub() as server:
         yield server

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
-from ghpkg_async.testing import demo_world, routes
+from ghpkg_async.testing import _routes as routes
+from ghpkg_async.testing import demo_world
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import World

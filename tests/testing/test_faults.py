@@ -13,7 +13,7 @@ import pytest_asyncio
 from yarl import URL
 
 from ghpkg_async.testing import EmbeddedGitHub, Fault, Faults, World
-from ghpkg_async.testing.faults import FAULTS
+from ghpkg_async.testing._faults import FAULTS
 from tests.testing.conftest import Caller
 
 if TYPE_CHECKING:

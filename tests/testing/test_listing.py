@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async.testing import World
-from ghpkg_async.testing.paging import Window
+from ghpkg_async.testing._paging import Window
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import Behaves

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from ghpkg_async.testing import World, routes
-from ghpkg_async.testing.limits import Quota
+from ghpkg_async.testing import World
+from ghpkg_async.testing import _routes as routes
+from ghpkg_async.testing._limits import Quota
 
 if TYPE_CHECKING:
     from tests.testing.conftest import Caller, Reply, Serve

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from attrs import Attribute, define, field, frozen
 from attrs.validators import ge, instance_of, optional
 
-from .actions import Answer
-from .limits import PrimaryLimit, SecondaryLimit
+from ._actions import Answer
+from ._limits import PrimaryLimit, SecondaryLimit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

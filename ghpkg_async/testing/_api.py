@@ -12,19 +12,19 @@ from urllib.parse import parse_qsl, quote
 from attrs import define, field
 from attrs.validators import in_
 
-from . import routes
-from .actions import ACTIONS, Answer, Call
-from .behavior import BEHAVIORS, Behaves, Behavior
-from .limits import Quota
-from .packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
-from .render import Renderer, error
+from . import _routes as routes
+from ._actions import ACTIONS, Answer, Call
+from ._behavior import BEHAVIORS, Behaves, Behavior
+from ._limits import Quota
+from ._packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
+from ._render import Renderer, error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .limits import LimitReached
-    from .routes import Operation
-    from .world import Namespace, Token, World
+    from ._limits import LimitReached
+    from ._routes import Operation
+    from ._world import Namespace, Token, World
 
 DEFAULT_API_VERSION = "2022-11-28"
 API_VERSIONS = (DEFAULT_API_VERSION, "2026-03-10")

@@ -15,7 +15,7 @@ from attrs.validators import in_, min_len
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .world import Namespace, Repository
+    from ._world import Namespace, Repository
 
 T = TypeVar("T")
 State: TypeAlias = Literal["active", "deleted"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from .actions import Answer
-    from .faults import Fate
+    from ._actions import Answer
+    from ._faults import Fate
 
 #: How long what was sent before a reset has to arrive, in seconds: a reset overtakes it.
 HEAD_START = 0.01

@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from attrs import define, field
 
-from .snapshot import timestamp
+from ._snapshot import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .behavior import Behavior
-    from .packages import Package, Version
-    from .world import Namespace, Repository
+    from ._behavior import Behavior
+    from ._packages import Package, Version
+    from ._world import Namespace, Repository
 
 #: What hangs off an account's URL, in the order of GitHub's examples.
 _OWNER_LINKS = {

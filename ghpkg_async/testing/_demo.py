@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .world import World
+from ._world import World
 
 if TYPE_CHECKING:
-    from .world import Clock, Namespace
+    from ._world import Clock, Namespace
 
 #: The time it is in the demo, so that everything in it is the same on every run.
 NOW = datetime(2025, 6, 2, 9, 0, tzinfo=UTC)

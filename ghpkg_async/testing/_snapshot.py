@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .packages import Package, Version
-    from .world import Namespace, Owners, Token, World
+    from ._packages import Package, Version
+    from ._world import Namespace, Owners, Token, World
 
 
 def timestamp(at: datetime) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from attrs import define, field, frozen
 from attrs.validators import in_, min_len
 
-from . import snapshot
-from .packages import RESTORABLE_FOR, NotThere, Package, instant, strings
+from . import _snapshot as snapshot
+from ._packages import RESTORABLE_FOR, NotThere, Package, instant, strings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from .packages import (
+from ._packages import (
     PACKAGE_TYPES,
     VISIBILITIES,
     BadRequest,
@@ -18,15 +18,15 @@ from .packages import (
     Package,
     Version,
 )
-from .paging import T, Window, link_header
+from ._paging import T, Window, link_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .behavior import Behavior
-    from .render import Renderer
-    from .routes import Action
-    from .world import Namespace, Token
+    from ._behavior import Behavior
+    from ._render import Renderer
+    from ._routes import Action
+    from ._world import Namespace, Token
 
 #: Pages of packages, though not of versions, end here.
 LISTING_CAP = 10_000

@@ -14,19 +14,19 @@ from aiohttp import web
 from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from . import wire
-from .actions import Answer
-from .api import API_VERSIONS, Api
-from .faults import Fate, Faults
-from .paging import Window
-from .world import ALL_SCOPES, World
+from . import _wire as wire
+from ._actions import Answer
+from ._api import API_VERSIONS, Api
+from ._faults import Fate, Faults
+from ._paging import Window
+from ._world import ALL_SCOPES, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from types import TracebackType
 
-    from .behavior import Behaves
-    from .limits import LimitReached
+    from ._behavior import Behaves
+    from ._limits import LimitReached
 
 #: Decides what a request gets: `await answer()` carries it out and gives GitHub's answer; what
 #: the hook returns is sent.
