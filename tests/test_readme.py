@@ -208,7 +208,7 @@ async def test_a_command(
 
 async def run(server: EmbeddedGitHub, folder: Path, *arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ghpkg_async.cli", *arguments, "--base-url", server.url,
+        sys.executable, "-m", "ghpkg_async._cli", *arguments, "--base-url", server.url,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=folder,
     )  # fmt: skip
     output, errors = await process.communicate()

@@ -265,7 +265,7 @@ class Command:
             name: value for name, value in os.environ.items() if not name.startswith("G")
         }
         return await asyncio.create_subprocess_exec(
-            *(*self.wrapper, sys.executable, "-m", "ghpkg_async.cli", "audit", *arguments),
+            *(*self.wrapper, sys.executable, "-m", "ghpkg_async._cli", "audit", *arguments),
             *("--base-url", self.server.url),
             *([] if any("per-minute" in each for each in arguments) else UNPACED),
             cwd=self.folder,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghpkg_async.cli.audit import exit_status
+from ghpkg_async._cli.audit import exit_status
 from tests.audit.rig import NOW
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ghpkg_async._cli.app import run
 from ghpkg_async.audit import AuditReport, Comparison
-from ghpkg_async.cli.app import run
 from tests.audit.rig import TOKEN
 
 if TYPE_CHECKING:

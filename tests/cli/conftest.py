@@ -24,7 +24,7 @@ SECONDS = 30
 OF_DEBUGGING: Final = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE")
 """What makes a program say more than its own words."""
 OF_THE_TERMINAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-COMMAND = (sys.executable, "-m", "ghpkg_async.cli")
+COMMAND = (sys.executable, "-m", "ghpkg_async._cli")
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

@@ -26,7 +26,7 @@ from ghpkg_async import (
     Unauthorized,
     UnprocessableEntity,
 )
-from ghpkg_async.cli.failures import Failure, failure_of
+from ghpkg_async._cli.failures import Failure, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

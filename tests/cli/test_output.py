@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from ghpkg_async.cli.output import Output
+from ghpkg_async._cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async import PACKAGE_TYPES
-from ghpkg_async.cli.app import run
+from ghpkg_async._cli.app import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ NETWORKED = ("list", "versions", "conflicts", "delete", "restore")
 BLOCKED = """
 import sys
 sys.modules[{module!r}] = None
-from ghpkg_async.cli import main
+from ghpkg_async._cli import main
 sys.exit(main())
 """
 

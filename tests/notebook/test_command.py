@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ghpkg_async.cli.app import run
+from ghpkg_async._cli.app import run
 from tests.notebook.test_notebook import SHIPPED
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_is_named(
 def test_without_its_libraries_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    monkeypatch.setattr("ghpkg_async.cli.notebook.find_spec", lambda _name: None)
+    monkeypatch.setattr("ghpkg_async._cli.notebook.find_spec", lambda _name: None)
     assert run(["notebook"]) == 0
     assert 'pip install "ghpkg-async[notebook]"' in capsys.readouterr().err
 

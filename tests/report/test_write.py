@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async import ConfigurationError
+from ghpkg_async._cli.app import run
 from ghpkg_async.audit._report import render_report, write_report
-from ghpkg_async.cli.app import run
 from ghpkg_async.testing import EmbeddedGitHub, demo_world
 from tests.report.rig import Parsed, audit, package
 

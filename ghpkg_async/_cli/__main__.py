@@ -1,0 +1,5 @@
+"""`python -m ghpkg_async._cli` is `ghpkg`."""
+
+from . import main
+
+raise SystemExit(main())

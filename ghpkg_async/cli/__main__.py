@@ -1,5 +1,0 @@
-"""`python -m ghpkg_async.cli` is `ghpkg`."""
-
-from . import main
-
-raise SystemExit(main())
