@@ -228,7 +228,7 @@ class Report:
         return [
             "## Requests",
             "",
-            "Where no response has `Link`, only an empty page proves the end; it is among the fewest.",
+            "Where no response has `Link`, the empty page that proves the end is among the fewest.",
             "",
             *_table(("Workload", "fewest", *names), rows),
         ]
