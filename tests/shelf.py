@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
@@ -21,6 +22,7 @@ from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ghpkg_async._session.session import Session
 
@@ -58,6 +60,9 @@ class Shelf:
     link_support: LinkSupport = attrs.field(factory=LinkSupport)
     mutations: MutationTracker = attrs.field(factory=lambda: MutationTracker(replica_lag=0.0))
     not_modified: int = 0
+
+    def call(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def get(
         self,
