@@ -11,6 +11,7 @@ from ._items import Items
 from ._listing import Listing, Page
 from ._namespaces import Namespace, PackageRef, VersionRef
 from ._session.auth import TokenSource
+from ._session.hooks import RequestEvent
 from ._session.limits import RateLimit
 from ._session.scheduler import RateLimitWait, Wait
 from ._session.transport import Stats
@@ -88,6 +89,7 @@ __all__ = [
     "RateLimitWait",
     "RateLimited",
     "Repository",
+    "RequestEvent",
     "RequestTimeout",
     "SSORequired",
     "ServerError",

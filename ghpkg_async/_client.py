@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ._session.auth import Token
     from ._session.cache import Cache
+    from ._session.hooks import RequestEvent
     from ._session.limits import RateLimit
     from ._session.scheduler import RateLimitWait
     from ._session.transport import Stats
@@ -75,6 +76,8 @@ class GitHubPackages:
         user_agent: value of ``User-Agent``; GitHub asks for your application's name.
         on_wait: called with a `RateLimitWait` when a rate limit begins to hold requests; what it
             raises is logged and ignored.
+        on_request: called with a `RequestEvent` after each attempt at a request; what it raises is
+            logged and ignored.
 
     Raises:
         ConfigurationError: an argument cannot work; nothing was sent.
@@ -98,6 +101,7 @@ class GitHubPackages:
         cache: str | os.PathLike[str] | None = None,
         user_agent: str | None = None,
         on_wait: Callable[[RateLimitWait], object] | None = None,
+        on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
         secrets = Secrets()
         with secrets.hidden():
@@ -135,6 +139,7 @@ class GitHubPackages:
             max_retries=max_retries,
             cache=None if cache is None else _cache(cache),
             variant=(str(root), api_version or "", accept),
+            on_request=on_request,
         )
         self._context = Context(self._session, concurrency)
 

@@ -6,14 +6,41 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, TypeVar
 
+import attrs
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["call_hook"]
+    from ..errors import GitHubPackagesError
+
+__all__ = ["RequestEvent", "call_hook"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("ghpkg_async")
+
+
+@attrs.frozen
+class RequestEvent:
+    """One attempt at a request, after its response or its failure. It holds no secret.
+
+    Attributes:
+        method: the HTTP method.
+        url: the URL, without secrets.
+        status: the HTTP status; ``None`` if there was no whole response.
+        error: why there was none; ``None`` if there was one.
+        seconds: duration of the attempt, without the time it waited to be sent.
+        attempt: 1, and one more with each retry.
+        from_cache: whether the status is a 304 that stands for a cached response.
+    """
+
+    method: str
+    url: str
+    status: int | None
+    error: GitHubPackagesError | None
+    seconds: float
+    attempt: int
+    from_cache: bool
 
 
 def call_hook(name: str, hook: Callable[[T], object], event: T) -> None:

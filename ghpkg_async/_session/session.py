@@ -27,6 +27,7 @@ from ..errors import (
     seconds_to_wait,
 )
 from .auth import Credentials
+from .hooks import RequestEvent, call_hook
 from .limits import MINUTE, Limits
 from .redaction import Secret
 from .retry import LONGEST_BACKOFF, RetryState
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _log = logging.getLogger("ghpkg_async")
+_http_log = logging.getLogger("ghpkg_async.http")
 
 MAX_REDIRECTS: Final = 5
 MAX_REFUSALS: Final = 20
@@ -69,6 +71,7 @@ class Session:
         max_retries: further attempts after a transient failure.
         cache: where answers are kept, if anywhere.
         variant: what else than token and URL the kept answers depend on.
+        on_request: called after each attempt.
         jitter: a source of random numbers from 0 to 1.
     """
 
@@ -84,6 +87,7 @@ class Session:
         max_retries: int,
         cache: Cache | None = None,
         variant: tuple[str, ...] = (),
+        on_request: Callable[[RequestEvent], object] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = base_url
@@ -97,6 +101,7 @@ class Session:
         self._max_retries = max_retries
         self._cache = cache
         self._variant = variant
+        self._on_request = on_request
         self._jitter = jitter
         self._accepted: tuple[Secret | None, float] = (None, 0.0)
         self._calls = _Calls()
@@ -125,6 +130,7 @@ class Session:
             secrets=self.secrets,
             timeout=self._timeout,
             max_retries=self._max_retries,
+            on_request=self._on_request,
             jitter=self._jitter,
         )
 
@@ -338,10 +344,11 @@ class Session:
     async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
         attempts = RetryState(max_retries, longest=max(self.gate.max_wait, LONGEST_BACKOFF))
         redirects = refusals = 0
+        attempt = 1
         wait: float | None
         try:
             while True:
-                outcome = await self._attempt(request)
+                outcome = await self._attempt(request, attempt)
                 if request.speculative:
                     request = attrs.evolve(request, speculative=False)
                 match outcome:
@@ -380,6 +387,7 @@ class Session:
                         if wait is None:
                             raise outcome.error
                         reason = f"{outcome.error}; retrying in {wait:.1f} s"
+                attempt += 1
                 self.stats.retries += 1
                 _log.info("%s", self.secrets.clean(reason))
                 await asyncio.sleep(wait)
@@ -400,7 +408,7 @@ class Session:
         recent = self.gate.clock() - accepted_at <= MINUTE
         return bool(token) and token == request.token and recent
 
-    async def _attempt(self, request: Request) -> Answer | Failure | RateLimited:
+    async def _attempt(self, request: Request, number: int) -> Answer | Failure | RateLimited:
         """One request on the wire, within the gate."""
         gate, write = self.gate, request.write
         pause = await gate.enter(
@@ -422,7 +430,10 @@ class Session:
         try:
             if request.on_admitted is not None:
                 request.on_admitted()
+            started = gate.clock()
             answer = await self._exchange(request)
+            if self._on_request is not None or _http_log.isEnabledFor(logging.DEBUG):
+                self._report(answer, number, gate.clock() - started)
             if isinstance(answer, Answer):
                 now, today = gate.clock(), datetime.now(UTC)
                 if answer.status in (403, 429):
@@ -436,6 +447,29 @@ class Session:
             return answer
         finally:
             gate.leave(write=write)
+
+    def _report(self, outcome: Answer | Failure, attempt: int, seconds: float) -> None:
+        """Log an attempt, and call ``on_request``."""
+        request, status, error, from_cache = outcome.request, None, None, False
+        if isinstance(outcome, Answer):
+            from_cache = outcome.kept
+            status = 304 if from_cache else outcome.status
+        else:
+            error = outcome.error
+            self.secrets.hide(error, None)
+        _http_log.debug(
+            "%s %s: %s in %.3f s, attempt %d%s",
+            request.method,
+            self.secrets.clean(request.url.raw_path_qs),
+            status or type(error).__name__,
+            seconds,
+            attempt,
+            ", from the cache" if from_cache else "",
+        )
+        if self._on_request is not None:
+            url = self.secrets.clean(request.shown_url)
+            event = RequestEvent(request.method, url, status, error, seconds, attempt, from_cache)
+            call_hook("on_request", self._on_request, event)
 
 
 class _Calls:

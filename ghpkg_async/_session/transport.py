@@ -332,10 +332,9 @@ def _http_session(injected: aiohttp.ClientSession | None, origin: URL) -> aiohtt
         options = {
             "connector": injected.connector,
             "connector_owner": False,
-            "trace_configs": injected.trace_configs,
             "proxy": _proxy(injected, origin),
         }
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         **options,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -345,6 +344,10 @@ def _http_session(injected: aiohttp.ClientSession | None, origin: URL) -> aiohtt
         max_field_size=LONGEST_FIELD,
         middlewares=(_send_once,),
     )
+    if injected is not None:
+        # Instead of those that an instrumentation adds to each new session: they are among these.
+        session.trace_configs[:] = injected.trace_configs
+    return session
 
 
 def _proxy(injected: aiohttp.ClientSession, origin: URL) -> URL | None:
