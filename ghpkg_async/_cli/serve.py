@@ -2,17 +2,19 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from .._text import counted
+from ..testing import Behaves
 from .failures import CannotListen, WrongUsage
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..testing import World
+    from ..testing import EmbeddedGitHub, Faults, World
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -35,6 +37,26 @@ def serve(
         Path | None,
         Parameter(help="Serve the world of this JSON file, with the tokens in it."),
     ] = None,
+    behaves: Annotated[
+        Behaves,
+        Parameter(
+            help="The GitHub to imitate: as its responses are recorded, as its reference "
+            "documents them, or as recorded and without Link for package listings."
+        ),
+    ] = "recorded",
+    fault: Annotated[
+        list[str],
+        Parameter(
+            help="Let this part of the requests fail, NAME=RATE, such as server_error=0.1; "
+            "repeatable. reset_after and other names with _after fail when the request is done.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006  (never changed; what cyclopts shows and takes)
+    limit: Annotated[
+        int | None,
+        Parameter(help="Requests an hour that each token has, at least 1. Default: no limit."),
+    ] = None,
 ) -> None:
     """Serve an embedded GitHub Packages API on 127.0.0.1, until SIGINT or SIGTERM.
 
@@ -42,14 +64,43 @@ def serve(
     and --data its world is empty, and takes the token ghp_embedded (every scope). What is changed
     lasts until it ends. `ghpkg` reads the token for it from GH_ENTERPRISE_TOKEN.
 
-    Example: ghpkg serve --port 8080 --demo
+    Example: ghpkg serve --port 8080 --demo --fault server_error=0.1 --limit 5000
     """
     if not 0 <= port <= _HIGHEST_PORT:
         raise WrongUsage(f"--port: {port} is not a port, 0 to {_HIGHEST_PORT}")
     if demo and data is not None:
         raise WrongUsage("--demo and --data are two worlds; choose one")
-    world = _world(demo, data)
-    asyncio.run(_serve(world, port, Output(json=False), of_a_file=data is not None))
+    from ..testing import EmbeddedGitHub
+
+    server = EmbeddedGitHub(
+        _world(demo, data),
+        port=port,
+        behaves=behaves,
+        faults=_faults(fault, limit),
+        max_requests=0,
+    )
+    asyncio.run(_serve(server, port, Output(json=False), of_a_file=data is not None))
+
+
+def _faults(given: Sequence[str], limit: int | None) -> "Faults":
+    from ..testing import Faults, PrimaryLimit
+    from ..testing._faults import RATES
+
+    if limit is not None and limit < 1:
+        raise WrongUsage(f"--limit: {limit} is not a number of requests, at least 1")
+    rates: dict[str, Any] = {}
+    for text in given:
+        name, _, rate = text.partition("=")
+        if name not in RATES:
+            raise WrongUsage(f"--fault: {name!r} is not a fault; choose from {', '.join(RATES)}")
+        try:
+            rates[name] = float(rate)
+        except ValueError:
+            raise WrongUsage(f"--fault: {text!r} has no rate from 0 to 1 after =") from None
+    try:
+        return Faults(**rates, primary_limit=None if limit is None else PrimaryLimit(limit))
+    except ValueError as error:
+        raise WrongUsage(f"--fault: {error}") from None
 
 
 def _world(demo: bool, data: Path | None) -> "World | None":
@@ -68,15 +119,12 @@ def _world(demo: bool, data: Path | None) -> "World | None":
         raise WrongUsage(f"--data: {data}: {error}") from error
 
 
-async def _serve(world: "World | None", port: int, output: Output, *, of_a_file: bool) -> None:
-    from ..testing import EmbeddedGitHub
-
+async def _serve(server: "EmbeddedGitHub", port: int, output: Output, *, of_a_file: bool) -> None:
     # Handlers of `signal`, not of the loop: those are there on Windows too.
     loop, told_to_stop = asyncio.get_running_loop(), asyncio.Event()
     for number in STOPPING:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(told_to_stop.set))
 
-    server = EmbeddedGitHub(world, port=port)
     try:
         await server.start()
     except OSError as error:

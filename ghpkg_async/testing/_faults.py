@@ -47,6 +47,8 @@ Fault: TypeAlias = Literal[
 ]
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
+#: The arguments of `Faults` that are rates.
+RATES: tuple[str, ...] = (*FAULTS, "missing_link")
 NOT_CARRIED_OUT: frozenset[Fault] = frozenset(
     {"reset_before", "close_keep_alive", "stall", "server_error"}
 )

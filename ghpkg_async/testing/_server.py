@@ -19,6 +19,7 @@ from ._actions import Answer
 from ._api import API_VERSIONS, Api
 from ._faults import Fate, Faults
 from ._paging import Window
+from ._thread import LoopThread
 from ._world import ALL_SCOPES, World
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ class EmbeddedGitHub:
     It serves requests whose `Host` is 127.0.0.1, localhost or [::1] with its port, and responds
     421 to any other, so that a web page cannot reach it under a name of its own.
 
-    Open it with `async with`, or with `start` and `close`. The world may be changed while it is
-    served, and so may the attributes: those of `api` and `latency` set how a healthy server
-    responds, `faults` what fails, and a `hook` does anything else.
+    Open it with `async with`, or with `start` and `close`; code without an event loop opens it with
+    `with`, and it runs in a thread. The world may be changed while it is served (from another
+    thread between requests only), and so may the attributes: those of `api` and `latency` set how
+    a healthy server responds, `faults` what fails, and a `hook` does anything else.
 
     `behaves` chooses the imitated GitHub:
 
@@ -122,10 +124,14 @@ class EmbeddedGitHub:
         hook: Passed by every request before it is answered, after the latency. It may answer
             itself, change GitHub's answer, or cut the connection. The answer it gets has met its
             faults and limits already.
+        max_requests: How many of the latest requests `requests` keeps, at least 0. Default: all.
+
+    Raises:
+        ValueError: `behaves` or `max_requests` is out of range.
 
     Attributes:
         api: What decides the answers.
-        requests: Every request received, in order of arrival. It may be cleared.
+        requests: The requests received, in order of arrival. It may be cleared.
         max_in_flight: The most requests that were in flight at any moment.
 
     Example:
@@ -148,7 +154,10 @@ class EmbeddedGitHub:
         latency: float = 0.0,
         faults: Faults | None = None,
         hook: Hook | None = None,
+        max_requests: int | None = None,
     ) -> None:
+        if max_requests is not None and max_requests < 0:
+            raise ValueError(f"max_requests: {max_requests} is below 0")
         if world is None:
             world = World()
             world.token("ghp_embedded", login="octocat")
@@ -166,6 +175,7 @@ class EmbeddedGitHub:
         self.hook = hook
         self.requests: list[Received] = []
         self.max_in_flight = 0
+        self._max_requests = max_requests
         self._answering: dict[asyncio.Task[Any], web.BaseRequest] = {}
         #: aiohttp runs a task a connection: those that carried a request.
         self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
@@ -175,6 +185,7 @@ class EmbeddedGitHub:
         #: The values of `Host` that are served. Kept after closing, for requests still in flight.
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.ServerRunner | None = None
+        self._thread: LoopThread | None = None
 
     def __repr__(self) -> str:
         where = "closed" if self._runner is None else self.url
@@ -286,11 +297,34 @@ class EmbeddedGitHub:
     ) -> None:
         await self.close()
 
+    def __enter__(self) -> Self:
+        thread = LoopThread()
+        try:
+            thread.run(self.start())
+        except BaseException:
+            thread.close()
+            raise
+        self._thread = thread
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.run(self.close())
+            thread.close()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._closing:
             return wire.hang_up(request)
         received = self._received(request)
         self.requests.append(received)
+        if self._max_requests is not None and len(self.requests) > self._max_requests:
+            del self.requests[0]
         origin = self._origin(request)
         if origin is None:
             received.status = MISDIRECTED.status

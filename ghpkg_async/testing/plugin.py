@@ -1,18 +1,26 @@
-"""The pytest plugin: a running embedded GitHub Packages, and a client for it.
+"""The fixtures `github` and `github_client`, which pytest has wherever the library is installed.
 
-Installed with the library and loaded by pytest by itself, so it imports nothing before a test asks
-for a fixture. The fixtures are asynchronous, for pytest-asyncio in either of its modes:
+`github` is a running `EmbeddedGitHub`, `github_client` a client for it:
 
     async def test_cleanup(github, github_client):
         github.world.org("acme").package("npm", "left", versions=3)
         assert len(await github_client.org("acme").packages("npm")) == 1
 
-What goes wrong is switched on in a line, at any time:
+In an asynchronous test, run by pytest-asyncio in either of its modes or by anyio, the server runs
+in the test's event loop. In a synchronous test it runs in a thread, for any client; change its
+world between requests only.
+
+    def test_a_script(github):
+        github.world.org("acme").package("npm", "left", versions=3)
+        subprocess.run(["./cleanup", github.url], env={"TOKEN": github.token}, check=True)
+
+`github_client` paces nothing: no points a minute and no pause between writes. Faults are switched
+on in a line, at any time:
 
     async def test_a_bad_day(github, github_client):
         github.faults = Faults(seed=7, server_error=0.1, reset_after=0.05, latency=(0.0, 0.02))
 
-    async def test_a_delete_that_was_done_but_answered_502(github, github_client):
+    async def test_a_delete_that_is_done_but_responds_502(github, github_client):
         github.faults.next("server_error_after", method="DELETE")
 
     async def test_the_hourly_budget_runs_out(github, github_client):
@@ -22,41 +30,9 @@ What goes wrong is switched on in a line, at any time:
         async with github.down():
             ...
 
-`Faults` lists all there is, and `github.requests` tells what each request met and what became of
-it. `ghpkg_async.testing` has these names.
+`Faults` lists them all, and `github.requests` has each request with its fault and its status. These
+names are in `ghpkg_async.testing`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from .. import GitHubPackages
-    from ._server import EmbeddedGitHub
-
-try:
-    from pytest_asyncio import fixture as _fixture
-except ImportError:  # then anyio's plugin may run them, and no one else's tests are disturbed
-    _fixture = pytest.fixture  # type: ignore[assignment]
-
-
-@_fixture
-async def github() -> AsyncIterator[EmbeddedGitHub]:
-    """A running embedded GitHub Packages whose world is empty but for one token."""
-    from ._server import EmbeddedGitHub
-
-    async with EmbeddedGitHub() as server:
-        yield server
-
-
-@_fixture
-async def github_client(github: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
-    """A `GitHubPackages` client for `github`, with a token of every scope."""
-    from .. import GitHubPackages
-
-    async with GitHubPackages(github.token, base_url=github.url) as client:
-        yield client
+#: For `-p ghpkg_async.testing.plugin`, where pytest is told to load no installed plugin by itself.
+pytest_plugins = ("_ghpkg_async_pytest",)

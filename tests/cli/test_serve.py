@@ -107,9 +107,42 @@ async def test_a_taken_port_is_no_place_to_listen(bare: Command) -> None:
     assert "in use" in ran.err
 
 
+async def test_faults_and_the_hourly_limit_are_switched_on(bare: Command) -> None:
+    options = ("--demo", "--fault", "server_error=1", "--limit=2")
+    async with serving(bare, *options) as served, aiohttp.ClientSession() as session:
+        url = f"{served.url}/user/packages?package_type=npm"
+        statuses = []
+        for _ in range(3):
+            headers = {"Authorization": "Bearer ghp_demo"}
+            async with session.get(url, headers=headers) as response:
+                statuses.append(response.status)
+        assert response.headers["X-RateLimit-Limit"] == "2"
+    assert [status // 100 for status in statuses] == [5, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("behaves", "count"), [("recorded", None), ("documented", 140), ("linkless", None)]
+)
+async def test_another_github_is_imitated(bare: Command, behaves: str, count: int | None) -> None:
+    async with (
+        serving(bare, "--demo", "--behaves", behaves) as served,
+        GitHubPackages("ghp_demo", base_url=served.url) as gh,
+    ):
+        app, *_ = await gh.org("acme").packages("container")
+    assert (app.name, app.version_count) == ("team/app", count)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (("--fault", "explode=0.1"), "--fault: 'explode' is not a fault; choose from reset_before"),
+        (("--fault", "stall"), "--fault: 'stall' has no rate from 0 to 1"),
+        (("--fault", "stall=often"), "--fault: 'stall=often' has no rate from 0 to 1"),
+        (("--fault", "stall=1.5"), "--fault: stall: 1.5 is not a rate from 0 to 1"),
+        (("--fault=stall=0.6", "--fault=cut_body=0.6"), "--fault: the rates of the faults sum"),
+        (("--limit", "0"), "--limit: 0 is not a number of requests"),
+        (("--limit", "many"), "--limit"),
+        (("--behaves", "guessed"), "--behaves"),
         (("--port", "65536"), "--port: 65536"),
         (("--port", "-1"), "--port"),
         (("--port", "http"), "--port"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from ghpkg_async.testing import EmbeddedGitHub, World
 
@@ -141,6 +145,43 @@ async def test_it_runs_once_at_a_time() -> None:
     assert "closed" in repr(server)
     async with server:
         assert server.url in repr(server)
+
+
+def test_code_without_a_loop_has_it_in_a_thread() -> None:
+    threads = threading.active_count()
+    with EmbeddedGitHub() as server:
+        server.world.org("acme").package("npm", "left")
+        url, authorization = server.url + NPM, {"Authorization": f"Bearer {server.token}"}
+        with urlopen(Request(url, headers=authorization), timeout=5) as response:  # noqa: S310
+            assert [package["name"] for package in json.load(response)] == ["left"]
+    assert threading.active_count() == threads
+    assert "closed" in repr(server)
+
+
+def test_a_thread_that_cannot_listen_ends() -> None:
+    threads = threading.active_count()
+    with EmbeddedGitHub() as first:
+        port = URL(first.url).port
+        assert port is not None
+        with pytest.raises(OSError, match=str(port)), EmbeddedGitHub(port=port):
+            pass
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(("kept", "remembered"), [(None, 5), (2, 2), (0, 0)])
+async def test_only_the_latest_requests_may_be_kept(
+    serve: Serve, kept: int | None, remembered: int
+) -> None:
+    call = await serve(max_requests=kept)
+    for number in range(5):
+        await call.get(f"/{number}")
+    paths = [request.path for request in call.server.requests]
+    assert paths == [f"/{number}" for number in range(5)][5 - remembered :]
+
+
+def test_a_number_of_requests_below_0_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_requests: -1"):
+        EmbeddedGitHub(max_requests=-1)
 
 
 async def test_a_port_may_be_chosen_and_may_be_taken() -> None:
