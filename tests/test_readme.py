@@ -23,6 +23,8 @@ from ghpkg_async.testing import EmbeddedGitHub, demo_world
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+pytestmark = pytest.mark.slow
+
 ROOT: Final = Path(__file__).parent.parent
 README: Final = (ROOT / "README.md").read_text()
 BLOCKS: Final = re.findall(

@@ -31,6 +31,8 @@ LIMITED = 400
 MEBIBYTE = 2**20
 MEASURE = """
 import resource, subprocess, sys
+
+pytestmark = pytest.mark.slow
 status = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(status)

@@ -110,7 +110,7 @@ async def test_every_name_is_one_segment_or_refused(server: HostileServer) -> No
             assert not set(segment) & set("?#;\\")
 
 
-@pytest.mark.parametrize("status", [200, 304, 401, 403, 404, 429])
+@pytest.mark.parametrize("status", [200, 403, 429])
 async def test_no_header_of_a_server_breaks_anything(server: HostileServer, status: int) -> None:
     for header, value in product(HEADERS, VALUES):
         server.requests.clear()

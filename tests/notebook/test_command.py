@@ -12,6 +12,8 @@ from tests.notebook.test_notebook import SHIPPED
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 Captured = pytest.CaptureFixture[str]
 
 

@@ -20,6 +20,8 @@ from ghpkg_async.testing import EmbeddedGitHub, World
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 SHIPPED = files("ghpkg_async").joinpath("notebooks", "packages.ipynb")
 TOKEN = "ghp_never_to_be_seen"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.soak.soak import soak
+
+pytestmark = pytest.mark.slow
 
 SECONDS = 8
 

@@ -20,6 +20,8 @@ TEST = """
 import aiohttp
 import pytest
 
+pytestmark = pytest.mark.slow
+
 {mark}
 async def test_it(github):
     github.world.org("acme").package("npm", "left")
