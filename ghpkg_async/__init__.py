@@ -6,7 +6,7 @@ async with GitHubPackages(token) as gh:
 """
 
 from ._client import GitHubPackages
-from ._codec import from_dict, to_dict
+from ._dicts import from_dict, to_dict
 from ._items import Items
 from ._listing import Listing, Page
 from ._namespaces import Namespace, PackageRef, VersionRef
