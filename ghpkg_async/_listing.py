@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 from yarl import URL
 
-from ._items import Items
+from ._items import AwaitFirst, Items
 from ._paging.coverage import Coverage
 from ._paging.link_header import parse_link_header
 from ._paging.paginator import KnownPage
@@ -88,7 +88,7 @@ class ListingSpec(Generic[T]):
     is_beyond_cap_listed: Callable[[T], bool] = lambda _item: True
 
 
-class Listing(Generic[T]):
+class Listing(AwaitFirst, Generic[T]):
     """A listing: iterate it, await it, or take its pages. Each iteration sends its own requests.
 
     Every item that exists from the first request to the last is yielded exactly once, or an error

@@ -251,10 +251,19 @@ class Package:
     """A package, as listed and as got by name.
 
     Attributes:
+        id: GitHub's number of the package.
+        name: may contain slashes, like ``team/app`` or ``@scope/left``.
+        package_type: one of `PACKAGE_TYPES`, or one that GitHub adds later.
+        owner: the organization or user; ``None``: not in the response.
         version_count: number of active versions; ``None``: not in the response, as in GitHub's
             listings of container packages. Getting the package by name includes it.
         visibility: ``"public"``, ``"private"``, or ``"internal"``, which the documented schema
             leaves out.
+        url: of the package in the API.
+        created_at: time of creation, in UTC.
+        updated_at: time of the last change, in UTC.
+        repository: the repository it is linked to; ``None``: linked to none.
+        html_url: of its page.
     """
 
     id: Int64
@@ -273,7 +282,11 @@ class Package:
 @model
 @attrs.frozen(kw_only=True, slots=False, repr=False)
 class ContainerMetadata:
-    """What the Container registry knows of a version."""
+    """Metadata of a container image.
+
+    Attributes:
+        tags: its tags, like ``("latest", "1.2.3")``; empty: untagged.
+    """
 
     tags: tuple[str, ...]
 
@@ -281,7 +294,12 @@ class ContainerMetadata:
 @model
 @attrs.frozen(kw_only=True, slots=False, repr=False)
 class DockerMetadata:
-    """What the Docker registry knows of a version; answers use one of the two names."""
+    """Metadata of a Docker image; a response uses one of the two names.
+
+    Attributes:
+        tag: its tags.
+        tags: its tags.
+    """
 
     tag: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
@@ -290,7 +308,13 @@ class DockerMetadata:
 @model
 @attrs.frozen(kw_only=True, slots=False, repr=False)
 class PackageVersionMetadata:
-    """What a version carries beyond its name, by package type."""
+    """Metadata of a version.
+
+    Attributes:
+        package_type: like ``"container"``; ``None``: the metadata are empty.
+        container: set for container images.
+        docker: set for Docker images.
+    """
 
     package_type: str | None = None
     container: ContainerMetadata | None = None
@@ -300,7 +324,21 @@ class PackageVersionMetadata:
 @model
 @attrs.frozen(kw_only=True, slots=False, repr=False)
 class PackageVersion:
-    """One version of a package."""
+    """One version of a package.
+
+    Attributes:
+        id: GitHub's number of the version, by which it is got, deleted and restored.
+        name: a version number like ``1.2.3``; of an image, its digest.
+        url: of the version in the API.
+        package_html_url: of the package's page.
+        license: like ``MIT``; for npm.
+        created_at: time of creation, in UTC.
+        updated_at: time of the last change, in UTC.
+        deleted_at: time of the deletion, in UTC; ``None``: not deleted.
+        description: a text, of some types.
+        html_url: of the version's page.
+        metadata: what depends on the package's type, such as the tags of an image.
+    """
 
     id: Int64
     name: str

@@ -323,3 +323,9 @@ def test_any_version_comes_back_from_its_dict_and_its_json(
 def test_a_repr_shows_invisible_characters() -> None:
     package = decode_package(encoded({**PACKAGE, "name": "left\u3164\u200b"}))
     assert r"name='left\u3164\u200b'" in repr(package)
+
+
+@pytest.mark.parametrize("kind", [Package, PackageVersion, PackageVersionMetadata])
+def test_help_describes_every_field(kind: type) -> None:
+    for field in attrs.fields(kind):
+        assert f"\n        {field.name}: " in (kind.__doc__ or "")

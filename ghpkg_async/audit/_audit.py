@@ -6,6 +6,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .._items import AwaitFirst
 from .._namespaces import Namespace, segment
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Audit"]
 
 
-class Audit:
+class Audit(AwaitFirst):
     """Many owners' packages, conflicts and failures: iterate it, or await it. Each time, it asks.
 
     ``async for entry in audit`` yields a `PackageEntry`, a `ConflictEntry` or a `FailureEntry` as

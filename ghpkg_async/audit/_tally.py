@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+    import polars as pl
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
     from ._compare import Comparison
@@ -317,6 +318,12 @@ class AuditReport:
         from ..tables import to_pandas
 
         return to_pandas(self)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The records as a data frame of Polars; see `ghpkg_async.tables.to_polars`."""
+        from ..tables import to_polars
+
+        return to_polars(self)
 
     def _repr_html_(self) -> str:
         from ..tables._display import report_html

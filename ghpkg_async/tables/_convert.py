@@ -1,9 +1,10 @@
-"""Items to Arrow and to pandas."""
+"""Items to Arrow, pandas and Polars."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import contextmanager
+from datetime import UTC
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+    import polars as pl
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
     from ..audit._records import AuditHeader
 
-__all__ = ["to_arrow", "to_pandas"]
+__all__ = ["to_arrow", "to_pandas", "to_polars"]
 
-_EXTRAS: Final = {"pyarrow": "parquet", "pandas": "pandas"}
+_EXTRAS: Final = {"pyarrow": "parquet", "pandas": "pandas", "polars": "polars"}
 _DTYPES: Final[Mapping[str, str]] = {
     "text": "string",
     "number": "Int64",
@@ -84,6 +86,41 @@ def to_pandas(items: Iterable[object] | AuditReport, *, kind: type | None = None
     return frame
 
 
+def to_polars(items: Iterable[object] | AuditReport, *, kind: type | None = None) -> pl.DataFrame:
+    """The items as a data frame of Polars, a row each.
+
+    The columns are those of `to_arrow`: times are ``Datetime("us", "UTC")``, tags ``List(String)``,
+    numbers ``Int64``, flags ``Boolean`` and texts ``String``.
+
+    Args:
+        items: packages, versions, an audit's records, or an `AuditReport`.
+        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
+
+    Raises:
+        ConfigurationError: polars is not installed, the items are none of these, or a value does
+            not fit its column.
+    """
+    polars = _library("polars")
+    types = {
+        "text": polars.String,
+        "number": polars.Int64,
+        "flag": polars.Boolean,
+        "time": polars.Datetime("us", "UTC"),
+        "texts": polars.List(polars.String),
+    }
+    rows, shape, _ = _rows(items, kind)
+    cells = shape.cells(rows)
+    series = []
+    for column in shape.columns:
+        values = cells[column.name]
+        with _fitting(column.name, polars.exceptions.PolarsError):
+            if column.kind == "time":
+                values = [value and value.astimezone(UTC) for value in values]
+            series.append(polars.Series(column.name, values, dtype=types[column.kind]))
+    frame: pl.DataFrame = polars.DataFrame(series)
+    return frame
+
+
 def _rows(
     items: Iterable[object] | AuditReport, kind: type | None
 ) -> tuple[Iterable[Any], Shape, AuditHeader | None]:
@@ -99,10 +136,11 @@ def _rows(
 
 
 @contextmanager
-def _fitting(column: str) -> Iterator[None]:
+def _fitting(column: str, *more: type[Exception]) -> Iterator[None]:
+    errors: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError, *more)
     try:
         yield
-    except (ValueError, TypeError, OverflowError) as error:
+    except errors as error:
         raise ConfigurationError(
             f"items: a value does not fit the column {column!r}: {error}"
         ) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import duckdb
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -423,3 +424,7 @@ def test_other_tools_read_lines_and_tables_alike(tmp_path: Path) -> None:
         write(tmp_path / name, records)
         with duckdb.connect() as database:
             assert set(database.sql(query.format(tmp_path / name)).fetchall()) == expected
+    lines = pl.read_ndjson(tmp_path / "audit.jsonl", infer_schema_length=3)
+    packages = lines.filter(pl.col("record") == "package")
+    columns = ("name", "version_count", "soft_deleted", "repository")
+    assert set(packages.select(columns).rows()) == expected

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+import polars as pl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -13,7 +14,7 @@ from pyarrow import parquet
 from ghpkg_async import ConfigurationError, GitHubPackages, Package, PackageVersion, from_dict
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._outputs import open_output, read_records
-from ghpkg_async.tables import Items, to_arrow, to_pandas
+from ghpkg_async.tables import Items, to_arrow, to_pandas, to_polars
 from tests.frames.rig import ELSEWHERE, FIRST, LAST, NOON, entry, failure, package, report, version
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ VERSIONS = {
     "html_url": TEXT,
     "package_html_url": TEXT,
 }
+POLARS = {
+    TEXT: pl.String,
+    NUMBER: pl.Int64,
+    TIME: pl.Datetime("us", "UTC"),
+    TEXTS: pl.List(pl.String),
+}
 DTYPES = {TEXT: "string", NUMBER: "Int64", TIME: "datetime64[us, UTC]", TEXTS: "object"}
 
 
@@ -74,6 +81,10 @@ def test_the_columns_depend_on_what_the_items_are(
     assert frame.columns.to_list() == list(columns)
     assert [str(each) for each in frame.dtypes] == [DTYPES[each] for each in columns.values()]
     assert len(frame) == len(items)
+    polars = to_polars(items, kind=kind)
+    assert polars.columns == list(columns)
+    assert polars.dtypes == [POLARS[each] for each in columns.values()]
+    assert polars.height == len(items)
 
 
 def test_a_generator_will_do() -> None:
@@ -108,6 +119,9 @@ def test_tags_are_lists_and_times_are_times() -> None:
     assert frame["tags"].to_list() == [["latest", "1.0"], [], []]
     assert frame["deleted_at"].to_list() == [pd.NaT, pd.NaT, pd.Timestamp(NOON)]
     assert frame["package_type"].to_list() == ["container", "container", pd.NA]
+    polars = to_polars(versions)
+    assert polars["tags"].to_list() == [["latest", "1.0"], [], []]
+    assert polars["deleted_at"].to_list() == [None, None, NOON]
 
 
 @pytest.mark.parametrize("moment", [FIRST, LAST, ELSEWHERE, NOON.replace(microsecond=1)])
@@ -115,6 +129,7 @@ def test_any_time_fits(moment: Any) -> None:
     item = package(updated_at=moment)
     assert to_arrow([item, package()])["updated_at"][0].as_py() == moment
     assert to_pandas([item, package()])["updated_at"][0] == moment
+    assert to_polars([item, package()])["updated_at"][0] == moment
 
 
 @pytest.mark.parametrize("number", [0, -(2**63), 2**63 - 1, 2**53 + 1])
@@ -122,6 +137,14 @@ def test_ids_are_exact(number: int) -> None:
     items = [package(id=number), package()]
     assert to_arrow(items)["id"].to_pylist() == [number, 1]
     assert to_pandas(items)["id"].to_list() == [number, 1]
+    assert to_polars(items)["id"].to_list() == [number, 1]
+
+
+def test_a_number_of_versions_that_is_unknown_is_a_missing_whole_number() -> None:
+    items = [package(version_count=None), package(version_count=2**53 + 1)]
+    assert to_arrow(items)["version_count"].to_pylist() == [None, 2**53 + 1]
+    assert to_pandas(items)["version_count"].to_list() == [pd.NA, 2**53 + 1]
+    assert to_polars(items)["version_count"].to_list() == [None, 2**53 + 1]
 
 
 def test_a_report_is_the_table_of_its_parquet_output(tmp_path: Path) -> None:
@@ -146,6 +169,7 @@ def test_a_report_as_a_data_frame() -> None:
     assert packages["versions_untagged"].to_list() == [2]
     failures = frame[frame["record"] == "failure"]
     assert failures["organizations"].to_list() == [["21955855", "20582480"]]
+    assert report(failure()).to_polars()["record"].to_list() == frame["record"].to_list()
 
 
 def test_records_of_different_kinds_are_one_table() -> None:
@@ -161,10 +185,10 @@ def test_a_package_and_an_audited_one_fit_side_by_side() -> None:
     assert both.schema == to_arrow([package()]).schema
 
 
-BOTH = pytest.mark.parametrize("convert", [to_arrow, to_pandas])
+EACH = pytest.mark.parametrize("convert", [to_arrow, to_pandas, to_polars])
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize(
     ("items", "told"),
     [
@@ -185,7 +209,7 @@ def test_what_has_no_columns_is_told(convert: Callable[..., object], items: Any,
         convert(items)
 
 
-@BOTH
+@EACH
 def test_a_listing_is_to_be_awaited_first(convert: Callable[..., object]) -> None:
     gh = GitHubPackages("")
     for unasked in (gh.me().packages("npm"), gh.audit(["acme"])):
@@ -193,7 +217,7 @@ def test_a_listing_is_to_be_awaited_first(convert: Callable[..., object]) -> Non
             convert(unasked)
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("kind", [int, "Package", 5])
 def test_a_kind_is_a_model(convert: Callable[..., object], kind: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^kind: "):
@@ -205,8 +229,10 @@ def test_a_kind_is_a_model(convert: Callable[..., object], kind: Any) -> None:
     [
         (to_arrow, "version_count", 2**63),
         (to_pandas, "version_count", 2**63),
+        (to_polars, "version_count", 2**63),
         (to_arrow, "version_count", 10**400),
         (to_pandas, "version_count", 10**400),
+        (to_polars, "version_count", 10**400),
         (to_arrow, "name", "\ud800"),  # Whether pandas minds depends on where it keeps texts.
     ],
 )
@@ -219,7 +245,11 @@ def test_what_fits_no_column_names_it(
 
 @pytest.mark.parametrize(
     ("library", "extra", "convert"),
-    [("pyarrow", "parquet", to_arrow), ("pandas", "pandas", to_pandas)],
+    [
+        ("pyarrow", "parquet", to_arrow),
+        ("pandas", "pandas", to_pandas),
+        ("polars", "polars", to_polars),
+    ],
 )
 def test_without_the_library_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, library: str, extra: str, convert: Callable[..., object]

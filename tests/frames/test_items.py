@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from IPython.lib.pretty import pretty
 
-from ghpkg_async import Package
+from ghpkg_async import GitHubPackages, Package
 from ghpkg_async._items import Items
 from tests.frames.rig import package, version
 from tests.shelf import Shelf
@@ -20,7 +20,6 @@ from tests.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ghpkg_async import GitHubPackages
     from ghpkg_async.testing import EmbeddedGitHub
 
 
@@ -75,13 +74,41 @@ def test_it_pickles_as_a_list(protocol: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "made",
-    [copy.copy, copy.deepcopy, sorted, lambda items: items[:1], lambda items: items + items],
+    ("made", "expected"),
+    [
+        (copy.copy, Items),
+        (list.copy, list),
+        (lambda items: items.copy(), Items),
+        (lambda items: items[:1], Items),
+        (lambda items: items[::-1], Items),
+        (lambda items: items + items, Items),
+        (lambda items: items + [3], Items),  # noqa: RUF005
+        (sorted, list),
+        (copy.deepcopy, list),
+        (lambda items: [3] + items, list),  # noqa: RUF005
+    ],
 )
-def test_what_is_made_of_it_is_a_list(made: Callable[[Items[int]], list[int]]) -> None:
-    items = Items([1, 2])
-    assert type(made(items)) is list
-    assert made(items) == made([1, 2])  # type: ignore[arg-type]
+def test_slices_sums_and_copies_of_it_are_too(
+    made: Callable[[list[int]], list[int]], expected: type
+) -> None:
+    items = Items([2, 1])
+    assert type(made(items)) is expected
+    assert made(items) == made([2, 1])
+
+
+def test_an_empty_slice_knows_what_it_is_of() -> None:
+    items = Items([package()], kind=Package)
+    for empty in (items[5:], items[:0] + items[:0], items[:0].copy()):
+        assert "version_count" in empty.to_pandas().columns
+
+
+@pytest.mark.parametrize("name", ["to_arrow", "to_pandas", "to_polars"])
+def test_what_was_not_awaited_says_so(name: str) -> None:
+    gh = GitHubPackages("")
+    for unasked in (gh.me().packages("npm"), gh.audit(["acme"])):
+        with pytest.raises(AttributeError, match=rf"await it first: \(await \.\.\.\)\.{name}\(\)"):
+            getattr(unasked, name)
+        assert not hasattr(unasked, "to_csv")
 
 
 def test_there_is_no_more_room_in_it_than_in_a_list() -> None:
@@ -105,4 +132,4 @@ async def test_those_who_show_nothing_load_nothing_for_it() -> None:
     out, _ = await process.communicate()
     loaded = out.decode().split()
     assert "ghpkg_async._items" in loaded
-    assert not {"pandas", "pyarrow", "numpy", "rich", "ghpkg_async.tables"} & set(loaded)
+    assert not {"pandas", "polars", "pyarrow", "numpy", "rich", "ghpkg_async.tables"} & set(loaded)
