@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +14,7 @@ from ._session.auth import Credentials, check_header_value, parse_base_url, toke
 from ._session.limits import Limits
 from ._session.redaction import Secrets
 from ._session.scheduler import Gate
-from ._session.session import Session
+from ._session.session import Options, Session
 from ._session.transport import Transport
 from ._version import __version__
 from .errors import ConfigurationError
@@ -117,26 +118,18 @@ class GitHubPackages:
         }
         if api_version is not None:
             headers["X-GitHub-Api-Version"] = check_header_value(api_version, "api_version")
+        options = _checked(Options(timeout, max_retries, max_rate_limit_wait))
         _check_whole("concurrency", concurrency, at_least=1)
-        _check_whole("max_retries", max_retries, at_least=0)
-        _check_seconds("timeout", timeout, zero=False)
-        _check_seconds("max_rate_limit_wait", max_rate_limit_wait, zero=True)
         if points_per_minute is not None:
             _check_whole("points_per_minute", points_per_minute, at_least=1)
-        gate = Gate(
-            Limits(points_per_minute, concurrency),
-            concurrency,
-            max_wait=max_rate_limit_wait,
-            on_wait=on_wait,
-        )
+        gate = Gate(Limits(points_per_minute, concurrency), concurrency, on_wait=on_wait)
         self._session = Session(
             root,
             Transport(root.origin(), headers=headers, injected=session),
             gate,
             credentials,
             secrets=secrets,
-            timeout=timeout,
-            max_retries=max_retries,
+            options=options,
             cache=None if cache is None else _cache(cache),
             variant=(str(root), api_version or "", accept),
             on_request=on_request,
@@ -145,6 +138,41 @@ class GitHubPackages:
 
     def __repr__(self) -> str:
         return f"<GitHubPackages of {self._base_url}>"
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        max_rate_limit_wait: float | None = None,
+    ) -> Self:
+        """Return this client with other options; ``None`` keeps one.
+
+        Connections, token, limits, cache and statistics are shared: closing either closes both.
+
+        Args:
+            timeout: as for `GitHubPackages`.
+            max_retries: as for `GitHubPackages`.
+            max_rate_limit_wait: as for `GitHubPackages`.
+
+        Raises:
+            ConfigurationError: an option is out of its range.
+        """
+        options = self._session.options
+        view = copy(self)
+        view._session = self._session.with_options(
+            _checked(
+                Options(
+                    options.timeout if timeout is None else timeout,
+                    options.max_retries if max_retries is None else max_retries,
+                    options.max_rate_limit_wait
+                    if max_rate_limit_wait is None
+                    else max_rate_limit_wait,
+                )
+            )
+        )
+        view._context = self._context.over(view._session)
+        return view
 
     async def __aenter__(self) -> Self:
         self._session.open()
@@ -254,6 +282,13 @@ class GitHubPackages:
 def session_of(client: GitHubPackages) -> Session:
     """Return the session layer of a client, for other parts of the library."""
     return client._session
+
+
+def _checked(options: Options) -> Options:
+    _check_seconds("timeout", options.timeout, zero=False)
+    _check_whole("max_retries", options.max_retries, at_least=0)
+    _check_seconds("max_rate_limit_wait", options.max_rate_limit_wait, zero=True)
+    return options
 
 
 def _cache(path: str | os.PathLike[str]) -> Cache:

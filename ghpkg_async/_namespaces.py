@@ -6,7 +6,8 @@ The API's pages: https://docs.github.com/en/rest/packages/packages
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeVar, get_args
+from copy import copy
+from typing import TYPE_CHECKING, Final, TypeVar, get_args, overload
 from urllib.parse import quote
 
 from ._codec import PackageListDecoder, decode_package, decode_version, decode_versions
@@ -146,6 +147,12 @@ class Namespace:
             context.link_support("conflicts", self._root),
         )
         return context.listing(spec, consistent=consistent)
+
+    @overload
+    def package(self, package_type: Package) -> PackageRef: ...
+
+    @overload
+    def package(self, package_type: PackageType | str, name: str) -> PackageRef: ...
 
     def package(
         self, package_type: PackageType | str | Package, name: str | None = None
@@ -349,6 +356,12 @@ class Context:
         self.concurrency = concurrency
         self.mutations = MutationTracker()
         self._link_support: dict[tuple[str, str], LinkSupport] = {}
+
+    def over(self, session: Session) -> Context:
+        """Return a context that shares everything with this one but the session."""
+        context = copy(self)
+        context.session = session
+        return context
 
     def link_support(self, operation: str, root: str) -> LinkSupport:
         """The evidence about one operation of one kind of owner: orgs, users or user."""

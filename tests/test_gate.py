@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -28,11 +28,10 @@ def gate(
     concurrency: int = 2,
     *,
     points: int | None = None,
-    max_wait: float = 900,
     on_wait: Callable[[RateLimitWait], object] | None = None,
 ) -> Gate:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
-    return Gate(limits, concurrency, max_wait=max_wait, on_wait=on_wait)
+    return Gate(limits, concurrency, on_wait=on_wait)
 
 
 def simulated_gate(
@@ -42,7 +41,7 @@ def simulated_gate(
 ) -> Gate:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
     clock = asyncio.get_running_loop().time
-    return Gate(limits, concurrency, max_wait=900, on_wait=on_wait, clock=clock)
+    return Gate(limits, concurrency, on_wait=on_wait, clock=clock)
 
 
 async def enter(
@@ -52,8 +51,11 @@ async def enter(
     write: bool = False,
     further: bool = False,
     speculative: bool = False,
+    max_wait: float = 900,
 ) -> None:
-    pause = await gate.enter(write=write, lane=lane, further=further, speculative=speculative)
+    pause = await gate.enter(
+        write=write, lane=lane, further=further, speculative=speculative, max_wait=max_wait
+    )
     if pause is not None:
         raise TooLong(pause)
 
@@ -83,7 +85,7 @@ class Crowd:
     turns: list[str] = attrs.field(factory=list)
     tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
-    def join(self, name: str, lane: Hashable = None, **kind: bool) -> asyncio.Task[None]:
+    def join(self, name: str, lane: Hashable = None, **kind: Any) -> asyncio.Task[None]:
         async def enter_and_note() -> None:
             await enter(self.gate, lane, **kind)
             self.turns.append(name)
@@ -249,20 +251,24 @@ def test_seconds_are_those_in_which_requests_were_held() -> None:
 
 
 async def test_a_pause_longer_than_allowed_is_refused_at_once_to_all_who_wait() -> None:
-    crowd = Crowd(gate(concurrency=1, max_wait=10))
+    crowd = Crowd(gate(concurrency=1))
     await enter(crowd.gate)
-    waiting = [crowd.join(str(number)) for number in range(3)]
+    waiting = [crowd.join(str(number), max_wait=10) for number in range(3)]
+    patient = crowd.join("patient", max_wait=12)
     await crowd.settle()
     refuse(crowd.gate, 11, "primary")
     crowd.gate.leave(write=False)
     await crowd.settle()
-    waiting.append(crowd.join("late"))
+    waiting.append(crowd.join("late", max_wait=10))
     await crowd.settle()
     for task in waiting:
         with pytest.raises(TooLong) as refused:
             await task
         [pause] = refused.value.args
         assert (pause.kind, pause.until) == ("primary", NOW + timedelta(seconds=11))
+    assert not patient.done()
+    patient.cancel()
+    await asyncio.wait([patient])
     assert crowd.gate.in_flight == 0
 
 

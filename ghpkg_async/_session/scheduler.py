@@ -59,7 +59,7 @@ class _FairQueue:
     def __init__(self, *, write: bool = False, speculative: bool = False) -> None:
         self.write = write
         self.speculative = speculative
-        self._lanes: OrderedDict[Hashable, OrderedDict[_Ticket, None]] = OrderedDict()
+        self._lanes: OrderedDict[Hashable, OrderedDict[_Ticket, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
@@ -67,8 +67,8 @@ class _FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lanes)
 
-    def join(self, lane: Hashable, ticket: _Ticket) -> None:
-        self._lanes.setdefault(lane, OrderedDict())[ticket] = None
+    def join(self, lane: Hashable, ticket: _Ticket, max_wait: float) -> None:
+        self._lanes.setdefault(lane, OrderedDict())[ticket] = max_wait
 
     def leave(self, lane: Hashable, ticket: _Ticket) -> None:
         waiting = self._lanes.get(lane)
@@ -87,9 +87,16 @@ class _FairQueue:
         return ticket
 
     def clear(self) -> list[_Ticket]:
-        tickets = [ticket for waiting in self._lanes.values() for ticket in waiting]
-        self._lanes.clear()
-        return tickets
+        return self.leave_all(math.inf)
+
+    def leave_all(self, seconds: float) -> list[_Ticket]:
+        """Remove and return the tickets whose ``max_wait`` is shorter than so many seconds."""
+        left: list[_Ticket] = []
+        for lane, waiting in list(self._lanes.items()):
+            for ticket in [ticket for ticket, most in waiting.items() if most < seconds]:
+                self.leave(lane, ticket)
+                left.append(ticket)
+        return left
 
 
 class Gate:
@@ -105,7 +112,6 @@ class Gate:
     Args:
         limits: decides when.
         concurrency: maximum number of requests in flight, at least 1.
-        max_wait: seconds; `enter` returns a longer pause instead of waiting for its end.
         on_wait: called with a `RateLimitWait` when a pause begins to hold requests.
         clock: returns seconds that never decrease.
 
@@ -120,13 +126,11 @@ class Gate:
         limits: Limits,
         concurrency: int,
         *,
-        max_wait: float,
         on_wait: Callable[[RateLimitWait], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
         self.clock = clock
-        self.max_wait = max_wait
         self.in_flight = 0
         self.seconds_limited = 0.0
         self.seconds_paced = 0.0
@@ -141,13 +145,20 @@ class Gate:
         self._speculative = _FairQueue(speculative=True)
         self._timer: asyncio.TimerHandle | None = None
         self._announced: Pause | None = None
+        self._refused_for: Pause | None = None
         self._announced_at = 0.0
         self._limited = self._paced = False
         self._updated_at = 0.0
         self._closed = False
 
     async def enter(
-        self, *, write: bool, lane: Hashable, further: bool, speculative: bool = False
+        self,
+        *,
+        write: bool,
+        lane: Hashable,
+        further: bool,
+        max_wait: float,
+        speculative: bool = False,
     ) -> Pause | None:
         """Wait until the request may be sent; the caller must then `leave`.
 
@@ -156,6 +167,7 @@ class Gate:
             lane: which listing or call it belongs to.
             further: whether it is a page after the listing's first.
             speculative: lowest priority; waits until no other request of the client does.
+            max_wait: seconds; a longer pause is returned instead of waiting for its end.
 
         Returns:
             ``None``, or the pause that is longer than ``max_wait``: the request is not admitted.
@@ -173,10 +185,12 @@ class Gate:
                 return None
         if speculative:
             queue = self._speculative
+        elif not self.will_wait(max_wait):
+            return self.limits.pause
         else:
             queue = self._writes if write else self._further if further else self._starts
         ticket: _Ticket = asyncio.get_running_loop().create_future()
-        queue.join(lane, ticket)
+        queue.join(lane, ticket, max_wait)
         self._dispatch()
         try:
             return await ticket
@@ -204,10 +218,10 @@ class Gate:
         finally:
             self._listeners.remove((name, listener))
 
-    def will_wait(self) -> bool:
-        """Whether no pause holds requests for longer than ``max_wait``."""
+    def will_wait(self, max_wait: float) -> bool:
+        """Whether no pause holds requests for longer than ``max_wait`` seconds."""
         pause = self.limits.pause
-        return pause is None or pause.ends - self.clock() <= self.max_wait
+        return pause is None or pause.ends - self.clock() <= max_wait
 
     def update_seconds(self) -> None:
         """Add the wait in progress, if any, to `seconds_limited` or `seconds_paced`."""
@@ -240,9 +254,10 @@ class Gate:
         now = self._updated_at
         self._end_pause(now)
         pause = self.limits.pause
-        if pause is not None and not self.will_wait():
+        if pause is not None and pause is not self._refused_for:
+            self._refused_for = pause  # Once: the end of a pause only gets nearer.
             for queue in self._turns:
-                for ticket in queue.clear():
+                for ticket in queue.leave_all(pause.ends - now):
                     if not ticket.done():
                         ticket.set_result(pause)
         delay = 0.0

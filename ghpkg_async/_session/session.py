@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from .redaction import Secrets
     from .transport import Transport
 
-__all__ = ["Session"]
+__all__ = ["Options", "Session"]
 
 _log = logging.getLogger("ghpkg_async")
 _http_log = logging.getLogger("ghpkg_async.http")
@@ -58,6 +59,21 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPING_THE_METHOD: Final = frozenset({307, 308})
 
 
+@attrs.frozen
+class Options:
+    """Options of a client that `GitHubPackages.with_options` may change.
+
+    Attributes:
+        timeout: seconds for one attempt, and for the token source.
+        max_retries: further attempts after a transient failure.
+        max_rate_limit_wait: seconds; `RateLimited` is raised instead of waiting longer.
+    """
+
+    timeout: float
+    max_retries: int
+    max_rate_limit_wait: float
+
+
 class Session:
     """Sends the requests of one client.
 
@@ -67,8 +83,7 @@ class Session:
         gate: what every one of them passes.
         credentials: supplies the token of each.
         secrets: redacts the errors.
-        timeout: seconds for one attempt, and for the token source.
-        max_retries: further attempts after a transient failure.
+        options: limits of each call.
         cache: where answers are kept, if anywhere.
         variant: what else than token and URL the kept answers depend on.
         on_request: called after each attempt.
@@ -83,8 +98,7 @@ class Session:
         credentials: Credentials,
         *,
         secrets: Secrets,
-        timeout: float,
-        max_retries: int,
+        options: Options,
         cache: Cache | None = None,
         variant: tuple[str, ...] = (),
         on_request: Callable[[RequestEvent], object] | None = None,
@@ -97,8 +111,7 @@ class Session:
         self.secrets = secrets
         self._transport = transport
         self._credentials = credentials
-        self._timeout = timeout
-        self._max_retries = max_retries
+        self.options = options
         self._cache = cache
         self._variant = variant
         self._on_request = on_request
@@ -121,22 +134,27 @@ class Session:
             headers: sent with every request.
             concurrency: requests in flight at once, at least 1.
         """
-        gate = Gate(Limits(None, concurrency), concurrency, max_wait=self.gate.max_wait)
+        gate = Gate(Limits(None, concurrency), concurrency)
         return Session(
             base_url,
             self._transport.on_origin(base_url.origin(), headers),
             gate,
             Credentials("", self.secrets),
             secrets=self.secrets,
-            timeout=self._timeout,
-            max_retries=self._max_retries,
+            options=self.options,
             on_request=self._on_request,
             jitter=self._jitter,
         )
 
+    def with_options(self, options: Options) -> Session:
+        """Return a session that shares everything with this one but the options."""
+        view = copy(self)
+        view.options = options
+        return view
+
     async def token(self) -> Secret:
         """Return the token that a request would be sent with now."""
-        return await self._credentials.token(self._timeout)
+        return await self._credentials.token(self.options.timeout)
 
     def open(self) -> None:
         """Open the connection pool. The first request does this implicitly."""
@@ -277,9 +295,11 @@ class Session:
     async def _exchange(self, request: Request) -> Answer | Failure:
         """Send one request with its token; with a cache, a GET is conditional."""
         if request.token is None:
-            request = attrs.evolve(request, token=await self._credentials.token(self._timeout))
+            request = attrs.evolve(
+                request, token=await self._credentials.token(self.options.timeout)
+            )
         if self._cache is None or request.write:
-            return await self._transport.exchange(request, self._timeout)
+            return await self._transport.exchange(request, self.options.timeout)
         return await self._get_with(self._cache, request)
 
     async def _get_with(self, cache: Cache, request: Request) -> Answer | Failure:
@@ -288,7 +308,7 @@ class Session:
         entry = None if request.etag else await cache.get(key)
         if entry is not None:
             request = attrs.evolve(request, etag=entry.etag)
-        answer = await self._transport.exchange(request, self._timeout)
+        answer = await self._transport.exchange(request, self.options.timeout)
         if isinstance(answer, Failure):
             return answer
         if answer.status == 304 and entry is not None:
@@ -330,7 +350,7 @@ class Session:
             async with asyncio.timeout(None) as timeout:
                 calls.timeouts.add(timeout)
                 try:
-                    max_retries = self._max_retries if retry else 0
+                    max_retries = self.options.max_retries if retry else 0
                     return await self._send_until_it_stands(request, max_retries)
                 finally:
                     calls.timeouts.discard(timeout)
@@ -342,7 +362,9 @@ class Session:
             raise
 
     async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
-        attempts = RetryState(max_retries, longest=max(self.gate.max_wait, LONGEST_BACKOFF))
+        attempts = RetryState(
+            max_retries, longest=max(self.options.max_rate_limit_wait, LONGEST_BACKOFF)
+        )
         redirects = refusals = 0
         attempt = 1
         wait: float | None
@@ -354,7 +376,9 @@ class Session:
                 match outcome:
                     case RateLimited():
                         refusals += 1
-                        if refusals > MAX_REFUSALS or not self.gate.will_wait():
+                        if refusals > MAX_REFUSALS or not self.gate.will_wait(
+                            self.options.max_rate_limit_wait
+                        ):
                             raise outcome
                         wait = 0.0  # The gate holds it until the limit is over.
                         reason = f"{outcome}; retrying after the rate limit"
@@ -400,7 +424,7 @@ class Session:
         """Return the token to repeat a request with whose token was refused, if there is one."""
         if answer.status != 401 or request.token is not None:  # It was repeated already.
             return None
-        return await self._credentials.other_than(answer.request.token, self._timeout)
+        return await self._credentials.other_than(answer.request.token, self.options.timeout)
 
     def _token_worked(self, request: Request) -> bool:
         """Whether the server accepted the request's token within the last minute."""
@@ -416,6 +440,7 @@ class Session:
             lane=request.lane,
             further=request.further,
             speculative=request.speculative,
+            max_wait=self.options.max_rate_limit_wait,
         )
         if pause is not None:
             return RateLimited(
