@@ -138,7 +138,7 @@ listers = st.builds(
     Lister,
     at=st.integers(0, 60),
     by=st.integers(0, 1),
-    per_page=st.integers(2, 9),
+    per_page=st.integers(1, 9),
     owner=names,
     state=st.sampled_from(["active", "active", "deleted"]),
     every=st.integers(0, 4),
@@ -198,7 +198,8 @@ class Play:
         if item == 0:
             new = 1000 + len(self.collection.ever(0.0))
             visibility = "private" if self.schedule.what == "packages" else None
-            self.collection.insert(Item(new, f"p{new}", visibility=visibility))
+            name = f"p{new % 60:06}-{new}"  # Somewhere among the names of the other packages.
+            self.collection.insert(Item(new, name, visibility=visibility))
         elif not self.collection.delete(item):
             self.collection.restore(item)
 
@@ -285,8 +286,10 @@ async def _play(schedule: Schedule) -> None:
         meddle=meddle,
         seed=schedule.seed,
     )
-    make = server.versions if schedule.what == "versions" else server.packages
-    collection = make(schedule.total)
+    if schedule.what == "versions":
+        collection = server.versions(schedule.total)
+    else:
+        collection = server.packages(schedule.total, order="name")
     if schedule.deleted:
         for number in range(schedule.deleted, schedule.total + 1, schedule.deleted):
             collection.delete(number)
