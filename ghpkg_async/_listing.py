@@ -15,6 +15,7 @@ from ._paging.link_header import parse_link_header
 from ._paging.paginator import KnownPage
 from ._paging.passes import MAX_PASSES, delay_before_pass
 from ._paging.seen_ids import SeenIds
+from ._session.error_mapping import partial_results
 from .errors import (
     GitHubPackagesError,
     InvalidResponse,
@@ -22,7 +23,6 @@ from .errors import (
     PaginationCapReached,
     RequestTimeout,
     ServerError,
-    partial_results,
 )
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class _Pages(Generic[T]):
     known: dict[int | str, KnownPage] = attrs.field(factory=dict, init=False)
 
     def start_pass(self) -> None:
-        """Begin at the first page, with what the passes before learned."""
+        """Begin at the first page, with the URLs and the last page of the pass before."""
         self.paginator = self.paginator.restart() if self.known else self.spec.paginator()
         self.coverage.start_pass()
 

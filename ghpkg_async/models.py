@@ -1,10 +1,10 @@
-"""What GitHub answers, as immutable values.
+"""GitHub's packages, versions and their parts, as immutable values.
 
-Fields bear the documented JSON names. A field the documentation calls optional or nullable is
-``None`` when the server left it out; fields unknown to this version are ignored, and enum values
-are plain strings, so what GitHub adds tomorrow decodes today.
+Fields have the documented JSON names. An optional field is ``None`` if the response does not have
+it. Unknown fields are ignored, and enum values are plain strings, so that values which GitHub adds
+later decode too.
 
-The schemas: https://docs.github.com/en/rest/packages/packages
+https://docs.github.com/en/rest/packages/packages
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def _readable_repr(self: Any) -> str:
 
 
 def model(cls: type[_T]) -> type[_T]:
-    """Completes an attrs class: a repr of what is there, and absent fields that cost nothing.
+    """Give an attrs class a repr without absent fields, and defaults as class attributes.
 
-    An optional field's default stays readable on the class, so a decoder need not set it on each
-    object: a repository has 51 of them, and setting them takes longer than decoding the rest.
+    A decoder then need not set the defaults on each object: a repository has 51 of them, and
+    setting them takes longer than decoding the rest.
     """
     fields = attrs.fields(cls)  # type: ignore[arg-type]
     for field in fields:
@@ -115,7 +115,7 @@ class Owner:
 @model
 @attrs.frozen(kw_only=True, slots=False, repr=False)
 class Permissions:
-    """What the token's user may do with a repository."""
+    """Permissions of the token's user on a repository."""
 
     admin: bool | None = None
     maintain: bool | None = None
@@ -327,7 +327,7 @@ class PackageVersion:
     """One version of a package.
 
     Attributes:
-        id: GitHub's number of the version, by which it is got, deleted and restored.
+        id: GitHub's number of the version; `PackageRef.version` takes it.
         name: a version number like ``1.2.3``; of an image, its digest.
         url: of the version in the API.
         package_html_url: of the package's page.
@@ -337,7 +337,7 @@ class PackageVersion:
         deleted_at: time of the deletion, in UTC; ``None``: not deleted.
         description: a text, of some types.
         html_url: of the version's page.
-        metadata: what depends on the package's type, such as the tags of an image.
+        metadata: metadata of its package type, such as the tags of an image.
     """
 
     id: Int64

@@ -29,7 +29,7 @@ from ghpkg_async import (
     Unauthorized,
     UnprocessableEntity,
 )
-from ghpkg_async.errors import error_for
+from ghpkg_async._session.error_mapping import error_from_response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "https://api.github.com/orgs/acme/packages/npm/left"
@@ -43,7 +43,9 @@ def error(
     url: str = URL,
 ) -> APIError:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return error_for(status, CIMultiDict(headers or {}), encoded, method=method, url=url, now=NOW)
+    return error_from_response(
+        status, CIMultiDict(headers or {}), encoded, method=method, url=url, now=NOW
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_errors_travel_between_processes(found: APIError) -> None:
 
 
 def test_an_error_shows_invisible_characters() -> None:
-    error = error_for(
+    error = error_from_response(
         422, {}, b'{"message": "No left\\u3164\\u202e"}', method="GET", url="https://h/x", now=NOW
     )
     assert error.message == r"No left\u3164\u202e"

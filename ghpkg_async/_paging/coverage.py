@@ -77,7 +77,7 @@ class Coverage:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a chain without a gap leads from a first page to a last one."""
+        """``True`` if a chain without a gap leads from a first page to a last one."""
         return not {self._root(n) for n in self._first}.isdisjoint(map(self._root, self._last))
 
     def _append(self, response: int) -> None:

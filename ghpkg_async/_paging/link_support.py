@@ -1,4 +1,4 @@
-"""Whether a server sends ``Link`` with an operation, learned from its responses."""
+"""Evidence that a server sends ``Link`` with an operation."""
 
 from __future__ import annotations
 

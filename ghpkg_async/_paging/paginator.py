@@ -144,7 +144,7 @@ class Paginator:
         return url if page == 1 else f"{url}{'&' if '?' in url else '?'}page={page}"
 
     def key(self, page: int) -> int | str:
-        """What identifies a page over several passes: its number and size, or its URL."""
+        """Identify a page over several passes: by number and size, or by URL."""
         return self._cursor or page * (MAX_PER_PAGE + 1) + self.per_page
 
     @property
@@ -153,7 +153,7 @@ class Paginator:
         return _PER_PAGE.sub("per_page=1", self._first_url)
 
     def is_first(self, page: int) -> bool:
-        """Whether a page is the one that the listing starts with."""
+        """Return whether the listing starts with this page."""
         return page == self._first_page
 
     @property
@@ -162,12 +162,12 @@ class Paginator:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether ``next_page`` is requested by number, not by a link without one."""
+        """``True`` if ``next_page`` is requested by number, not by a link without one."""
         return self._cursor is None
 
     @property
     def last_is_short(self) -> bool:
-        """Whether the page before an empty one was too short to be followed by another."""
+        """``True`` if the page before an empty one was too short to be followed by another."""
         return self._size == 0 and self._previous_size < self._full_size()
 
     def pages_to_request(self, window: int) -> tuple[range, range]:

@@ -1,4 +1,4 @@
-"""How many passes over its pages a listing takes, and when."""
+"""Number and timing of the passes of a listing over its pages."""
 
 from __future__ import annotations
 

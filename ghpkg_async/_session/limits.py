@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ..errors import server_time
+from .error_mapping import server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

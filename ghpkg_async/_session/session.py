@@ -24,10 +24,9 @@ from ..errors import (
     InvalidResponse,
     NotFound,
     RateLimited,
-    error_for,
-    seconds_to_wait,
 )
 from .auth import Credentials
+from .error_mapping import error_from_response, parse_retry_after
 from .hooks import RequestEvent, call_hook
 from .limits import MINUTE, Limits
 from .redaction import Secret
@@ -272,7 +271,7 @@ class Session:
         body: Buffer = b""
         with suppress(InvalidResponse):
             body = answer.body()
-        return error_for(
+        return error_from_response(
             answer.status,
             answer.headers,
             bytes(body),
@@ -558,4 +557,4 @@ def _redirected(request: Request, answer: Answer, redirects: int) -> Request:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    return seconds_to_wait(headers, datetime.now(UTC)) if "Retry-After" in headers else None
+    return parse_retry_after(headers, datetime.now(UTC)) if "Retry-After" in headers else None
