@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._report import render_report, write_report
+from ghpkg_async.audit._report.drawing import WIDTH
 from tests.report.rig import HOSTILE, NOW, RULES, audit, conflict, failure, header, large, package
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ async def test_it_renders(show: Open) -> None:
         assert box is not None
         assert box["width"] > 300
         assert box["height"] > 30
-    bar = page.locator("figure rect").first
+    bar = page.locator("figure rect.type-0").first
     assert await bar.evaluate("bar => getComputedStyle(bar).fill") == "rgb(58, 111, 176)"
     assert await rows(page).count() == 100
     assert await page.locator("#place").inner_text() == "Page 1 of 3"
@@ -277,6 +278,19 @@ async def test_a_phone_has_all_of_it(show: Open) -> None:
     row = rows(page).first
     for text in ("zebra", "acme", "npm", "private", "1,200", "2020-01-15"):
         assert await row.get_by_text(text, exact=True).is_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+async def test_texts_of_charts_are_inside_their_drawing(
+    show: Open, viewport: dict[str, int]
+) -> None:
+    page = await show(large(300), old=earlier(large(300)), viewport=viewport)
+    for text in await page.locator("figure text").all():
+        left, right = await text.evaluate(
+            "text => { const box = text.getBBox(); return [box.x, box.x + box.width]; }"
+        )
+        assert left >= 0
+        assert right <= WIDTH
 
 
 async def test_it_is_dark_where_that_is_preferred(show: Open) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,8 +36,8 @@ def test_packages_are_told_in_bars_in_words_and_as_a_table() -> None:
     assert owners.legend == [("type-0", "npm"), ("type-1", "maven")]
     parsed = drawn(owners)
     assert parsed.text_of("desc") == ["acme: 1 npm, 1 maven; octo-org: 1 npm"]
-    assert parsed.text_of("title") == ["octo-org: 1 npm", "acme: 1 npm", "acme: 1 maven"]
-    assert [text for text in parsed.text_of("text") if text.isdigit()] == ["1", "2"]
+    assert parsed.text_of("title") == ["acme: 1 npm", "acme: 1 maven", "octo-org: 1 npm"]
+    assert [text for text in parsed.text_of("text") if text.isdigit()] == ["2", "1"]
     assert list(visibility.rows) == [("public", [0]), ("internal", [0]), ("private", [3])]
     assert drawn(visibility).text_of("title") == ["private: 3 private"]
     assert age.rows[0] == ("Last 30 days", [3])
@@ -72,7 +70,7 @@ def test_growth_goes_both_ways() -> None:
     )
     (packages,) = charts_of(audit(), comparison, NOW)
     assert list(packages.rows) == [("acme", [1, 1]), ("octo-org", [0, 1])]
-    assert drawn(packages).text_of("text")[-2:] == ["\u22121", "+1 \u22121"]
+    assert drawn(packages).text_of("text") == ["acme", "+1 \u22121", "octo-org", "\u22121"]
     assert drawn(packages).text_of("title")[0] == "acme: 1 new"
 
 
@@ -122,11 +120,3 @@ def test_bars_are_within_the_drawing() -> None:
 def test_the_same_numbers_make_the_same_drawing() -> None:
     first, second = (charts_of(large(50), None, NOW) for _ in range(2))
     assert first == second
-
-
-def test_importing_it_leaves_the_imports_of_others_alone() -> None:
-    code = (
-        "import sys, ghpkg_async.audit._report;"
-        "assert not [each for each in sys.meta_path if type(each).__module__ == 'pygal']"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -1,64 +1,41 @@
-"""Bars drawn by pygal, made part of a page: no style, script or id of their own.
-
-pygal lays the bars out; of what it draws, only the shapes and texts named here are taken over, so
-that the page's style sheet colours them, light or dark, and its policy has nothing to forbid.
-"""
+"""Horizontal stacked bars as inline SVG, without styles, scripts or ids. Pure."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Sequence
 
+__all__ = ["WIDTH", "Series", "draw"]
 
-@contextmanager
-def _leaving_imports_alone() -> Iterator[None]:
-    """Takes back the finder that pygal adds to every import of the process, for its maps.
-
-    It is of a kind that Python 3.12 passes over, and that 3.11 warns of whenever a module is not
-    found. Whoever imported pygal before keeps it.
-    """
-    before = [*sys.meta_path]
-    yield
-    sys.meta_path[:] = [
-        each for each in sys.meta_path if each in before or type(each).__module__ != "pygal"
-    ]
-
-
-with _leaving_imports_alone():
-    from pygal import HorizontalStackedBar  # type: ignore[import-untyped]
-    from pygal.style import Style  # type: ignore[import-untyped]
-
-__all__ = ["Series", "draw"]
-
+# Lengths are in units of the view box.
 WIDTH: Final = 400
-"""In the drawing's own unit; at this size it is legible on a phone and fills half a desktop."""
+"""Legible on a phone, and half the width of the page on a desktop."""
 ROW_HEIGHT: Final = 27
-TEXT_SIZE: Final = 14
+BAR_HEIGHT: Final = 18
+LABEL_CHARACTER_WIDTH: Final = 8.5
+END_CHARACTER_WIDTH: Final = 11
+"""Upper bounds of the mean width of a character at 14 px, the size on a phone; ends are bold."""
+TEXT_GAP: Final = 6
+"""Space between a bar and the text before or after it."""
+BASELINE_OFFSET: Final = 4
+"""Distance from the middle of a row down to the baseline of its texts."""
 LONGEST_LABEL: Final = 18
-END_WIDTH: Final = 0.62 * TEXT_SIZE
-"""How wide a character of what is behind a bar may be."""
-
-END_GAP: Final = 8
-SPACING: Final = 8
-
-_ENDS: Final = "ends"
+"""Number of characters; longer labels are shortened."""
 
 
 @attrs.frozen
 class Series:
-    """One part of each bar.
+    """One segment of each bar.
 
     Attributes:
-        name: what it counts, for people.
-        color: the style sheet's class for it.
-        values: how long it is in each bar.
+        name: what the segment counts, for people.
+        color: CSS class of the segment.
+        values: length of the segment in each bar; negative values extend left of the axis.
     """
 
     name: str
@@ -69,98 +46,80 @@ class Series:
 def draw(
     labels: Sequence[str], series: Sequence[Series], ends: Sequence[str], *, name: str, desc: str
 ) -> Markup:
-    """Horizontal bars, as an ``<svg>`` for a page.
+    """Draw one bar per label, from top to bottom, as an ``<svg>`` element.
 
     Args:
-        labels: what stands before each bar, from top to bottom.
-        series: what each bar is made of; negative values go to the left.
-        ends: what stands behind each bar.
-        name: the accessible name.
+        labels: the text before each bar.
+        series: the segments of the bars.
+        ends: the text after each bar.
+        name: the accessible name of the drawing.
         desc: the bars in words, for screen readers.
     """
-    longest = max(map(len, ends), default=0)
-    chart = HorizontalStackedBar(
-        width=WIDTH,
-        height=ROW_HEIGHT * len(labels),
-        margin=0,
-        margin_right=round(longest * END_WIDTH) + END_GAP,
-        margin_bottom=-(TEXT_SIZE + SPACING),  # No place for the axis' numbers: bars have theirs.
-        spacing=SPACING,
-        css=[],
-        js=[],
-        no_prefix=True,
-        show_legend=False,
-        print_values=True,
-        style=Style(label_font_size=TEXT_SIZE, value_font_size=TEXT_SIZE),
+    scale = _scale_of(labels, series, ends)
+    rows = Markup("").join(
+        _row(label, [(each, each.values[row]) for each in series], end, scale, row * ROW_HEIGHT)
+        for row, (label, end) in enumerate(zip(labels, ends, strict=True))
     )
-    # pygal begins at the bottom.
-    chart.x_labels = [_shortened(label) for label in reversed(labels)]
-    for each in series:
-        bars = [_bar(label, value, each) for label, value in zip(labels, each.values, strict=True)]
-        chart.add(each.name, bars[::-1])
-    # Bars of no length, for the texts beside them.
-    chart.add(_ENDS, [{"value": 0, "formatter": _constant(end)} for end in reversed(ends)])
-    colors = [*(each.color for each in series), _ENDS]
-    root = chart.render_tree()
-    content = Markup("").join(_taken_over(root, colors))
-    return Markup('<svg role="img" aria-label="{}" viewBox="{}"><desc>{}</desc>{}</svg>').format(
-        name, root.get("viewBox"), desc, content
-    )
+    height = ROW_HEIGHT * len(labels)
+    return Markup(
+        '<svg role="img" aria-label="{}" viewBox="0 0 {} {}"><desc>{}</desc>{}'
+        '<path d="M{:.1f} 0v{}"></path></svg>'
+    ).format(name, WIDTH, height, desc, rows, scale.axis, height)
 
 
-def _bar(label: str, value: int, series: Series) -> dict[str, object]:
-    tip = {"label": f"{label}: {abs(value):,} {series.name}"} if value else {}
-    return {"value": value, "formatter": _constant(""), **tip}
+@attrs.frozen
+class _Scale:
+    """Horizontal positions: right edge of the labels, axis, and length of a value of 1."""
+
+    label_end: float
+    axis: float
+    unit: float
 
 
-def _constant(text: str) -> Callable[[object], str]:
-    return lambda _value: text
+def _scale_of(labels: Sequence[str], series: Sequence[Series], ends: Sequence[str]) -> _Scale:
+    bars = list(zip(*(each.values for each in series), strict=True))
+    negative = max((sum(-value for value in bar if value < 0) for bar in bars), default=0)
+    positive = max((sum(value for value in bar if value > 0) for bar in bars), default=0)
+    left = _text_width([_shortened(label) for label in labels], LABEL_CHARACTER_WIDTH)
+    right = _text_width(ends, END_CHARACTER_WIDTH)
+    unit = max(0.0, WIDTH - left - right) / max(1, negative + positive)
+    return _Scale(left - TEXT_GAP, left + negative * unit, unit)
+
+
+def _text_width(texts: Sequence[str], character_width: float) -> float:
+    return max(map(len, texts), default=0) * character_width + TEXT_GAP
 
 
 def _shortened(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
-def _taken_over(node: Any, colors: Sequence[str], *, texts: bool = True) -> Iterator[Markup]:
-    """What of a drawn element's children belongs on the page."""
-    for child in node:
-        if not isinstance(child.tag, str):
-            continue  # A comment.
-        tag = child.tag.rpartition("}")[2]
-        classes = frozenset((child.get("class") or "").split())
-        if tag == "g":
-            yield _group(child, classes, colors, texts=texts and not classes >= {"axis", "x"})
-        elif tag == "rect" and "rect" in classes and float(child.get("width") or 0):
-            yield _element("rect", child, ("x", "y", "width", "height"))
-        elif tag == "desc" and "label" in classes:
-            yield Markup("<title>{}</title>").format(child.text)
-        elif tag == "path" and "axis" in classes:
-            yield _element("path", child, ("d",))
-        elif tag == "text" and child.text and texts:
-            yield _element("text", child, ("x", "y"), child.text)
+def _row(
+    label: str, segments: Sequence[tuple[Series, int]], end: str, scale: _Scale, top: int
+) -> Markup:
+    bar_top = top + (ROW_HEIGHT - BAR_HEIGHT) / 2
+    baseline = top + ROW_HEIGHT / 2 + BASELINE_OFFSET
+    left = right = scale.axis
+    parts = [_text("label", scale.label_end, baseline, _shortened(label))]
+    for series, value in segments:
+        length = abs(value) * scale.unit
+        if value > 0:
+            x, right = right, right + length
+        else:
+            x = left = left - length
+        if value:
+            title = f"{label}: {abs(value):,} {series.name}"
+            parts.append(_segment(series.color, title, x, bar_top, length))
+    parts.append(_text("end", right + TEXT_GAP, baseline, end))
+    return Markup("<g>{}</g>").format(Markup("").join(parts))
 
 
-def _group(node: Any, classes: Collection[str], colors: Sequence[str], *, texts: bool) -> Markup:
-    content = Markup("").join(_taken_over(node, colors, texts=texts))
-    if not content:
-        return content
-    if "plot" in classes:
-        return Markup('<g transform="{}">{}</g>').format(node.get("transform"), content)
-    if "series" in classes:
-        place = next(int(each[6:]) for each in classes if each.startswith("serie-"))
-        return Markup('<g class="{}">{}</g>').format(colors[place], content)
-    return Markup("<g>{}</g>").format(content) if "bar" in classes else content
+def _segment(color: str, title: str, x: float, y: float, width: float) -> Markup:
+    return Markup(
+        '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+        "<title>{}</title></rect>"
+    ).format(color, x, y, width, BAR_HEIGHT, title)
 
 
-def _element(tag: str, node: Any, names: Sequence[str], text: str = "") -> Markup:
-    attributes = Markup("").join(
-        Markup(' {}="{}"').format(name, _rounded(node.get(name))) for name in names
-    )
-    return Markup("<{}{}>{}</{}>").format(tag, attributes, text, tag)
-
-
-def _rounded(value: str) -> str:
-    try:
-        return f"{float(value):.1f}"
-    except ValueError:
-        return value  # A path.
+def _text(position: str, x: float, y: float, text: str) -> Markup:
+    return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(position, x, y, text)
