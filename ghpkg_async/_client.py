@@ -12,8 +12,8 @@ import attrs
 from ._namespaces import Context, Namespace, segment
 from ._session.auth import Credentials, check_header_value, parse_base_url, token_for
 from ._session.limits import Limits
-from ._session.redaction import Secrets
-from ._session.scheduler import Gate
+from ._session.redaction import Redactor
+from ._session.scheduler import RequestScheduler
 from ._session.session import Options, Session
 from ._session.transport import Transport
 from ._version import __version__
@@ -64,7 +64,7 @@ class GitHubPackages:
             loopback.
         concurrency: requests in flight at once, over the whole client.
         timeout: seconds for one attempt.
-        max_retries: further attempts after a transient failure.
+        max_retries: is_continuation attempts after a transient failure.
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
             raised at once, and `ServerError` where a ``Retry-After`` does.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be
@@ -104,10 +104,10 @@ class GitHubPackages:
         on_wait: Callable[[RateLimitWait], object] | None = None,
         on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
-        secrets = Secrets()
-        with secrets.hidden():
+        redactor = Redactor()
+        with redactor.redacting():
             root = parse_base_url(base_url)
-            credentials = Credentials(token_for(token, root, os.environ), secrets)
+            credentials = Credentials(token_for(token, root, os.environ), redactor)
         del token  # An error below may be reported with the locals of this frame.
         self._base_url = root
         headers = {
@@ -122,13 +122,15 @@ class GitHubPackages:
         _check_whole("concurrency", concurrency, at_least=1)
         if points_per_minute is not None:
             _check_whole("points_per_minute", points_per_minute, at_least=1)
-        gate = Gate(Limits(points_per_minute, concurrency), concurrency, on_wait=on_wait)
+        scheduler = RequestScheduler(
+            Limits(points_per_minute, concurrency), concurrency, on_wait=on_wait
+        )
         self._session = Session(
             root,
             Transport(root.origin(), headers=headers, injected=session),
-            gate,
+            scheduler,
             credentials,
-            secrets=secrets,
+            redactor=redactor,
             options=options,
             cache=None if cache is None else _cache(cache),
             variant=(str(root), api_version or "", accept),
@@ -199,17 +201,17 @@ class GitHubPackages:
     @property
     def rate_limit(self) -> RateLimit | None:
         """What the server last said of the hourly budget; ``None`` before it said anything."""
-        return self._session.gate.limits.rate_limit
+        return self._session.scheduler.limits.rate_limit
 
     @property
     def stats(self) -> Stats:
         """Counts of what this client did so far."""
-        gate = self._session.gate
-        gate.update_seconds()
+        scheduler = self._session.scheduler
+        scheduler.update_seconds()
         return attrs.evolve(
             self._session.stats,
-            seconds_paced=gate.seconds_paced,
-            seconds_limited=gate.seconds_limited,
+            seconds_paced=scheduler.seconds_paced,
+            seconds_limited=scheduler.seconds_limited,
         )
 
     def org(self, org: str) -> Namespace:

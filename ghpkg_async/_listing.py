@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ._paging.mutations import MutationTracker
     from ._paging.paginator import Paginator
     from ._session.session import Session
-    from ._session.transport import Answer
+    from ._session.transport import Response
 
 __all__ = ["Listing", "Page"]
 
@@ -207,7 +207,7 @@ class _Run(Generic[T]):
     def raise_deferred(self) -> None:
         """Raise the error that the responses had beside their items, if any."""
         if self._deferred is not None:
-            with self._session.secrets.hidden():
+            with self._session.redactor.redacting():
                 raise self._deferred
 
     async def _pass(self, *, is_first: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
@@ -247,8 +247,8 @@ class _Run(Generic[T]):
     async def _total(self) -> int | None:
         """The number of items: with one item a page, the number of the last page in ``Link``."""
         url = self._spec.paginator().url_of_one_item
-        answer = await self._session.get(URL(url, encoded=True), further=True)
-        links = parse_link_header(answer.link, str(self._session.origin))
+        response = await self._session.get(URL(url, encoded=True), is_continuation=True)
+        links = parse_link_header(response.link, str(self._session.origin))
         return links.last_page if links is not None else None
 
     def _new(self, items: list[T]) -> list[T]:
@@ -260,10 +260,10 @@ class _Run(Generic[T]):
 
 
 @attrs.define(eq=False)
-class _Response:
+class _FetchedPage:
     """A response and its page relations; an invalid ``Link`` is raised after its items."""
 
-    answer: Answer
+    response: Response
     links: Links | None
     error: InvalidResponse | None = None
 
@@ -272,7 +272,7 @@ class _Response:
 class _Prefetch:
     is_speculative: bool
     is_admitted: bool = False
-    task: asyncio.Task[_Response] = attrs.field(init=False)
+    task: asyncio.Task[_FetchedPage] = attrs.field(init=False)
 
     def admit(self) -> None:
         self.is_admitted = True
@@ -299,7 +299,7 @@ class _Walk(Generic[T]):
         self._seen = seen
         self._in_flight: dict[int, _Prefetch] = {}
         self._previous_ids: list[int] = []
-        self._last_answer: Answer | None = None
+        self._last_response: Response | None = None
 
     async def pages(self) -> AsyncGenerator[list[T], None]:
         """Yield the items of each page that no earlier page of this walk had."""
@@ -307,7 +307,7 @@ class _Walk(Generic[T]):
         try:
             while (page := self._paginator.next_page) is not None:
                 try:
-                    response = await self._response(page, retry=failure is None)
+                    fetched = await self._response(page, retry=failure is None)
                     failure = None
                 except (ServerError, RequestTimeout) as error:
                     failure = failure or error
@@ -315,92 +315,92 @@ class _Walk(Generic[T]):
                     if not self._paginator.halve_page_size():
                         raise failure from failure.__cause__
                     continue
-                if response is None:
+                if fetched is None:
                     break
                 # The next requests are sent first: decoding would delay them.
                 await asyncio.sleep(0)
-                invalid, items = self._accept(page, response)
+                invalid, items = self._accept(page, fetched)
                 if items is not None:
                     yield items
                 if invalid is not None:
-                    with self._session.secrets.hidden():
+                    with self._session.redactor.redacting():
                         raise invalid
             self._coverage.end_pass(last_is_short=self._paginator.last_is_short)
-            if (last := self._last_answer) is not None and last.stored and not last.was_last:
+            if (last := self._last_response) is not None and last.stored and not last.was_last:
                 await self._session.remember_last(last)
         finally:
             await self._cancel_prefetched()
 
     def _accept(
-        self, page: int, response: _Response
+        self, page: int, fetched: _FetchedPage
     ) -> tuple[InvalidResponse | None, list[T] | None]:
         """Advance past a response; return the error to raise after its items, and its items."""
-        answer, key = response.answer, self._paginator.key(page)
+        response, key = fetched.response, self._paginator.key(page)
         known = self._known.get(key)
-        if answer.status == 304 and known is not None:
+        if response.status == 304 and known is not None:
             self._coverage.repeat(known.response)
             self._paginator.advance_unchanged(known)
             self._prefetch()
             return None, None
-        self._last_answer = answer
-        with self._session.secrets.hidden():
-            decoded = answer.read(self._decode)
+        self._last_response = response
+        with self._session.redactor.redacting():
+            decoded = response.read(self._decode)
         items, ids = decoded.items, decoded.ids
         new = self._seen.add(ids)
-        self._defer_errors(answer, decoded)
-        invalid = response.error
+        self._defer_errors(response, decoded)
+        invalid = fetched.error
         repeats, self._previous_ids = bool(ids) and ids == self._previous_ids, ids
         try:
-            with self._session.secrets.hidden():
+            with self._session.redactor.redacting():
                 self._paginator.advance(
-                    response.links,
+                    fetched.links,
                     size=len(ids),
                     new=len(new),
                     repeats_page=repeats,
-                    sends_link=answer.was_last or self._support.sends_link,
-                    from_cache=answer.kept,
-                    is_cached=answer.kept or answer.stored,
+                    sends_link=response.was_last or self._support.sends_link,
+                    from_cache=response.from_cache,
+                    is_cached=response.from_cache or response.stored,
                 )
         except InvalidResponse as error:
             invalid = invalid or error
         if invalid is None:
-            self._remember(key, answer, ids)
+            self._remember(key, response, ids)
             self._prefetch()
         return invalid, items if len(new) == len(ids) else _first_of_each(items, new)
 
-    def _remember(self, key: int | str, answer: Answer, ids: list[int]) -> None:
+    def _remember(self, key: int | str, response: Response, ids: list[int]) -> None:
         """Keep the page for the next pass, which requests it conditionally."""
         known, fingerprint = self._known.get(key), hash(tuple(ids))
         if known is not None and known.fingerprint == fingerprint:
-            response = known.response
-            self._coverage.repeat(response)
+            number = known.response
+            self._coverage.repeat(number)
         else:
-            response = self._coverage.add(ids)
-        etag = answer.headers.get("ETag", "")
+            number = self._coverage.add(ids)
+        etag = response.headers.get("ETag", "")
         following = self._paginator.next_page
         self._known[key] = KnownPage(
             etag if etag.isascii() and etag.isprintable() else "",
             len(ids),
             fingerprint,
-            response,
+            number,
             following is not None,
             None if self._paginator.is_numbered else self._paginator.url(page=0),
         )
 
-    def _defer_errors(self, answer: Answer, decoded: DecodedPage[T]) -> None:
+    def _defer_errors(self, response: Response, decoded: DecodedPage[T]) -> None:
         if decoded.invalid:
             reasons = list(decoded.invalid.values())
             others = f", and {len(reasons) - 1} more on this page" if len(reasons) > 1 else ""
-            self._defer(InvalidResponse(f"{answer.request}: {reasons[0]}{others}"))
-        if "X-GitHub-SSO" in answer.headers:
-            shown = answer.request.shown_url
-            if partial := partial_results(answer.headers, answer.status, "GET", shown):
+            self._defer(InvalidResponse(f"{response.request}: {reasons[0]}{others}"))
+        if "X-GitHub-SSO" in response.headers:
+            shown = response.request.shown_url
+            if partial := partial_results(response.headers, response.status, "GET", shown):
                 self._defer(partial)
 
     def _defer(self, error: GitHubPackagesError) -> None:
         self.deferred = self.deferred or error
 
-    async def _response(self, page: int, *, retry: bool) -> _Response | None:
+    async def _response(self, page: int, *, retry: bool) -> _FetchedPage | None:
         """The response for a page; ``None`` if other responses proved the page before the last."""
         if self._paginator.is_end_unconfirmed:
             return await self._confirm_end(page, retry=retry)
@@ -416,7 +416,7 @@ class _Walk(Generic[T]):
                 return await self._fetch(page, retry=retry)
         return await self._fetch(page, retry=retry)
 
-    async def _confirm_end(self, page: int, *, retry: bool) -> _Response | None:
+    async def _confirm_end(self, page: int, *, retry: bool) -> _FetchedPage | None:
         """Request the page past a short one, unless another listing's response is evidence."""
         support = self._support
         if support.sends_link is None:
@@ -449,12 +449,12 @@ class _Walk(Generic[T]):
         retry: bool = True,
         speculative: bool = False,
         admit: Callable[[], object] | None = None,
-    ) -> _Response:
+    ) -> _FetchedPage:
         known, is_first = self._known.get(self._paginator.key(page)), self._paginator.is_first(page)
-        answer = await self._session.get(
+        response = await self._session.get(
             URL(self._paginator.url(page), encoded=True),
-            lane=self._paginator,
-            further=not is_first,
+            flow=self._paginator,
+            is_continuation=not is_first,
             retry=retry,
             speculative=speculative,
             on_admitted=admit,
@@ -462,15 +462,15 @@ class _Walk(Generic[T]):
         )
         links, invalid = None, None
         try:
-            with self._session.secrets.hidden():
-                links = parse_link_header(answer.link, self._origin)
+            with self._session.redactor.redacting():
+                links = parse_link_header(response.link, self._origin)
         except InvalidResponse as error:
             invalid = error
         if links is not None:
             self._support.learn(sends_link=True)
-        elif not is_first and answer.status == 200:
+        elif not is_first and response.status == 200:
             self._support.learn(sends_link=False)
-        return _Response(answer, links, invalid)
+        return _FetchedPage(response, links, invalid)
 
     async def _cancel_prefetched(self) -> None:
         prefetched = list(self._in_flight.values())

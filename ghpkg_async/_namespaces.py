@@ -35,7 +35,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def segment(value: str, argument: str) -> str:
-    """One path segment on the wire, whatever the name holds.
+    """One path segment on the raw_body, whatever the name holds.
 
     Raises:
         ConfigurationError: no segment can carry the name: it is empty, ``.`` or ``..`` (which
@@ -236,7 +236,7 @@ class PackageRef:
         https://docs.github.com/en/rest/packages/packages#restore-a-package-for-a-user
         """
         session = self._context.session
-        with session.secrets.hidden():
+        with session.redactor.redacting():
             secret = None if token is None else _package_token(token)
         del token  # An error below may be reported with the locals of this frame.
         with self._context.mutations.record(self._collection):
@@ -372,12 +372,12 @@ class Context:
         return Listing(self.session, spec, window=self.concurrency, consistent=consistent)
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
-        """What a path answers, decoded."""
+        """What a path responses, decoded."""
         session = self.session
         with session.call():
-            answer = await session.get(session.url(path))
-            with session.secrets.hidden():
-                return answer.read(decode)
+            response = await session.get(session.url(path))
+            with session.redactor.redacting():
+                return response.read(decode)
 
     async def delete(self, path: str, *collections: str) -> None:
         """Delete the resource of a path; listings of the collections learn of the write."""

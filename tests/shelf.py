@@ -16,8 +16,8 @@ from ghpkg_async._listing import Listing, ListingSpec
 from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
-from ghpkg_async._session.redaction import Secrets
-from ghpkg_async._session.transport import Answer, Request
+from ghpkg_async._session.redaction import Redactor
+from ghpkg_async._session.transport import Request, Response
 from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Shelf:
     capped: bool = False
     latency: Callable[[int], int] = lambda _number: 0
     origin: URL = BASE
-    secrets: Secrets = attrs.field(factory=Secrets)
+    redactor: Redactor = attrs.field(factory=Redactor)
     asked: list[int] = attrs.field(factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
@@ -71,7 +71,7 @@ class Shelf:
         etag: str = "",
         on_admitted: Callable[[], object] | None = None,
         **options: object,
-    ) -> Answer:
+    ) -> Response:
         del options
         if on_admitted is not None:
             on_admitted()
@@ -93,9 +93,9 @@ class Shelf:
             current = f'"{hash(body)}"'
             if etag == current:
                 self.not_modified += 1
-                return Answer(Request("GET", url), 304, CIMultiDict(), b"")
+                return Response(Request("GET", url), 304, CIMultiDict(), b"")
             headers = CIMultiDict({"ETag": current} | ({"Link": link} if link else {}))
-            return Answer(Request("GET", url), 200, headers, body)
+            return Response(Request("GET", url), 200, headers, body)
         finally:
             self.in_flight -= 1
 

@@ -116,11 +116,11 @@ async def test_a_page_is_known_as_the_last_one_until_it_changes(
             session = gh._session
             url = session.url("/orgs/acme/packages", "package_type=npm&per_page=100")
             first = await session.get(url)
-            assert (first.stored, first.kept, first.was_last) == (True, False, False)
+            assert (first.stored, first.from_cache, first.was_last) == (True, False, False)
             assert not (await session.get(url)).was_last
             await session.remember_last(first)
             again = await session.get(url)
-            assert (again.stored, again.kept, again.was_last) == (True, True, True)
+            assert (again.stored, again.from_cache, again.was_last) == (True, True, True)
 
 
 async def test_nothing_is_remembered_without_a_cache(server: EmbeddedGitHub) -> None:
@@ -130,7 +130,7 @@ async def test_nothing_is_remembered_without_a_cache(server: EmbeddedGitHub) -> 
         first = await session.get(url)
         await session.remember_last(first)
         again = await session.get(url)
-    assert (first.stored, again.stored, again.kept, again.was_last) == (False,) * 4
+    assert (first.stored, again.stored, again.from_cache, again.was_last) == (False,) * 4
 
 
 async def test_what_changed_is_answered_anew(server: EmbeddedGitHub, tmp_path: Path) -> None:

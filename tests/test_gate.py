@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
 from ghpkg_async._session.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
-from ghpkg_async._session.scheduler import Gate
+from ghpkg_async._session.scheduler import RequestScheduler
 from tests.simulated import run
 
 if TYPE_CHECKING:
@@ -29,38 +29,42 @@ def gate(
     *,
     points: int | None = None,
     on_wait: Callable[[RateLimitWait], object] | None = None,
-) -> Gate:
+) -> RequestScheduler:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
-    return Gate(limits, concurrency, on_wait=on_wait)
+    return RequestScheduler(limits, concurrency, on_wait=on_wait)
 
 
 def simulated_gate(
     concurrency: int,
     points: int | None = None,
     on_wait: Callable[[RateLimitWait], object] | None = None,
-) -> Gate:
+) -> RequestScheduler:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
     clock = asyncio.get_running_loop().time
-    return Gate(limits, concurrency, on_wait=on_wait, clock=clock)
+    return RequestScheduler(limits, concurrency, on_wait=on_wait, clock=clock)
 
 
 async def enter(
-    gate: Gate,
-    lane: Hashable = None,
+    gate: RequestScheduler,
+    flow: Hashable = None,
     *,
     write: bool = False,
-    further: bool = False,
+    is_continuation: bool = False,
     speculative: bool = False,
     max_wait: float = 900,
 ) -> None:
-    pause = await gate.enter(
-        write=write, lane=lane, further=further, speculative=speculative, max_wait=max_wait
+    pause = await gate.acquire(
+        write=write,
+        flow=flow,
+        is_continuation=is_continuation,
+        speculative=speculative,
+        max_wait=max_wait,
     )
     if pause is not None:
         raise TooLong(pause)
 
 
-def refuse(gate: Gate, seconds: float, kind: str = "secondary") -> None:
+def refuse(gate: RequestScheduler, seconds: float, kind: str = "secondary") -> None:
     """What an answer does that a limit refused, while its request is still inside."""
     error = RateLimited(
         "slow down",
@@ -81,13 +85,13 @@ class TooLong(Exception):
 class Crowd:
     """Tasks that enter, note their turn and stay until they are let out."""
 
-    gate: Gate
+    gate: RequestScheduler
     turns: list[str] = attrs.field(factory=list)
     tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
-    def join(self, name: str, lane: Hashable = None, **kind: Any) -> asyncio.Task[None]:
+    def join(self, name: str, flow: Hashable = None, **kind: Any) -> asyncio.Task[None]:
         async def enter_and_note() -> None:
-            await enter(self.gate, lane, **kind)
+            await enter(self.gate, flow, **kind)
             self.turns.append(name)
 
         task = asyncio.create_task(enter_and_note())
@@ -101,7 +105,7 @@ class Crowd:
     async def let_all_through(self) -> list[str]:
         await self.settle()
         while self.gate.in_flight:
-            self.gate.leave(write=False)
+            self.gate.release(write=False)
             await self.settle()
         return self.turns
 
@@ -120,8 +124,8 @@ async def test_a_long_listing_and_many_short_ones_take_turns() -> None:
     crowd.join("inside")
     await crowd.settle()
     for number in range(6):
-        crowd.join("page", lane="long", further=True)
-        crowd.join("short", lane=number)
+        crowd.join("page", flow="long", is_continuation=True)
+        crowd.join("short", flow=number)
     turns = (await crowd.let_all_through())[1:]
     assert sorted(turns) == ["page"] * 6 + ["short"] * 6
     assert all({*turns[place : place + 2]} == {"page", "short"} for place in range(0, 12, 2))
@@ -131,9 +135,9 @@ async def test_long_listings_take_turns_among_themselves() -> None:
     crowd = Crowd(gate(concurrency=1))
     crowd.join("inside")
     await crowd.settle()
-    for lane in ("a", "b", "c"):
+    for flow in ("a", "b", "c"):
         for _ in range(3):
-            crowd.join(lane, lane=lane, further=True)
+            crowd.join(flow, flow=flow, is_continuation=True)
     assert (await crowd.let_all_through())[1:] == ["a", "b", "c"] * 3
 
 
@@ -167,7 +171,7 @@ async def test_a_turn_that_comes_as_its_owner_is_cancelled_is_passed_on() -> Non
     leaver = crowd.join("leaver")
     crowd.join("next")
     await crowd.settle()
-    crowd.gate.leave(write=False)
+    crowd.gate.release(write=False)
     leaver.cancel()
     await crowd.settle()
     assert crowd.turns == ["inside", "next"]
@@ -183,7 +187,7 @@ def test_a_pause_holds_everybody_is_announced_once_and_ends(
         crowd = Crowd(simulated_gate(concurrency=3, on_wait=waits.append))
         await enter(crowd.gate)
         refuse(crowd.gate, 7)
-        crowd.gate.leave(write=False)
+        crowd.gate.release(write=False)
         for number in range(3):
             crowd.join(str(number))
         await crowd.settle()
@@ -214,7 +218,7 @@ def test_a_listener_that_raises_is_logged_and_holds_no_request(
             refuse(crowd.gate, 7)
             crowd.join("next")
             await crowd.settle()
-            crowd.gate.leave(write=False)
+            crowd.gate.release(write=False)
             await asyncio.wait(crowd.tasks)
         assert crowd.turns == ["next"]
         assert crowd.gate.in_flight == 1
@@ -257,7 +261,7 @@ async def test_a_pause_longer_than_allowed_is_refused_at_once_to_all_who_wait() 
     patient = crowd.join("patient", max_wait=12)
     await crowd.settle()
     refuse(crowd.gate, 11, "primary")
-    crowd.gate.leave(write=False)
+    crowd.gate.release(write=False)
     await crowd.settle()
     waiting.append(crowd.join("late", max_wait=10))
     await crowd.settle()
@@ -289,9 +293,9 @@ async def test_speculative_requests_wait_until_no_other_does() -> None:
     crowd = Crowd(gate(concurrency=1))
     crowd.join("inside")
     await crowd.settle()
-    for lane in ("a", "b"):
+    for flow in ("a", "b"):
         for number in (1, 2):
-            crowd.join(f"{lane}{number}", lane=lane, speculative=True)
+            crowd.join(f"{flow}{number}", flow=flow, speculative=True)
     await crowd.settle()
     for kind in ({"write": True}, {"further": True}, {}):
         crowd.join("needed", **kind)
@@ -349,14 +353,14 @@ class Load:
 
     Attributes:
         kind: ``"write"``, ``"start"``, ``"further"`` or ``"speculative"``.
-        lane: its listing.
-        start: seconds from the first to its call of `Gate.enter`.
+        flow: its listing.
+        start: seconds from the first to its call of `RequestScheduler.enter`.
         latency: seconds from being sent to the response.
         arrival: share of the latency after which it reaches the server.
     """
 
     kind: str
-    lane: int = 0
+    flow: int = 0
     start: float = 0.0
     latency: float = 0.1
     arrival: float = 0.5
@@ -366,7 +370,7 @@ class Load:
 class Simulation:
     """Requests of one client in simulated time, as the client and the server see them."""
 
-    gate: Gate
+    gate: RequestScheduler
     arrivals: list[tuple[float, int]] = attrs.field(factory=list)
     waits: dict[str, float] = attrs.field(factory=dict)
     max_in_flight: int = 0
@@ -393,14 +397,14 @@ class Simulation:
         await asyncio.sleep(load.start)
         called = clock()
         await enter(
-            gate, load.lane, write=write, further=kind == "further", speculative=speculative
+            gate, load.flow, write=write, is_continuation=kind == "further", speculative=speculative
         )
         self.max_in_flight = max(self.max_in_flight, gate.in_flight)
         self.waits[kind] = max(clock() - called, self.waits.get(kind, 0.0))
         cost = WRITE_POINTS if write else READ_POINTS
         self.arrivals.append((clock() + load.arrival * load.latency, cost))
         await asyncio.sleep(load.latency)
-        gate.leave(write=write)
+        gate.release(write=write)
 
     def dearest_minute(self) -> int:
         """Points that reached the server in any 60 seconds, at most."""
@@ -413,7 +417,7 @@ class Simulation:
 LOADS = st.builds(
     Load,
     kind=st.sampled_from(["write", "start", "further", "speculative"]),
-    lane=st.integers(0, 3),
+    flow=st.integers(0, 3),
     start=st.floats(0, 90),
     latency=st.sampled_from([0.0, 0.1, 3.0, 40.0]),
     arrival=st.sampled_from([0.0, 0.5, 1.0]),
@@ -446,7 +450,7 @@ def test_reads_get_their_turns_though_writes_take_every_point_that_is_free() -> 
 
 
 def test_speculative_requests_delay_others_by_no_more_than_a_place_that_was_free() -> None:
-    loads = [Load("speculative", lane=number % 3) for number in range(20)]
+    loads = [Load("speculative", flow=number % 3) for number in range(20)]
     loads += [Load("start", start=number / 20) for number in range(40)]
     waits = Simulation.of(loads, concurrency=2, points=900).waits
     assert waits["start"] == pytest.approx(0.1)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from ghpkg_async._session.transport import Answer
+    from ghpkg_async._session.transport import Response
     from ghpkg_async.testing import EmbeddedGitHub
     from tests.shelf import LinkMode
 
@@ -178,7 +178,7 @@ async def test_a_page_tells_the_last_one_as_far_as_the_server_did() -> None:
 
 async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> None:
     class Partial(Shelf):
-        async def get(self, url: URL, **options: Any) -> Answer:
+        async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
             return attrs.evolve(answer, headers=CIMultiDict({**answer.headers, **sso}))
@@ -307,9 +307,9 @@ async def test_a_collection_that_never_settles_is_reported(
 
 async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
     class Broken(Shelf):
-        async def get(self, url: URL, **options: Any) -> Answer:
+        async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
-            return attrs.evolve(answer, wire=answer.wire.replace(b'"v12"', b"null"))
+            return attrs.evolve(answer, raw_body=answer.raw_body.replace(b'"v12"', b"null"))
 
     seen = []
     with pytest.raises(InvalidResponse, match=r"page=2.*`\$\[2\]\.name`"):
@@ -327,7 +327,7 @@ class Catalogue(Shelf):
     filter_before_cap = True
     visibilities: tuple[str, ...] = ("public", "private", "internal")
 
-    async def get(self, url: URL, **options: Any) -> Answer:
+    async def get(self, url: URL, **options: Any) -> Response:
         whole, chosen = self.ids, url.query.get("visibility")
         if chosen:
             kept = whole if self.filter_before_cap else whole[: 10_000 // 10 * 10]
@@ -400,7 +400,7 @@ async def test_an_unknown_visibility_cannot_pass_as_complete(mode: LinkMode) -> 
 
 async def test_an_unknown_visibility_beyond_the_cap_shows_in_the_total() -> None:
     class Late(Catalogue):
-        async def get(self, url: URL, **options: Any) -> Answer:
+        async def get(self, url: URL, **options: Any) -> Response:
             if "visibility=private" in str(url) or "visibility=internal" in str(url):
                 return await Shelf([]).get(url, **options)
             whole = self.ids
@@ -485,10 +485,10 @@ async def test_a_known_count_ends_a_short_last_page_without_link() -> None:
 
 async def test_pages_before_a_broken_one_are_handed_over() -> None:
     class Breaking(Shelf):
-        async def get(self, url: URL, **options: Any) -> Answer:
+        async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
             if url.query["page"] == "5":
-                return attrs.evolve(answer, wire=b"<html>")
+                return attrs.evolve(answer, raw_body=b"<html>")
             return answer
 
     seen = []
@@ -508,7 +508,7 @@ class Straining(Shelf):
     largest: int = 3
     probes: int = 0
 
-    async def get(self, url: URL, **options: Any) -> Answer:
+    async def get(self, url: URL, **options: Any) -> Response:
         answer = await super().get(url, **options)
         number, per_page = int(url.query["page"]), int(url.query["per_page"])
         inside = set(self.ids[(number - 1) * per_page : number * per_page])

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async._session.redaction import RECOGNIZABLE, Secret, Secrets
+from ghpkg_async._session.redaction import RECOGNIZABLE, Redactor, Secret
 
 CLASSIC = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
 FINE_GRAINED = "github_pat_11ABCDEFG0aBcDeFgHiJkL_Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe9Dc8Ba7"
 
 
-def redacting(*secrets: str) -> Secrets:
-    redactor = Secrets()
+def redacting(*secrets: str) -> Redactor:
+    redactor = Redactor()
     for secret in secrets:
         redactor.add(Secret(secret))
     return redactor
@@ -21,7 +21,7 @@ def redacting(*secrets: str) -> Secrets:
 
 @given(before=st.text(), after=st.text(), cut=st.integers(0, len(CLASSIC) - RECOGNIZABLE))
 def test_a_long_part_of_a_secret_is_redacted(before: str, after: str, cut: int) -> None:
-    shown = redacting(CLASSIC).clean(f"{before}{CLASSIC[cut:]}{after}")
+    shown = redacting(CLASSIC).redact(f"{before}{CLASSIC[cut:]}{after}")
     random = CLASSIC[4:]
     for at in range(len(random) - RECOGNIZABLE + 1):
         assert random[at : at + RECOGNIZABLE] not in shown
@@ -37,18 +37,18 @@ def test_a_long_part_of_a_secret_is_redacted(before: str, after: str, cut: int) 
     ],
 )
 def test_what_only_begins_like_a_token_is_shown(text: str) -> None:
-    assert redacting(CLASSIC, FINE_GRAINED).clean(text) == text
+    assert redacting(CLASSIC, FINE_GRAINED).redact(text) == text
 
 
 @pytest.mark.parametrize("token", [CLASSIC, FINE_GRAINED, "a" * 40, "pkt_a/b+c=d e\u00e9" * 3])
 def test_the_words_around_a_token_are_kept(token: str) -> None:
-    shown = redacting(token).clean(f"Bad credentials: {token}, sent by github_pages")
+    shown = redacting(token).redact(f"Bad credentials: {token}, sent by github_pages")
     assert shown.startswith("Bad credentials: ")
     assert shown.endswith("***, sent by github_pages")
 
 
 def test_a_short_secret_is_redacted_as_a_whole() -> None:
-    assert redacting("k9Qz7w").clean("no K9QZ7W here, nor k9Qz7") == "no *** here, nor k9Qz7"
+    assert redacting("k9Qz7w").redact("no K9QZ7W here, nor k9Qz7") == "no *** here, nor k9Qz7"
 
 
 @pytest.mark.parametrize("show", [repr, str, "{!r:>9}".format], ids=["repr", "str", "format"])

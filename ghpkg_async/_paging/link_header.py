@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 from yarl import URL
 
-from .._session.urls import is_on, is_sendable, parse_sent
+from .._session.urls import is_sendable, parse_server_url, same_origin
 from ..errors import InvalidResponse
 
 __all__ = ["PAGE_PARAMETER", "Links", "parse_link_header"]
@@ -84,6 +84,6 @@ def _check_origin(target: str, origin: str) -> None:
     if target.startswith(f"{origin}/") and is_sendable(target):
         return
     with suppress(ValueError):
-        if is_on(URL(origin), parse_sent(target)):
+        if same_origin(URL(origin), parse_server_url(target)):
             return
     raise InvalidResponse(f"Link: {target[:200]!r} is not on {origin}")

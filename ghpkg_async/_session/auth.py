@@ -15,7 +15,7 @@ from .redaction import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .redaction import Secrets
+    from .redaction import Redactor
 
 __all__ = [
     "Credentials",
@@ -58,14 +58,14 @@ class Credentials:
         secrets: redacts every token that was supplied.
     """
 
-    def __init__(self, token: str | TokenSource, secrets: Secrets) -> None:
-        self._secrets = secrets
+    def __init__(self, token: str | TokenSource, redactor: Redactor) -> None:
+        self._redactor = redactor
         # A source is kept in a closure for the reason a token is: its repr may show one.
         self._kept: Secret | Callable[[], TokenSource]
         self._identity = Secret("" if isinstance(token, str) else _identity_of(token))
         if isinstance(token, str):
             self._kept = Secret(token)
-            secrets.add(self._kept)
+            redactor.add(self._kept)
         else:
             self._kept = lambda: token
 
@@ -93,7 +93,7 @@ class Credentials:
             if deadline.expired():
                 reason = f"did not return within {seconds:g} seconds"
             raise GitHubPackagesError(f"token source: token() {reason}") from error
-        self._secrets.add(token)
+        self._redactor.add(token)
         return token
 
     async def other_than(self, refused: Secret | None, seconds: float) -> Secret | None:

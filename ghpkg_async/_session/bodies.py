@@ -12,7 +12,7 @@ from ..errors import InvalidResponse
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["Scratch", "read_wire"]
+__all__ = ["GzipBuffer", "read_raw_body"]
 
 MAX_BODY_BYTES: Final = 8 * 2**20
 """A page of 100 packages, each with its repository, has less than 1 MiB. The densest JSON that is
@@ -27,7 +27,7 @@ _PIECE: Final = 256 * 2**10
 _SMALLEST: Final = 2**20
 
 
-async def read_wire(response: aiohttp.ClientResponse) -> bytes:
+async def read_raw_body(response: aiohttp.ClientResponse) -> bytes:
     """Read the body, still compressed; raises `InvalidResponse` beyond the bound."""
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
@@ -39,7 +39,7 @@ async def read_wire(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-class Scratch:
+class GzipBuffer:
     """Room to inflate bodies into, one after the other.
 
     Memory fresh from the system costs more time than inflating does, so it is kept.
@@ -48,36 +48,36 @@ class Scratch:
     def __init__(self) -> None:
         self._room = bytearray()
 
-    def inflate(self, wire: bytes, encoding: str) -> bytes | memoryview:
+    def inflate(self, raw_body: bytes, encoding: str) -> bytes | memoryview:
         """The body behind a ``Content-Encoding``; good until the next one is inflated.
 
         Raises:
             InvalidResponse: an encoding nobody asked for, no gzip, a torn one, or too large.
         """
         encoding = encoding.strip().lower()
-        if not wire or encoding in ("", "identity"):
-            return wire
+        if not raw_body or encoding in ("", "identity"):
+            return raw_body
         if encoding != "gzip":
             raise InvalidResponse(f"the body is encoded as {encoding[:40]!r}, not as asked")
         try:
-            return self._gunzip(wire)
+            return self._gunzip(raw_body)
         except IsalError as error:  # type: ignore[misc]  # Its stub declares a value, not a class.
             reason = str(error)
         raise InvalidResponse(f"the body is not gzip: {reason}")
 
-    def _gunzip(self, wire: bytes) -> memoryview:
+    def _gunzip(self, raw_body: bytes) -> memoryview:
         inflater, size, start = isal_zlib.decompressobj(wbits=_GZIP), 0, 0
         given, piece = b"", b""
         while not inflater.eof:
             if not given and len(piece) < _PIECE:  # All that was given is out.
-                if start >= len(wire):
+                if start >= len(raw_body):
                     break
-                given, start = wire[start : start + _PIECE], start + _PIECE
+                given, start = raw_body[start : start + _PIECE], start + _PIECE
             piece = inflater.decompress(given, _PIECE)
             given = inflater.unconsumed_tail
             self._put(piece, size)
             size += len(piece)
-        if not inflater.eof or inflater.unused_data or start < len(wire):
+        if not inflater.eof or inflater.unused_data or start < len(raw_body):
             raise InvalidResponse("the body's gzip stream does not end where the body does")
         return memoryview(self._room)[:size]
 

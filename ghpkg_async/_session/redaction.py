@@ -1,4 +1,4 @@
-"""Secrets: hold them where nothing shows them, and redact them from the errors of the library."""
+"""Redactor: hold them where nothing shows them, and redact them from the errors of the library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import GitHubPackagesError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Secret", "Secrets", "drop_frames"]
+__all__ = ["Redactor", "Secret", "drop_frames"]
 
 RECOGNIZABLE: Final = 12
 """Length from which on a part of a secret is redacted like the whole."""
@@ -47,7 +47,7 @@ class Secret:
         return _SHOWN
 
 
-class Secrets:
+class Redactor:
     """The secrets to redact: the client's tokens in use, the last few before, package tokens."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Secrets:
                 del self._in_use[secret]
                 self._redact.pop(secret, None)
 
-    def hidden(self) -> _Boundary:
+    def redacting(self) -> _Boundary:
         """Return a context manager that redacts every error of the library that leaves it.
 
         The error's traceback begins where the block's own caller awaits it: the frames below hold
@@ -87,7 +87,7 @@ class Secrets:
         """
         return _Boundary(self)
 
-    def hide(self, error: GitHubPackagesError, outer: BaseException | None) -> None:
+    def redact_error(self, error: GitHubPackagesError, outer: BaseException | None) -> None:
         """Redact an error in place.
 
         Args:
@@ -95,9 +95,9 @@ class Secrets:
             outer: the exception that the caller is handling; it stays the error's context.
         """
         error.__traceback__ = None
-        error.args = tuple(map(self._clean, error.args))
+        error.args = tuple(map(self._redacted, error.args))
         for name, value in vars(error).items():
-            setattr(error, name, self._clean(value))
+            setattr(error, name, self._redacted(value))
         cause, error.__context__ = error.__cause__, outer
         if cause is not None and self._tells(cause):
             error.__cause__ = None
@@ -106,16 +106,16 @@ class Secrets:
         """Return whether an error, or one that it came from, holds a secret in its attributes."""
         came_from = (error.__cause__, error.__context__)
         shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
-        return self.clean(shown) != shown or any(map(self._tells, filter(None, came_from)))
+        return self.redact(shown) != shown or any(map(self._tells, filter(None, came_from)))
 
-    def _clean(self, value: Any) -> Any:
+    def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.clean(value)
+            return self.redact(value)
         if isinstance(value, (tuple, list)):
-            return type(value)(map(self._clean, value))
+            return type(value)(map(self._redacted, value))
         return value
 
-    def clean(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text with every secret, and every long part of one, replaced."""
         for redact in self._redact.values():
             text = redact(text)
@@ -128,24 +128,24 @@ class _Boundary:
     A class, because `contextlib.contextmanager` restores the traceback that is dropped here.
     """
 
-    __slots__ = ("_outer", "_secrets")
+    __slots__ = ("_outer", "_redactor")
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
 
     def __enter__(self) -> None:
         self._outer = sys.exception()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, GitHubPackagesError):
-            self._secrets.hide(error, self._outer)
+            self._redactor.redact_error(error, self._outer)
 
 
 def drop_frames(error: BaseException, outer: BaseException | None) -> None:
     """Drop the tracebacks of an error and of those it came from, up to the one being handled.
 
     Args:
-        error: its frames, and those of its causes and contexts, may hold secrets.
+        error: its frames, and those of its causes and contexts, may hold redactor.
         outer: the exception that the caller is handling; it and its frames are the caller's.
     """
     left, seen = [error], {id(outer), id(None)}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..errors import LimitKind
     from .limits import Limits, Pause
 
-__all__ = ["Gate", "RateLimitWait", "Wait"]
+__all__ = ["RateLimitWait", "RequestScheduler", "Wait"]
 
 _log = logging.getLogger("ghpkg_async")
 
@@ -54,36 +54,36 @@ Wait = RateLimitWait
 
 
 class _FairQueue:
-    """Queue of waiting requests of one kind; its lanes take turns."""
+    """Queue of waiting requests of one kind; its flows take turns."""
 
     def __init__(self, *, write: bool = False, speculative: bool = False) -> None:
         self.write = write
         self.speculative = speculative
-        self._lanes: OrderedDict[Hashable, OrderedDict[_Ticket, float]] = OrderedDict()
+        self._flows: OrderedDict[Hashable, OrderedDict[_Ticket, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        return sum(map(len, self._lanes.values()))
+        return sum(map(len, self._flows.values()))
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self._flows)
 
-    def join(self, lane: Hashable, ticket: _Ticket, max_wait: float) -> None:
-        self._lanes.setdefault(lane, OrderedDict())[ticket] = max_wait
+    def join(self, flow: Hashable, ticket: _Ticket, max_wait: float) -> None:
+        self._flows.setdefault(flow, OrderedDict())[ticket] = max_wait
 
-    def leave(self, lane: Hashable, ticket: _Ticket) -> None:
-        waiting = self._lanes.get(lane)
+    def leave(self, flow: Hashable, ticket: _Ticket) -> None:
+        waiting = self._flows.get(flow)
         if waiting is not None and ticket in waiting:
             del waiting[ticket]
             if not waiting:
-                del self._lanes[lane]
+                del self._flows[flow]
 
     def next(self) -> _Ticket:
-        lane, waiting = next(iter(self._lanes.items()))
+        flow, waiting = next(iter(self._flows.items()))
         ticket, _ = waiting.popitem(last=False)
         if waiting:
-            self._lanes.move_to_end(lane)
+            self._flows.move_to_end(flow)
         else:
-            del self._lanes[lane]
+            del self._flows[flow]
         return ticket
 
     def clear(self) -> list[_Ticket]:
@@ -92,22 +92,22 @@ class _FairQueue:
     def leave_all(self, seconds: float) -> list[_Ticket]:
         """Remove and return the tickets whose ``max_wait`` is shorter than so many seconds."""
         left: list[_Ticket] = []
-        for lane, waiting in list(self._lanes.items()):
+        for flow, waiting in list(self._flows.items()):
             for ticket in [ticket for ticket, most in waiting.items() if most < seconds]:
-                self.leave(lane, ticket)
+                self.leave(flow, ticket)
                 left.append(ticket)
         return left
 
 
-class Gate:
+class RequestScheduler:
     """Admits requests: at most ``concurrency`` at once, when the limits allow, in fair turns.
 
     Three queues take turns: writes, reads that start something (a first page, a single package)
-    and further pages. A long listing thus continues while hundreds of short ones start, and vice
-    versa; further pages of several listings take turns. The queue whose turn it is waits for the
-    points it needs, five for a write, and the others do not overtake it; only a write that waits
-    for its second since the last write lets reads pass. Speculative requests are admitted only
-    while these three queues are empty and the limits have slack.
+    and continuation pages. A long listing thus continues while hundreds of short ones start, and
+    vice versa; continuation pages of several listings take turns. The queue whose turn it is waits
+    for the points it needs, five for a write, and the others do not overtake it; only a write that
+    waits for its second since the last write lets reads pass. Speculative requests are admitted
+    only while these three queues are empty and the limits have slack.
 
     Args:
         limits: decides when.
@@ -151,21 +151,21 @@ class Gate:
         self._updated_at = 0.0
         self._closed = False
 
-    async def enter(
+    async def acquire(
         self,
         *,
         write: bool,
-        lane: Hashable,
-        further: bool,
+        flow: Hashable,
+        is_continuation: bool,
         max_wait: float,
         speculative: bool = False,
     ) -> Pause | None:
-        """Wait until the request may be sent; the caller must then `leave`.
+        """Wait until the request may be sent; the caller must then `release`.
 
         Args:
             write: whether the request changes something.
-            lane: which listing or call it belongs to.
-            further: whether it is a page after the listing's first.
+            flow: which listing or call it belongs to.
+            is_continuation: whether it is a page after the listing's first.
             speculative: lowest priority; waits until no other request of the client does.
             max_wait: seconds; a longer pause is returned instead of waiting for its end.
 
@@ -173,7 +173,7 @@ class Gate:
             ``None``, or the pause that is longer than ``max_wait``: the request is not admitted.
 
         Raises:
-            ClientClosed: the gate was closed.
+            ClientClosed: the scheduler was closed.
         """
         if self._closed:
             raise ClientClosed("the client is closed")
@@ -188,22 +188,22 @@ class Gate:
         elif not self.will_wait(max_wait):
             return self.limits.pause
         else:
-            queue = self._writes if write else self._further if further else self._starts
+            queue = self._writes if write else self._further if is_continuation else self._starts
         ticket: _Ticket = asyncio.get_running_loop().create_future()
-        queue.join(lane, ticket, max_wait)
+        queue.join(flow, ticket, max_wait)
         self._dispatch()
         try:
             return await ticket
         except (asyncio.CancelledError, ClientClosed):
-            queue.leave(lane, ticket)
+            queue.leave(flow, ticket)
             admitted = ticket.done() and not ticket.cancelled() and not ticket.exception()
             if admitted and ticket.result() is None:
-                self.leave(write=write)  # Cancelled between its admission and its resumption.
+                self.release(write=write)  # Cancelled between its admission and its resumption.
             else:
                 self._dispatch()  # Others may have waited for its turn to pass.
             raise
 
-    def leave(self, *, write: bool) -> None:
+    def release(self, *, write: bool) -> None:
         """End a request that entered, with a response or without one."""
         self.in_flight -= 1
         self.limits.on_done(self.clock(), write=write)

@@ -1,6 +1,6 @@
-"""From a request to the answer that stands: through the gate, again where need be, from the cache.
+"""Send requests: scheduling, retries, redirects, caching and error mapping.
 
-Every request of a client goes through `Session`, and comes home through its one mapping of errors.
+Every request of a client passes `Session`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from .hooks import RequestEvent, call_hook
 from .limits import MINUTE, Limits
 from .redaction import Secret
 from .retry import LONGEST_BACKOFF, RetryState
-from .scheduler import Gate
-from .transport import Answer, Failure, Request
+from .scheduler import RequestScheduler
+from .transport import NoResponse, Request, Response
 from .urls import resolve
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from .._codec import Buffer
     from .cache import Cache, Key
-    from .redaction import Secrets
+    from .redaction import Redactor
     from .transport import Transport
 
 __all__ = ["Options", "Session"]
@@ -52,7 +52,7 @@ _http_log = logging.getLogger("ghpkg_async.http")
 MAX_REDIRECTS: Final = 5
 MAX_REFUSALS: Final = 20
 """Rate limits in a row that one request takes before it gives up."""
-MAYBE_CARRIED_OUT: Final = "It may have been carried out all the same."
+MAYBE_APPLIED: Final = "It may have been carried out all the same."
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEPING_THE_METHOD: Final = frozenset({307, 308})
@@ -64,7 +64,7 @@ class Options:
 
     Attributes:
         timeout: seconds for one attempt, and for the token source.
-        max_retries: further attempts after a transient failure.
+        max_retries: is_continuation attempts after a transient failure.
         max_rate_limit_wait: seconds; `RateLimited` is raised instead of waiting longer.
     """
 
@@ -79,12 +79,12 @@ class Session:
     Args:
         base_url: the API's root.
         transport: what sends them.
-        gate: what every one of them passes.
+        scheduler: what every one of them passes.
         credentials: supplies the token of each.
         secrets: redacts the errors.
         options: limits of each call.
-        cache: where answers are kept, if anywhere.
-        variant: what else than token and URL the kept answers depend on.
+        cache: where responses are kept, if anywhere.
+        variant: what else than token and URL the kept responses depend on.
         on_request: called after each attempt.
         jitter: a source of random numbers from 0 to 1.
     """
@@ -93,10 +93,10 @@ class Session:
         self,
         base_url: URL,
         transport: Transport,
-        gate: Gate,
+        scheduler: RequestScheduler,
         credentials: Credentials,
         *,
-        secrets: Secrets,
+        redactor: Redactor,
         options: Options,
         cache: Cache | None = None,
         variant: tuple[str, ...] = (),
@@ -105,9 +105,9 @@ class Session:
     ) -> None:
         self.base_url = base_url
         self.origin = base_url.origin()
-        self.gate = gate
+        self.scheduler = scheduler
         self.stats = transport.stats
-        self.secrets = secrets
+        self.redactor = redactor
         self._transport = transport
         self._credentials = credentials
         self.options = options
@@ -133,13 +133,13 @@ class Session:
             headers: sent with every request.
             concurrency: requests in flight at once, at least 1.
         """
-        gate = Gate(Limits(None, concurrency), concurrency)
+        scheduler = RequestScheduler(Limits(None, concurrency), concurrency)
         return Session(
             base_url,
             self._transport.on_origin(base_url.origin(), headers),
-            gate,
-            Credentials("", self.secrets),
-            secrets=self.secrets,
+            scheduler,
+            Credentials("", self.redactor),
+            redactor=self.redactor,
             options=self.options,
             on_request=self._on_request,
             jitter=self._jitter,
@@ -175,7 +175,7 @@ class Session:
             seconds: time that the calls in flight get to finish; new ones are refused at once.
         """
         await self._calls.drain(seconds)
-        self.gate.close()
+        self.scheduler.close()
         self._calls.end()
         await asyncio.sleep(0)  # They end before their connections are closed.
         await self._transport.close()
@@ -186,19 +186,19 @@ class Session:
         self,
         url: URL,
         *,
-        lane: Hashable = None,
-        further: bool = False,
+        flow: Hashable = None,
+        is_continuation: bool = False,
         retry: bool = True,
         speculative: bool = False,
         on_admitted: Callable[[], object] | None = None,
         etag: str = "",
-    ) -> Answer:
+    ) -> Response:
         """Send a GET and return its 200 response, or a 304 where ``etag`` was given.
 
         Args:
             url: what to ask.
-            lane: which listing it belongs to.
-            further: whether it is a page after the listing's first.
+            flow: which listing it belongs to.
+            is_continuation: whether it is a page after the listing's first.
             retry: whether a transient failure is worth another attempt.
             speculative: whether the response may turn out not to be needed: the request then
                 waits until no other request of the client does and the limits have slack. Once
@@ -208,34 +208,40 @@ class Session:
             etag: sent as ``If-None-Match``; the client's cache is not read then.
         """
         request = Request(
-            "GET", url, lane, further, etag, speculative=speculative, on_admitted=on_admitted
+            "GET",
+            url,
+            flow,
+            is_continuation,
+            etag,
+            speculative=speculative,
+            on_admitted=on_admitted,
         )
-        with self.secrets.hidden():
-            answer = await self._send(request, retry=retry)
-            if answer.status != 200 and not (etag and answer.status == 304):
-                self._refuse(answer)
-            return answer
+        with self.redactor.redacting():
+            response = await self._send(request, retry=retry)
+            if response.status != 200 and not (etag and response.status == 304):
+                self._refuse(response)
+            return response
 
-    async def send(self, request: Request, accept: Collection[int] = (200,)) -> Answer:
+    async def send(self, request: Request, accept: Collection[int] = (200,)) -> Response:
         """Send a request that changes nothing, with a token of its own if it has one.
 
         Args:
             request: what to send; the cache is not used.
             accept: the statuses of responses to return; others are raised as errors.
         """
-        with self.secrets.using(request.token), self.secrets.hidden():
-            answer = await self._send(request)
-            if answer.status not in accept:
-                self._refuse(answer)
-            return answer
+        with self.redactor.using(request.token), self.redactor.redacting():
+            response = await self._send(request)
+            if response.status not in accept:
+                self._refuse(response)
+            return response
 
     async def delete(self, url: URL) -> None:
         """Deletes what the URL names. Gone is gone, also if our own lost attempt did it."""
-        with self.call(), self.secrets.hidden():
-            answer = await self._send(Request("DELETE", url))
-            done_before = answer.status == 404 and answer.uncertain
-            if answer.status != 204 and not done_before:
-                self._refuse(answer)
+        with self.call(), self.redactor.redacting():
+            response = await self._send(Request("DELETE", url))
+            done_before = response.status == 404 and response.maybe_applied
+            if response.status != 204 and not done_before:
+                self._refuse(response)
 
     async def restore(self, url: URL, restored: URL, token: Secret | None = None) -> None:
         """Restore by a POST.
@@ -246,52 +252,52 @@ class Session:
             token: the package token.
         """
         query = token and Secret(f"token={quote(token.reveal(), safe='')}")
-        with self.call(), self.secrets.using(token), self.secrets.hidden():
-            answer = await self._send(Request("POST", url, secret_query=query))
-            if answer.status == 404 and answer.uncertain:
-                # Already restored answers 404 too: only looking tells whether we did it.
-                await self._look_for(restored, answer)
-            elif answer.status != 204:
-                self._refuse(answer)
+        with self.call(), self.redactor.using(token), self.redactor.redacting():
+            response = await self._send(Request("POST", url, secret_query=query))
+            if response.status == 404 and response.maybe_applied:
+                # Already restored responses 404 too: only looking tells whether we did it.
+                await self._look_for(restored, response)
+            elif response.status != 204:
+                self._refuse(response)
 
-    async def _look_for(self, restored: URL, answer: Answer) -> None:
+    async def _look_for(self, restored: URL, response: Response) -> None:
         try:
             await self.get(restored)
         except NotFound:
             pass
         except GitHubPackagesError as error:
-            error.add_note(f"{answer.request}: {MAYBE_CARRIED_OUT}")
+            error.add_note(f"{response.request}: {MAYBE_APPLIED}")
             raise
         else:
             return
-        self._refuse(answer)
+        self._refuse(response)
 
-    def error(self, answer: Answer) -> APIError:
-        """The error that an answer of 400 and above stands for."""
+    def error(self, response: Response) -> APIError:
+        """The error that an response of 400 and above stands for."""
         body: Buffer = b""
         with suppress(InvalidResponse):
-            body = answer.body()
+            body = response.body()
         return error_from_response(
-            answer.status,
-            answer.headers,
+            response.status,
+            response.headers,
             bytes(body),
-            method=answer.request.method,
-            url=answer.request.shown_url,
+            method=response.request.method,
+            url=response.request.shown_url,
             now=datetime.now(UTC),
         )
 
-    def _refuse(self, answer: Answer) -> NoReturn:
+    def _refuse(self, response: Response) -> NoReturn:
         error: GitHubPackagesError
-        if answer.status >= 400:
-            error = self.error(answer)
+        if response.status >= 400:
+            error = self.error(response)
         else:
-            what = f"{answer.status} is not an answer the API gives"
-            error = InvalidResponse(f"{answer.request}: {what}")
-        if answer.uncertain and answer.request.write:
-            error.add_note(MAYBE_CARRIED_OUT)
+            what = f"{response.status} is not an response the API gives"
+            error = InvalidResponse(f"{response.request}: {what}")
+        if response.maybe_applied and response.request.write:
+            error.add_note(MAYBE_APPLIED)
         raise error
 
-    async def _exchange(self, request: Request) -> Answer | Failure:
+    async def _exchange(self, request: Request) -> Response | NoResponse:
         """Send one request with its token; with a cache, a GET is conditional."""
         if request.token is None:
             request = attrs.evolve(
@@ -301,46 +307,48 @@ class Session:
             return await self._transport.exchange(request, self.options.timeout)
         return await self._get_with(self._cache, request)
 
-    async def _get_with(self, cache: Cache, request: Request) -> Answer | Failure:
+    async def _get_with(self, cache: Cache, request: Request) -> Response | NoResponse:
         """Send a GET, conditional if its response is cached for the same token."""
         key = self._cache_key(cache, request)
         entry = None if request.etag else await cache.get(key)
         if entry is not None:
             request = attrs.evolve(request, etag=entry.etag)
-        answer = await self._transport.exchange(request, self.options.timeout)
-        if isinstance(answer, Failure):
-            return answer
-        if answer.status == 304 and entry is not None:
+        response = await self._transport.exchange(request, self.options.timeout)
+        if isinstance(response, NoResponse):
+            return response
+        if response.status == 304 and entry is not None:
             self.stats.not_modified += 1
-            headers = entry.updated(answer.headers)
+            headers = entry.updated(response.headers)
             entry = await cache.update(key, entry, headers)
             return attrs.evolve(
-                answer,
+                response,
                 status=200,
                 headers=headers,
-                wire=entry.body,
-                kept=True,
+                raw_body=entry.body,
+                from_cache=True,
                 stored=True,
                 was_last=entry.was_last,
             )
-        stored = answer.status == 200 and await cache.put(key, answer.headers, answer.wire)
-        return attrs.evolve(answer, stored=True) if stored else answer
+        stored = response.status == 200 and await cache.put(
+            key, response.headers, response.raw_body
+        )
+        return attrs.evolve(response, stored=True) if stored else response
 
-    async def remember_last(self, answer: Answer) -> None:
+    async def remember_last(self, response: Response) -> None:
         """Store with a cached response that a listing proved its page to be the last one.
 
-        As long as the body does not change, `Answer.was_last` of later responses says so.
+        As long as the body does not change, `Response.was_last` of later responses says so.
         """
-        if self._cache is not None and answer.stored and not answer.was_last:
-            key = self._cache_key(self._cache, answer.request)
-            await self._cache.put(key, answer.headers, answer.wire, was_last=True)
+        if self._cache is not None and response.stored and not response.was_last:
+            key = self._cache_key(self._cache, response.request)
+            await self._cache.put(key, response.headers, response.raw_body, was_last=True)
 
     def _cache_key(self, cache: Cache, request: Request) -> Key:
         token = request.token.reveal() if request.token else ""
         identity = self._credentials.identity
         return cache.key(token, *self._variant, str(request.url), identity=identity)
 
-    async def _send(self, request: Request, *, retry: bool = True) -> Answer:
+    async def _send(self, request: Request, *, retry: bool = True) -> Response:
         """Return the final response, or raise `ClientClosed` as soon as the client is closed."""
         calls = self._calls
         calls.check(in_flight=True)
@@ -360,7 +368,7 @@ class Session:
                 ) from None
             raise
 
-    async def _send_until_it_stands(self, request: Request, max_retries: int) -> Answer:
+    async def _send_until_it_stands(self, request: Request, max_retries: int) -> Response:
         attempts = RetryState(
             max_retries, longest=max(self.options.max_rate_limit_wait, LONGEST_BACKOFF)
         )
@@ -375,22 +383,22 @@ class Session:
                 match outcome:
                     case RateLimited():
                         refusals += 1
-                        if refusals > MAX_REFUSALS or not self.gate.will_wait(
+                        if refusals > MAX_REFUSALS or not self.scheduler.will_wait(
                             self.options.max_rate_limit_wait
                         ):
                             raise outcome
-                        wait = 0.0  # The gate holds it until the limit is over.
+                        wait = 0.0  # The scheduler holds it until the limit is over.
                         reason = f"{outcome}; retrying after the rate limit"
-                    case Answer() if outcome.status in _REDIRECTS:
+                    case Response() if outcome.status in _REDIRECTS:
                         redirects += 1
                         request = _redirected(request, outcome, redirects)
                         del outcome  # Its Location may repeat a secret query.
                         continue
-                    case Answer() if token := await self._other_token(request, outcome):
+                    case Response() if token := await self._other_token(request, outcome):
                         request = attrs.evolve(request, token=token)
                         wait = 0.0
                         reason = f"{request}: status 401; retrying with another token"
-                    case Answer():
+                    case Response():
                         wait = attempts.delay_after_response(
                             outcome.status,
                             retry_after=_retry_after(outcome.headers),
@@ -398,13 +406,17 @@ class Session:
                             token_worked=self._token_worked(outcome.request),
                         )
                         if wait is None:
-                            uncertain = attempts.maybe_applied
-                            return attrs.evolve(outcome, uncertain=True) if uncertain else outcome
+                            maybe_applied = attempts.maybe_applied
+                            return (
+                                attrs.evolve(outcome, maybe_applied=True)
+                                if maybe_applied
+                                else outcome
+                            )
                         reason = f"{request}: status {outcome.status}; retrying in {wait:.1f} s"
-                    case Failure():
+                    case NoResponse():
                         wait = attempts.delay_without_response(
                             transient=outcome.transient,
-                            maybe_applied=outcome.carried_out,
+                            maybe_applied=outcome.maybe_applied,
                             jitter=self._jitter(),
                         )
                         if wait is None:
@@ -412,32 +424,32 @@ class Session:
                         reason = f"{outcome.error}; retrying in {wait:.1f} s"
                 attempt += 1
                 self.stats.retries += 1
-                _log.info("%s", self.secrets.clean(reason))
+                _log.info("%s", self.redactor.redact(reason))
                 await asyncio.sleep(wait)
         except GitHubPackagesError as error:
             if attempts.maybe_applied and request.write:
-                error.add_note(MAYBE_CARRIED_OUT)
+                error.add_note(MAYBE_APPLIED)
             raise
 
-    async def _other_token(self, request: Request, answer: Answer) -> Secret | None:
+    async def _other_token(self, request: Request, response: Response) -> Secret | None:
         """Return the token to repeat a request with whose token was refused, if there is one."""
-        if answer.status != 401 or request.token is not None:  # It was repeated already.
+        if response.status != 401 or request.token is not None:  # It was repeated already.
             return None
-        return await self._credentials.other_than(answer.request.token, self.options.timeout)
+        return await self._credentials.other_than(response.request.token, self.options.timeout)
 
     def _token_worked(self, request: Request) -> bool:
         """Whether the server accepted the request's token within the last minute."""
         token, accepted_at = self._accepted
-        recent = self.gate.clock() - accepted_at <= MINUTE
+        recent = self.scheduler.clock() - accepted_at <= MINUTE
         return bool(token) and token == request.token and recent
 
-    async def _attempt(self, request: Request, number: int) -> Answer | Failure | RateLimited:
-        """One request on the wire, within the gate."""
-        gate, write = self.gate, request.write
-        pause = await gate.enter(
+    async def _attempt(self, request: Request, number: int) -> Response | NoResponse | RateLimited:
+        """One request on the raw_body, within the scheduler."""
+        scheduler, write = self.scheduler, request.write
+        pause = await scheduler.acquire(
             write=write,
-            lane=request.lane,
-            further=request.further,
+            flow=request.flow,
+            is_continuation=request.is_continuation,
             speculative=request.speculative,
             max_wait=self.options.max_rate_limit_wait,
         )
@@ -454,44 +466,44 @@ class Session:
         try:
             if request.on_admitted is not None:
                 request.on_admitted()
-            started = gate.clock()
-            answer = await self._exchange(request)
+            started = scheduler.clock()
+            response = await self._exchange(request)
             if self._on_request is not None or _http_log.isEnabledFor(logging.DEBUG):
-                self._report(answer, number, gate.clock() - started)
-            if isinstance(answer, Answer):
-                now, today = gate.clock(), datetime.now(UTC)
-                if answer.status in (403, 429):
-                    error = self.error(answer)
+                self._report(response, number, scheduler.clock() - started)
+            if isinstance(response, Response):
+                now, today = scheduler.clock(), datetime.now(UTC)
+                if response.status in (403, 429):
+                    error = self.error(response)
                     if isinstance(error, RateLimited):
-                        gate.limits.on_rate_limited(now, today, answer.headers, error)
+                        scheduler.limits.on_rate_limited(now, today, response.headers, error)
                         return error
-                gate.limits.on_response(now, today, answer.headers)
-                if answer.status < 400:
-                    self._accepted = (answer.request.token, now)
-            return answer
+                scheduler.limits.on_response(now, today, response.headers)
+                if response.status < 400:
+                    self._accepted = (response.request.token, now)
+            return response
         finally:
-            gate.leave(write=write)
+            scheduler.release(write=write)
 
-    def _report(self, outcome: Answer | Failure, attempt: int, seconds: float) -> None:
+    def _report(self, outcome: Response | NoResponse, attempt: int, seconds: float) -> None:
         """Log an attempt, and call ``on_request``."""
         request, status, error, from_cache = outcome.request, None, None, False
-        if isinstance(outcome, Answer):
-            from_cache = outcome.kept
+        if isinstance(outcome, Response):
+            from_cache = outcome.from_cache
             status = 304 if from_cache else outcome.status
         else:
             error = outcome.error
-            self.secrets.hide(error, None)
+            self.redactor.redact_error(error, None)
         _http_log.debug(
             "%s %s: %s in %.3f s, attempt %d%s",
             request.method,
-            self.secrets.clean(request.url.raw_path_qs),
+            self.redactor.redact(request.url.raw_path_qs),
             status or type(error).__name__,
             seconds,
             attempt,
             ", from the cache" if from_cache else "",
         )
         if self._on_request is not None:
-            url = self.secrets.clean(request.shown_url)
+            url = self.redactor.redact(request.shown_url)
             event = RequestEvent(request.method, url, status, error, seconds, attempt, from_cache)
             call_hook("on_request", self._on_request, event)
 
@@ -544,11 +556,11 @@ class _Calls:
             timeout.reschedule(now)
 
 
-def _redirected(request: Request, answer: Answer, redirects: int) -> Request:
+def _redirected(request: Request, response: Response, redirects: int) -> Request:
     """Return the request a redirect leads to; its origin is checked where every request's is."""
-    location = answer.headers.get("Location", "")
-    if request.write and answer.status not in _KEEPING_THE_METHOD:
-        raise InvalidResponse(f"{request}: a {answer.status} redirect would turn it into a GET")
+    location = response.headers.get("Location", "")
+    if request.write and response.status not in _KEEPING_THE_METHOD:
+        raise InvalidResponse(f"{request}: a {response.status} redirect would turn it into a GET")
     if redirects > MAX_REDIRECTS:
         raise InvalidResponse(f"{request}: more than {MAX_REDIRECTS} redirects")
     with suppress(ValueError):

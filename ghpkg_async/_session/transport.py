@@ -1,4 +1,4 @@
-"""One request on the wire, and what came back: the only room that touches the network."""
+"""One request on the raw_body, and what came back: the only room that touches the network."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from yarl import URL
 
 from ..errors import ConnectionFailed, GitHubPackagesError, InvalidResponse, RequestTimeout
 from .auth import is_loopback
-from .bodies import Scratch, read_wire
+from .bodies import GzipBuffer, read_raw_body
 from .limits import READ_POINTS, WRITE_POINTS
 from .redaction import Secret, drop_frames
 from .retry import is_refusal
-from .urls import is_on
+from .urls import same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .._codec import Buffer
 
-__all__ = ["Answer", "Failure", "Request", "Stats", "Transport"]
+__all__ = ["NoResponse", "Request", "Response", "Stats", "Transport"]
 
 T = TypeVar("T")
 
@@ -44,8 +44,8 @@ class Stats:
     requests do not count.
 
     Attributes:
-        requests: requests sent, further attempts and followed redirects included.
-        retries: of these, further attempts after a transient failure or a rate limit.
+        requests: requests sent, is_continuation attempts and followed redirects included.
+        retries: of these, is_continuation attempts after a transient failure or a rate limit.
         not_modified: of these, answered 304 from the cache, free of the hourly budget.
         points: what they cost of GitHub's secondary limit (GET 1, writes 5).
         seconds_paced: seconds during which requests were held by ``points_per_minute``, the second
@@ -73,9 +73,9 @@ class Request:
     Attributes:
         method: the HTTP method.
         url: on the client's origin.
-        lane: which listing it belongs to.
-        further: whether it is a page after the listing's first.
-        etag: what to ask with, where an answer was kept.
+        flow: which listing it belongs to.
+        is_continuation: whether it is a page after the listing's first.
+        etag: what to ask with, where an response was kept.
         speculative: whether its response may turn out not to be needed.
         on_admitted: called when it stops waiting to be sent.
         token: authenticates it; ``None`` until just before it is sent.
@@ -85,8 +85,8 @@ class Request:
 
     method: str
     url: URL
-    lane: Hashable = None
-    further: bool = False
+    flow: Hashable = None
+    is_continuation: bool = False
     etag: str = ""
     speculative: bool = False
     on_admitted: Callable[[], object] | None = None
@@ -122,7 +122,7 @@ class Request:
 
 
 @attrs.frozen(eq=False)
-class Answer:
+class Response:
     """What came back, as it came: the body is still compressed.
 
     Attributes:
@@ -130,8 +130,8 @@ class Answer:
         status: the HTTP status.
         headers: the headers, case-insensitive.
         wire: the body's bytes on the wire.
-        scratch: where to inflate the body.
-        uncertain: whether an earlier attempt of ours may have been carried out already.
+        buffer: where to inflate the body.
+        maybe_applied: whether an earlier attempt of ours may have been carried out already.
         kept: whether the body is that of a cached response, which a 304 confirmed. Headers that
             the 304 did not send, as GitHub's sends no ``Link``, are the cached ones: they may be
             out of date where the body is not. A full page without ``next`` may have got a
@@ -145,10 +145,10 @@ class Answer:
     request: Request
     status: int
     headers: MultiMapping[str] = attrs.field(repr=False)
-    wire: bytes = attrs.field(repr=False)
-    scratch: Scratch = attrs.field(factory=Scratch, repr=False)
-    uncertain: bool = False
-    kept: bool = False
+    raw_body: bytes = attrs.field(repr=False)
+    buffer: GzipBuffer = attrs.field(factory=GzipBuffer, repr=False)
+    maybe_applied: bool = False
+    from_cache: bool = False
     stored: bool = False
     was_last: bool = False
 
@@ -167,23 +167,23 @@ class Answer:
 
     def body(self) -> Buffer:
         """The body, inflated within a bound; good until another one is."""
-        return self.scratch.inflate(self.wire, self.headers.get("Content-Encoding", ""))
+        return self.buffer.inflate(self.raw_body, self.headers.get("Content-Encoding", ""))
 
 
 @attrs.frozen(eq=False, repr=False)
-class Failure:
-    """No whole answer.
+class NoResponse:
+    """No whole response.
 
     Attributes:
         request: what was asked.
         error: why.
-        carried_out: whether the request may have been.
+        maybe_applied: whether the request may have been.
         transient: whether another attempt makes sense.
     """
 
     request: Request
     error: GitHubPackagesError
-    carried_out: bool
+    maybe_applied: bool
     transient: bool = True
 
 
@@ -207,7 +207,7 @@ class Transport:
         self.stats = Stats()
         self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
         self._injected = injected
-        self._scratch = Scratch()
+        self._buffer = GzipBuffer()
         self._http: aiohttp.ClientSession | None = None
 
     def on_origin(self, origin: URL, headers: Mapping[str, str]) -> Transport:
@@ -227,7 +227,7 @@ class Transport:
         if http is not None:
             await http.close()
 
-    async def exchange(self, request: Request, seconds: float) -> Answer | Failure:
+    async def exchange(self, request: Request, seconds: float) -> Response | NoResponse:
         """Send once and read the whole response, within ``seconds``."""
         outer = sys.exception()
         try:
@@ -236,11 +236,11 @@ class Transport:
             drop_frames(error, outer)  # They hold the request's headers.
             raise
 
-    async def _exchange(self, request: Request, seconds: float) -> Answer | Failure:
+    async def _exchange(self, request: Request, seconds: float) -> Response | NoResponse:
         http, outer = self._http, sys.exception()
         if http is None or http.closed or (self._injected is not None and self._injected.closed):
             raise GitHubPackagesError("session: the aiohttp.ClientSession given is closed")
-        if not is_on(self._origin, request.url):
+        if not same_origin(self._origin, request.url):
             raise InvalidResponse(
                 f"{request}: not on {self._origin}, the only origin that is asked"
             )
@@ -257,15 +257,15 @@ class Transport:
                     allow_redirects=False,
                 ) as response,
             ):
-                wire = await read_wire(response)
-                return Answer(request, response.status, response.headers, wire, self._scratch)
+                raw_body = await read_raw_body(response)
+                return Response(request, response.status, response.headers, raw_body, self._buffer)
         except (TimeoutError, InvalidResponse, aiohttp.ClientError, OSError) as error:
             cause = error
         drop_frames(cause, outer)
-        failure = _failure(request, cause, seconds)
+        failure = _no_response(request, cause, seconds)
         if response is not None and is_refusal(response.status):
             # Also if its body was lost.
-            failure = attrs.evolve(failure, carried_out=False)
+            failure = attrs.evolve(failure, maybe_applied=False)
         return failure
 
     def _headers_for(self, request: Request) -> CIMultiDict[str]:
@@ -277,28 +277,28 @@ class Transport:
         return headers
 
 
-def _failure(request: Request, cause: Exception, seconds: float) -> Failure:
-    """What a lost answer means. Made outside the handler: aiohttp's errors hold the headers."""
+def _no_response(request: Request, cause: Exception, seconds: float) -> NoResponse:
+    """What a lost response means. Made outside the handler: aiohttp's errors hold the headers."""
     error: GitHubPackagesError
     match cause:
         case InvalidResponse():
             error = InvalidResponse(f"{request}: {cause}")
-            return Failure(request, error, carried_out=True, transient=False)
+            return NoResponse(request, error, maybe_applied=True, transient=False)
         case aiohttp.ClientResponseError():
             error = InvalidResponse(f"{request}: not HTTP: {cause.message[:200]}")
-            return Failure(request, error, carried_out=True, transient=False)
+            return NoResponse(request, error, maybe_applied=True, transient=False)
         case TimeoutError():
-            error = RequestTimeout(f"{request}: no answer within {seconds:g} seconds")
-            return Failure(request, error, carried_out=True)
+            error = RequestTimeout(f"{request}: no response within {seconds:g} seconds")
+            return NoResponse(request, error, maybe_applied=True)
         case aiohttp.ClientConnectorError():
             error = ConnectionFailed(f"{request}: no connection: {cause}")
             error.__cause__ = cause
             certificate = isinstance(cause, aiohttp.ClientSSLError)
-            return Failure(request, error, carried_out=False, transient=not certificate)
+            return NoResponse(request, error, maybe_applied=False, transient=not certificate)
     reason = str(cause)[:200] or type(cause).__name__
     error = ConnectionFailed(f"{request}: the connection broke: {reason}")
     error.__cause__ = cause.__cause__ if isinstance(cause, _SentOnce) else cause
-    return Failure(request, error, carried_out=True)
+    return NoResponse(request, error, maybe_applied=True)
 
 
 class _SentOnce(aiohttp.ClientConnectionError):

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from yarl import URL
 
-__all__ = ["is_on", "is_sendable", "parse_sent", "resolve"]
+__all__ = ["is_sendable", "parse_server_url", "resolve", "same_origin"]
 
 _SENDABLE: Final = re.compile(r"[!-~]+")
 
@@ -18,7 +18,7 @@ def is_sendable(text: str) -> bool:
     return _SENDABLE.fullmatch(text) is not None
 
 
-def parse_sent(text: str) -> URL:
+def parse_server_url(text: str) -> URL:
     """A URL as a server sent it, absolute or relative; `ValueError` where it is none."""
     if not is_sendable(text):
         raise ValueError(f"{text[:200]!r} is not a URL")
@@ -38,10 +38,10 @@ def resolve(base: URL, reference: str) -> URL:
     """
     if not is_sendable(reference):
         raise ValueError(f"{reference[:200]!r} is not a URL")
-    return parse_sent(urljoin(str(base), reference))
+    return parse_server_url(urljoin(str(base), reference))
 
 
-def is_on(origin: URL, url: URL) -> bool:
+def same_origin(origin: URL, url: URL) -> bool:
     """Whether the URL is on the origin, and carries no credentials of its own."""
     try:
         return url.origin() == origin and "@" not in url.raw_authority

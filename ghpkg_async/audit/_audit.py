@@ -102,7 +102,7 @@ class Audit(AwaitFirst):
         context = self._client._context
         run = Run(
             self._tasks,
-            context.session.gate,
+            context.session.scheduler,
             versions=self._versions,
             consistent=self._consistent,
             concurrency=context.concurrency,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .._namespaces import Namespace
-    from .._session.scheduler import Gate
+    from .._session.scheduler import RequestScheduler
     from ..models import Package, PackageVersion
     from ._events import Event, Progress
     from ._records import FailureEntry, Record, Unit
@@ -70,7 +70,7 @@ class Run:
     def __init__(
         self,
         tasks: Sequence[Task],
-        gate: Gate,
+        gate: RequestScheduler,
         *,
         versions: bool,
         consistent: bool,

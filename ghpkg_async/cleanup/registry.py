@@ -31,7 +31,7 @@ from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
 from .._session.redaction import Secret
 from .._session.transport import Request
-from .._session.urls import is_on, parse_sent
+from .._session.urls import parse_server_url, same_origin
 from ..errors import (
     ConfigurationError,
     Forbidden,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .._client import GitHubPackages
     from .._codec import Buffer
     from .._session.cache import Key
-    from .._session.transport import Answer
+    from .._session.transport import Response
     from .manifests import Manifest, UnreadableReason
 
 __all__ = ["Registry", "registry_url_of"]
@@ -218,7 +218,7 @@ class Registry:
         except (InvalidResponse, zlib.error):
             return None
 
-    async def _send(self, repository: str, request: Request) -> Answer:
+    async def _send(self, repository: str, request: Request) -> Response:
         """Send a request with the repository's token; a 401 makes it request another one."""
         token = await self._token(repository, instead_of=None)
         answer = await self._session.send(attrs.evolve(request, token=token), accept=(200, 401))
@@ -270,7 +270,7 @@ class _TokenEndpoint:
     service: str
 
     @classmethod
-    def of(cls, answer: Answer, registry: URL) -> _TokenEndpoint:
+    def of(cls, answer: Response, registry: URL) -> _TokenEndpoint:
         """Parse the challenge of a 401.
 
         Raises:
@@ -281,8 +281,8 @@ class _TokenEndpoint:
         found = dict(_CHALLENGE.findall(parameters[:2000]))
         realm = URL()
         with suppress(ValueError):
-            realm = parse_sent(found.get("realm", ""))
-        if scheme.lower() != "bearer" or not is_on(registry.origin(), realm):
+            realm = parse_server_url(found.get("realm", ""))
+        if scheme.lower() != "bearer" or not same_origin(registry.origin(), realm):
             raise InvalidResponse(
                 f"{answer.request}: 401 with the challenge {challenge[:200]!r}: the API token is "
                 f"sent to {registry.origin()} only. If the registry is another one, pass its URL"
@@ -347,7 +347,7 @@ def _bounded(body: Buffer) -> bytes:
     return bytes(body)
 
 
-def _content_type(answer: Answer) -> str:
+def _content_type(answer: Response) -> str:
     """Return the media type of the response, ``""`` if it has none."""
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return content_type[:_LONGEST_CONTENT_TYPE]

@@ -116,5 +116,5 @@ class Clock:
     def of(cls, gh: GitHubPackages) -> Clock:
         """The clock of a client from now on."""
         clock = cls()
-        gh._session.gate.clock = clock
+        gh._session.scheduler.clock = clock
         return clock

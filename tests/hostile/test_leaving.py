@@ -122,7 +122,7 @@ async def test_cancelling_while_connecting_ends_at_once(server: HostileServer) -
             with suppress(asyncio.CancelledError):
                 await task
         assert others() == set()
-        assert gh._session.gate.in_flight == 0
+        assert gh._session.scheduler.in_flight == 0
 
 
 @pytest.mark.parametrize("why", ["at the gate", "before a retry", "for a rate limit", "for points"])
