@@ -105,9 +105,9 @@ def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
 
 @contextmanager
 def _terminating_like_ctrl_c() -> Iterator[Event]:
-    """End on SIGTERM as on Ctrl-C: tasks are cancelled, and files are left whole.
+    """Handle SIGTERM like Ctrl-C in the block: tasks are cancelled, and files are left whole.
 
-    Yields what says whether it happened.
+    Yields an event that is set on SIGTERM.
     """
     terminated = Event()
     if current_thread() is not main_thread():

@@ -304,7 +304,7 @@ class _Sink:
         Args:
             last: the last line, on standard error.
         """
-        self.files.finish()
+        self.files.finish(cut_short=self.results.is_cut_short)
         self.results.finish()
         markdown = self.results.markdown(self.files.since)
         path = self.files.report
@@ -338,7 +338,7 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
                 async for batch in batches:
                     await sink.take(batch)
     except asyncio.CancelledError:
-        display.note(f"Interrupted. {_how_to_resume(files, ended=False)}")
+        display.note(f"Interrupted. {_how_to_resume(files)}")
         raise
     except BrokenPipeError:
         raise
@@ -364,7 +364,7 @@ def _end(
         tolerates_failures=tolerates_failures or any(rule.kind == "unreachable" for rule in rules),
     )
     resumable = results.failures and files.resumable
-    again = f". {_how_to_resume(files, ended=True)}" if resumable else ""
+    again = f". {_how_to_resume(files)}" if resumable else ""
     if status == REFUSED:
         raise Unreached(f"{counted(results.failures, 'failure')}: see above{again}")
     if status == FOUND:
@@ -387,23 +387,21 @@ def exit_status(*, failures: int, found: int, tolerates_failures: bool) -> int:
     return FOUND if found else DONE
 
 
-def _how_to_resume(files: Files, *, ended: bool) -> str:
-    """What to run now.
-
-    Args:
-        files: the outputs.
-        ended: whether the audit ran to its end, so that a fresh output is in its place.
-    """
+def _how_to_resume(files: Files) -> str:
+    """The command to run next."""
     if files.resumable is None:
         return "With --output FILE.jsonl, the same command would resume it"
-    command = "the same command without --fresh" if files.fresh and ended else "the same command"
-    return f"Run {command} again to resume {files.resumable.path}"
+    path = files.resumable.path
+    if files.fresh and files.is_placed:
+        return f"Run the same command without --fresh to resume {path}"
+    stays = f"; {path} is still the earlier audit" if files.fresh and path.exists() else ""
+    return f"Run the same command again to resume {path}{stays}"
 
 
 def _what_is_kept(files: Files) -> str:
     """The state of the outputs after one could not be written."""
     kept = "What was written is kept" if files.resumable is not None else "No table is written"
-    return f"{kept}. {_how_to_resume(files, ended=False)}"
+    return f"{kept}. {_how_to_resume(files)}"
 
 
 def _rules(texts: Sequence[str]) -> list[Rule]:

@@ -39,6 +39,7 @@ class Files:
         max_age: the longest time ago that a complete output may have begun.
         baseline: the content of ``compare``.
         since: when that audit began, if the file says so.
+        is_placed: whether a fresh output is in its place.
     """
 
     _paths: Sequence[Path]
@@ -49,6 +50,7 @@ class Files:
     outputs: list[Output] = attrs.field(factory=list, init=False)
     baseline: Baseline | None = attrs.field(default=None, init=False)
     since: datetime | None = attrs.field(default=None, init=False)
+    is_placed: bool = attrs.field(default=False, init=False)
 
     @property
     def resumable(self) -> JsonlFile | None:
@@ -117,10 +119,17 @@ class Files:
         if self.resumable is not None:
             yield from self.resumable.kept()
 
-    def finish(self) -> None:
-        """Put a fresh output in place of the earlier one."""
-        if self.resumable is not None:
-            self.resumable.finish()
+    def finish(self, *, cut_short: bool) -> None:
+        """Put a fresh output in place of the earlier one.
+
+        Args:
+            cut_short: whether a rate limit, a lost connection or a refused token ended the audit.
+                An earlier output stays then, as if the audit had been interrupted.
+        """
+        output = self.resumable
+        if output is not None and not (cut_short and output.path.exists()):
+            output.finish()
+            self.is_placed = True
 
     def write(self, records: Sequence[Record], *, kept: bool) -> None:
         """Writes the records; those that were kept are in the resumed output already."""
@@ -148,7 +157,7 @@ def _is_table(path: Path) -> bool:
 
 
 def is_markdown(path: Path) -> bool:
-    """Whether a report is to be Markdown."""
+    """Return whether a report's file name asks for Markdown."""
     return path.suffix.lower() == ".md"
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SUMMARY", "Results", "print_records"]
 
+CUT_SHORT: Final = frozenset({"rate_limited", "unauthorized", "no_connection"})
+"""Reasons for which all other requests fail too, so that the audit can be resumed later."""
 LINES_SHOWN: Final = 20
 """Findings of a rule, changes of a kind, and failures that people are shown; JSON has all."""
 
@@ -78,6 +80,8 @@ class Results:
         """Number of failures, without those of allowed owners."""
         self.findings: list[Finding] = []
         """What the rules to fail on found; and all others, where they are kept."""
+        self.is_cut_short = False
+        """Whether one of these concerns all requests, such as a rate limit."""
         self._header = header
         self._asked = list(rules)
         self._names = frozenset(map(str, rules))
@@ -175,6 +179,7 @@ class Results:
             if record.owner.lower() in self._allowed:
                 return
             self.failures += 1
+            self.is_cut_short |= record.reason in CUT_SHORT
         for finding in findings_of(record, self._rules, now=self._header.started_at, before=before):
             self._counts[finding.rule] += 1
             if self._keeps_all or finding.rule in self._names:
@@ -268,7 +273,7 @@ class Results:
             self._console.note(f"... and {more:,} more failures")
 
     def _show_unjudged(self) -> None:
-        """Tell which rules to fail on could not judge every package, and the option to add."""
+        """Name the rules of --fail-on that could not judge every package, and the option to add."""
         rules = [str(rule) for rule in self._asked if rule.needs_count]
         uncounted = self._tally.total().uncounted
         if rules and uncounted:

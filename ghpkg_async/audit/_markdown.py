@@ -26,7 +26,7 @@ LINES_SHOWN: Final = 20
 """Findings of a rule, changes of a kind, and failures that are listed."""
 
 _COLUMNS: Final = ("Packages", "Public", "Private", "Internal", "Versions", "Conflicts")
-# What begins markup, a mention, an emoji, an entity or a link in GitHub's Markdown.
+# Characters that begin markup, mentions, emoji, entities or links in GitHub's Markdown.
 _SPECIAL: Final = re.compile(r"[\\`*_{}\[\]<>#|~!@&:$^]|(?<=www)\.", re.IGNORECASE)
 
 
@@ -42,7 +42,7 @@ def render_markdown(
     comparison: Comparison | None = None,
     since: datetime | None = None,
 ) -> str:
-    """Render an audit as Markdown. Everything that a server sent is text in it.
+    """Render an audit as Markdown. Text from the server is escaped.
 
     Args:
         header: what was audited.

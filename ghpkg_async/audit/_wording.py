@@ -74,7 +74,7 @@ def moment(time: datetime) -> str:
 
 
 def label_of(rule: str) -> str:
-    """What a rule like ``stale:365`` looks for, for people."""
+    """The description of a rule for people: ``stale:365`` is ``Unchanged for over 365 days``."""
     kind, _, number = rule.partition(":")
     if kind not in _LABELS:
         return rule

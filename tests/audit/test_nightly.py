@@ -140,6 +140,38 @@ class TestFresh:
         assert names(path) == ["a", "b", "c", "m", "open"]
         assert list(path.parent.iterdir()) == [path]
 
+    @pytest.mark.usefixtures("small")
+    async def test_cut_short_it_leaves_the_earlier_output_and_is_resumed(
+        self, ghpkg: Command, server: EmbeddedGitHub, path: Path
+    ) -> None:
+        nightly = ("acme", "--type=npm", "--output=a.jsonl", "--fresh")
+        await ghpkg(*nightly)
+        before = content(path)
+        server.hook = answering(
+            lambda _request: True, data={"message": "Bad credentials"}, status=401
+        )
+        run = await ghpkg(*nightly)
+        assert run.status == 3
+        assert "again to resume a.jsonl; a.jsonl is still the earlier audit" in run.err
+        assert content(path) == before
+        server.hook = None
+        assert (await ghpkg(*nightly)).status == 0
+        assert content(path) != before
+        assert names(path) == ["a", "b", "c"]
+
+    @pytest.mark.usefixtures("small")
+    async def test_what_an_owner_refuses_is_no_reason_to_keep_the_earlier_output(
+        self, ghpkg: Command, path: Path
+    ) -> None:
+        nightly = ("acme", "nobody", "--type=npm", "--output=a.jsonl", "--fresh")
+        await ghpkg(*nightly)
+        before = content(path)
+        run = await ghpkg(*nightly)
+        assert run.status == 3
+        assert "Run the same command without --fresh to resume a.jsonl" in run.err
+        assert content(path) != before
+        assert names(path) == ["a", "b", "c"]
+
     def test_a_draft_that_is_old_or_of_another_audit_is_not_resumed(self, path: Path) -> None:
         listing = whole("acme", "npm", "a")
         assert drafted(path, listing).done

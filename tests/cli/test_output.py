@@ -166,7 +166,7 @@ async def test_sigterm_ends_it_like_ctrl_c(ghpkg: Command, refuse: Callable[...,
     assert (process.returncode, out, err) == (143, b"", b"ghpkg: Terminated\n")
 
 
-async def test_verbose_shows_each_retry(ghpkg: Command, github: EmbeddedGitHub) -> None:
+async def test_verbose_shows_each_request_and_retry(ghpkg: Command, github: EmbeddedGitHub) -> None:
     refusals = iter([True])
 
     async def hook(
@@ -179,6 +179,7 @@ async def test_verbose_shows_each_retry(ghpkg: Command, github: EmbeddedGitHub) 
     ran = await ghpkg(*LIST, "--verbose")
     assert ran.status == 0
     assert "status 502; retrying in" in ran.err
+    assert ran.err.count("GET /orgs/acme/packages") == 2
     assert "ghp_" not in ran.err
 
 
