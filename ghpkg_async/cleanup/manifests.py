@@ -81,6 +81,11 @@ class Descriptor:
         """The index declares a manifest without children."""
         return self.media_type in LEAF_TYPES
 
+    @property
+    def is_manifest(self) -> bool:
+        """The entry is a manifest, and not a blob."""
+        return self.media_type is None or self.media_type in ACCEPT
+
 
 @attrs.frozen
 class Manifest:

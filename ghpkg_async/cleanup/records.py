@@ -204,7 +204,7 @@ class PlanEnd:
         held: number of versions held.
         over_limit: description of the limit that the deletions of all packages exceed.
         groups: hash of each group's lines, in the order of the groups.
-        sha256: hash of the other lines and of ``groups``.
+        sha256: hash of this record and of all lines except those of groups.
     """
 
     packages: Count
