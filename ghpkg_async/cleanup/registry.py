@@ -40,7 +40,7 @@ from ..errors import (
     NotFound,
     Unauthorized,
 )
-from .manifests import ACCEPT, MAX_MANIFEST_BYTES, Unreadable, is_digest, parse_manifest
+from ._manifests import ACCEPT, MAX_MANIFEST_BYTES, Unreadable, is_digest, parse_manifest
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .._codec import Buffer
     from .._session.cache import Key
     from .._session.transport import Response
-    from .manifests import Manifest, UnreadableReason
+    from ._manifests import Manifest, UnreadableReason
 
 __all__ = ["Registry", "registry_url_of"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ghpkg_async.cleanup.decide import Decision, decide_container, decide_versions
-from ghpkg_async.cleanup.graph import ListedVersion, VersionGraph
-from ghpkg_async.cleanup.manifests import Descriptor, Manifest
-from ghpkg_async.cleanup.policy import Policy
+from ghpkg_async.cleanup._decide import Decision, decide_container, decide_versions
+from ghpkg_async.cleanup._graph import ListedVersion, VersionGraph
+from ghpkg_async.cleanup._manifests import Descriptor, Manifest
+from ghpkg_async.cleanup._policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

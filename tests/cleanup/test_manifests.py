@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ghpkg_async import InvalidResponse
-from ghpkg_async.cleanup.manifests import MAX_MANIFEST_BYTES, Descriptor, Manifest, parse_manifest
+from ghpkg_async.cleanup._manifests import MAX_MANIFEST_BYTES, Descriptor, Manifest, parse_manifest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 IMAGE = "application/vnd.oci.image.manifest.v1+json"

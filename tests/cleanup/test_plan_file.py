@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.cleanup.plan_file import Plan
-from ghpkg_async.cleanup.policy import MaxDeletes
-from ghpkg_async.cleanup.records import PlanHeader
+from ghpkg_async.cleanup._plan_file import Plan
+from ghpkg_async.cleanup._policy import MaxDeletes
+from ghpkg_async.cleanup._records import PlanHeader
 
 from .rig import NOW, App, digest, policy
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.cleanup.policy import Guard, MaxDeletes, Policy, Rule, duration_text
-from ghpkg_async.cleanup.policy import parse_duration as parse
+from ghpkg_async.cleanup._policy import Guard, MaxDeletes, Policy, Rule, duration_text
+from ghpkg_async.cleanup._policy import parse_duration as parse
 
 from .rig import digest
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from ghpkg_async import ConfigurationError, GitHubPackages
-from ghpkg_async.cleanup.manifests import MAX_MANIFEST_BYTES, Manifest, Unreadable
+from ghpkg_async.cleanup._manifests import MAX_MANIFEST_BYTES, Manifest, Unreadable
 from ghpkg_async.cleanup.registry import CONCURRENCY, Registry, registry_url_of
 
 from .registries import (

@@ -17,8 +17,8 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
-from .manifests import is_digest
-from .patterns import Patterns
+from ._manifests import is_digest
+from ._patterns import Patterns
 
 if TYPE_CHECKING:
     import os

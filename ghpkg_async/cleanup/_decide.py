@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from ..text import counted, printable
-from .evaluate import Verdict, evaluate, tags_text
-from .policy import duration_text
-from .records import Deletion, Held, PackagePlan
+from .._text import counted, printable
+from ._evaluate import Verdict, evaluate, tags_text
+from ._policy import duration_text
+from ._records import Deletion, Held, PackagePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from .graph import Cause, Link, ListedVersion, VersionGraph
-    from .policy import Policy
-    from .records import PackageKey, Role
+    from ._graph import Cause, Link, ListedVersion, VersionGraph
+    from ._policy import Policy
+    from ._records import PackageKey, Role
 
-__all__ = ["Decision", "decide_container", "decide_versions", "find_drift"]
+__all__ = ["Decision", "decide_container", "decide_versions"]
 
 _DIGEST_SHOWN: Final = len("sha256:") + 12
 _LINKS: Final[Mapping[Link, str]] = {
@@ -312,49 +312,3 @@ def _fields(package: PackageKey, version: ListedVersion) -> dict[str, Any]:
         "created_at": version.created_at,
         "updated_at": version.updated_at,
     }
-
-
-def find_drift(graph: VersionGraph, deletions: Iterable[Deletion]) -> dict[str, str]:
-    """Compare planned deletions with a fresh listing of their package, before applying them.
-
-    The rules are not evaluated again. A planned version that is no longer listed is not drift:
-    there is nothing left to delete.
-
-    Args:
-        graph: every version as listed now. `VersionGraph.next_to_read` is empty, and each planned
-            version was read.
-        deletions: what the plan deletes of the package.
-
-    Returns:
-        By group: the reason why it must not be deleted any more.
-    """
-    deletions = list(deletions)
-    drift: dict[str, str] = {}
-    for deletion in deletions:
-        i = graph.index.get(deletion.version)
-        if i is None or deletion.group in drift:
-            continue
-        if (version := graph.versions[i]).id != deletion.id:
-            drift[deletion.group] = f"{deletion.version} was pushed again"
-        elif sorted(version.tags) != sorted(deletion.tags):
-            drift[deletion.group] = f"the tags of {deletion.version} changed"
-        elif not graph.is_read(i):
-            drift[deletion.group] = f"the manifest of {deletion.version} was not read"
-    while True:
-        planned = {
-            graph.index[deletion.version]: deletion.group
-            for deletion in deletions
-            if deletion.group not in drift and deletion.version in graph.index
-        }
-        causes = graph.protected(i for i in range(len(graph)) if i not in planned)
-        needed = {planned[i]: i for i in planned if i in causes}
-        if not needed and not graph.leaves_enough(planned):
-            newest = max(planned, key=lambda i: graph.versions[i].newness)
-            tagged = [i for i in planned if graph.versions[i].real_tags]
-            last = max(tagged, key=lambda i: graph.versions[i].newness, default=newest)
-            drift[planned[last]] = "it holds the last image of the package"
-        elif not needed:
-            graph.check(planned)
-            return drift
-        for group, i in needed.items():
-            drift[group] = f"{graph.versions[i].name} is needed by another version now"

@@ -15,8 +15,8 @@ import attrs
 
 from .._files import AtomicFile
 from ..errors import ConfigurationError
-from .policy import MaxDeletes, Policy
-from .records import (
+from ._policy import MaxDeletes, Policy
+from ._records import (
     FORMAT,
     PLAN_CODEC,
     Deletion,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .records import PackageKey
+    from ._records import PackageKey
 
 __all__ = ["LEAST_IMAGES", "Plan"]
 

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import attrs
 
 from ..errors import InvalidResponse
-from .manifests import is_digest
+from ._manifests import is_digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ..models import PackageVersion
-    from .manifests import Manifest
+    from ._manifests import Manifest
 
 __all__ = ["Cause", "ListedVersion", "VersionGraph", "is_helper_tag"]
 

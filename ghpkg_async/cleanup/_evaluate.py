@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
-from ..text import counted, printable
-from .policy import DEFAULT_PROTECT_TAGS, duration_text
+from .._text import counted, printable
+from ._policy import DEFAULT_PROTECT_TAGS, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from .graph import ListedVersion
-    from .policy import Policy, Rule
+    from ._graph import ListedVersion
+    from ._policy import Policy, Rule
 
 __all__ = ["Action", "PatternUse", "Verdict", "evaluate", "tags_text"]
 
