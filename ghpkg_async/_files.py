@@ -161,7 +161,7 @@ def _open_lock(lock: Path, path: Path) -> FileIO:
     file.close()
     raise ConfigurationError(
         f"{path}: cannot be locked: {lock} belongs to another user or program; "
-        "remove it if no audit is running"
+        "remove it if no other run of ghpkg is writing"
     )
 
 
@@ -169,7 +169,7 @@ def _lock(file: FileIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ConfigurationError(f"{path}: another audit is writing it") from None
+        raise ConfigurationError(f"{path}: another process is writing it") from None
     except OSError:
         return  # A file system without locks.
 

@@ -162,7 +162,7 @@ def test_one_process_at_a_time_writes_a_file_by_whatever_name(path: Path) -> Non
     link.symlink_to(path)
     with closing(open_output(path, HEADER)):
         for name in (path, link):
-            with pytest.raises(ConfigurationError, match="another audit is writing it"):
+            with pytest.raises(ConfigurationError, match="another process is writing it"):
                 open_output(name, HEADER)
     open_output(link, HEADER).close()
 
@@ -206,6 +206,6 @@ def test_a_lock_is_released_once(tmp_path: Path) -> None:
     first.release()
     second = FileLock(tmp_path / "audit.csv")
     first.release()
-    with pytest.raises(ConfigurationError, match="another audit"):
+    with pytest.raises(ConfigurationError, match="another process"):
         FileLock(tmp_path / "audit.csv")
     second.release()

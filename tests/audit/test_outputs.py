@@ -82,7 +82,7 @@ def test_opening_changes_nothing(path: Path) -> None:
 def test_another_process_keeps_out_of_a_file_being_written(path: Path) -> None:
     output = open_output(path, HEADER)
     output.begin()
-    with pytest.raises(ConfigurationError, match="another audit is writing it"):
+    with pytest.raises(ConfigurationError, match="another process is writing it"):
         open_output(path, HEADER)
     output.close()
     open_output(path, HEADER).close()

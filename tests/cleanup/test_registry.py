@@ -11,7 +11,7 @@ from yarl import URL
 
 from ghpkg_async import ConfigurationError, GitHubPackages
 from ghpkg_async.cleanup._manifests import MAX_MANIFEST_BYTES, Manifest, Unreadable
-from ghpkg_async.cleanup.registry import CONCURRENCY, Registry, registry_url_of
+from ghpkg_async.cleanup._registry import CONCURRENCY, Registry, registry_url_of
 
 from .registries import (
     INDEX,
@@ -327,7 +327,7 @@ async def test_a_replaced_cache_entry_is_requested_again(
     cache = tmp_path / "manifests"
     with monkeypatch.context() as patched:
         patched.setattr(
-            "ghpkg_async.cleanup.registry._pack", lambda *_: b"x\x9c forged, not compressed"
+            "ghpkg_async.cleanup._registry._pack", lambda *_: b"x\x9c forged, not compressed"
         )
         async with Registry(gh, cache=cache) as registry:
             await read_one(registry, digest)

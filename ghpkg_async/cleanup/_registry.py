@@ -2,7 +2,7 @@
 
 Manifests are requested by digest and verified against it, so neither the registry nor a proxy nor
 the cache file can replace one. A read counts as a download of a public version, and GitHub deletes
-no public version with more than 5,000 downloads: what is cached is not read again.
+no public version with more than 5,000 downloads: a cached manifest is not read again.
 
 The referrers API is not used: ghcr.io does not implement it.
 
@@ -232,7 +232,7 @@ class Registry:
         """Return the repository's token, empty while the registry has requested none.
 
         Args:
-            repository: what the token is for; its scope is to pull from it.
+            repository: repository that the token may pull from.
             instead_of: a token that the registry refused.
         """
         if self._endpoint is None:

@@ -1,0 +1,524 @@
+"""Apply a plan: compare it with the present state, delete, write a journal, verify."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from contextlib import AsyncExitStack
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from .._client import session_of
+from .._session.hooks import call_hook
+from ..audit._audit import namespace_of
+from ..audit._owners import parse_owner
+from ..errors import (
+    APIError,
+    ConfigurationError,
+    DeletionRefused,
+    Forbidden,
+    GitHubPackagesError,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+)
+from ._clock import ServerClock
+from ._graph import ListedVersion, VersionGraph
+from ._journal import (
+    APPLY_CODEC,
+    ApplyEnd,
+    ApplyHeader,
+    Intent,
+    Journal,
+    Outcome,
+    intents_of,
+    last_outcomes,
+    read_journal,
+)
+from ._manifests import Unreadable
+from ._recheck import PackageState, short_name
+from ._registry import Registry, registry_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import timedelta
+
+    from .._client import GitHubPackages
+    from .._namespaces import PackageRef
+    from ._journal import ApplyRecord, OutcomeStatus
+    from ._manifests import ManifestReader
+    from ._plan_file import Plan
+    from ._policy import MaxDeletes
+    from ._records import Deletion, Group, PackageKey
+
+__all__ = ["ApplyResult", "BrokenImage", "apply"]
+
+WORKERS: Final = 4
+"""Groups that are deleted side by side. GitHub asks for a second between writes, so more would only
+wait."""
+_FINAL: Final = frozenset({"deleted", "gone", "refused"})
+_GONE: Final = frozenset({"deleted", "gone"})
+
+
+@attrs.frozen
+class BrokenImage:
+    """A version that stayed and lost a part of itself during the run.
+
+    Attributes:
+        package: owner, type and name of the package.
+        version: name of the version.
+        tags: its tags.
+        missing: names of the versions that it needs and that are not there any more.
+    """
+
+    package: PackageKey
+    version: str
+    tags: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ApplyResult:
+    """Results of applying a plan.
+
+    Attributes:
+        outcomes: the result of each version of the plan, by id; with ``check``, only of those that
+            would not be deleted.
+        to_delete: with ``check``, the versions that would be deleted.
+        broken: images that stayed and lost a part; empty if every image is proved whole.
+        unverified: packages that could not be listed again for that proof, with the error.
+        journal: the journal's file.
+    """
+
+    outcomes: Mapping[int, Outcome]
+    to_delete: tuple[Deletion, ...] = ()
+    broken: tuple[BrokenImage, ...] = ()
+    unverified: Mapping[PackageKey, str] = attrs.field(factory=dict)
+    journal: Path
+
+    @property
+    def counts(self) -> Mapping[OutcomeStatus, int]:
+        """Number of versions by status."""
+        return Counter(outcome.status for outcome in self.outcomes.values())
+
+    @property
+    def complete(self) -> bool:
+        """Every version is deleted, gone or refused by GitHub, and every other image is whole."""
+        counts = self.counts
+        return not (counts["stale"] or counts["failed"] or self.broken or self.unverified)
+
+
+async def apply(
+    client: GitHubPackages,
+    plan: Plan,
+    *,
+    journal: str | os.PathLike[str],
+    check: bool = False,
+    max_deletes: MaxDeletes | None = None,
+    max_plan_age: timedelta | None = None,
+    registry_url: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    on_outcome: Callable[[Outcome], object] | None = None,
+) -> ApplyResult:
+    """Delete the versions of a plan.
+
+    Each package is listed again first. A group whose versions changed since the plan, or that
+    another version needs by now, is not deleted. Within a group, images are deleted before their
+    parts; if GitHub refuses to delete an image, its parts stay. Called again with the same journal,
+    it resumes.
+
+    Args:
+        client: sends the requests.
+        plan: the plan; the policy is not evaluated again.
+        journal: file for the intents and outcomes; created if it does not exist.
+        check: do everything but delete and write the journal.
+        max_deletes: limits instead of those of the policy.
+        max_plan_age: greatest age of the plan, if shorter than that in the plan.
+        registry_url: root of the registry; ``None`` derives it from the client's base URL.
+        cache: file for manifests; ``None`` for no cache.
+        on_outcome: called with each outcome; what it raises is logged.
+
+    Raises:
+        ConfigurationError: the plan has expired, is over its limit or of another server, or the
+            journal cannot be written or belongs to another plan.
+        GitHubPackagesError: the server did not respond at all.
+        OSError: the journal could not be written. Nothing is deleted after that.
+    """
+    _check_servers(client, plan, registry_url)
+    if over := plan.over_limit(max_deletes):
+        raise ConfigurationError(
+            f"plan: {over}. Raise max-deletes for this run, or remove groups from the plan"
+        )
+    path = Path(journal)
+    async with AsyncExitStack() as stack:
+        writer: Journal[ApplyRecord] | None = None
+        if check:
+            records = _existing_records(path)
+        else:
+            writer = stack.enter_context(Journal(path, APPLY_CODEC))
+            records = writer.records
+        check_header(path, records, plan.sha256)
+        clock = await ServerClock.of(client)
+        _check_age(plan, clock, max_plan_age)
+        registry = await stack.enter_async_context(
+            Registry(client, url=plan.header.registry_url, cache=cache)
+        )
+        if writer is not None and not records:
+            await writer.append_durably(
+                ApplyHeader(
+                    plan_sha256=plan.sha256,
+                    started_at=clock.now(),
+                    base_url=plan.header.base_url,
+                    registry_url=plan.header.registry_url,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                )
+            )
+        run = _Run(client, registry, writer, clock, records, on_outcome)
+        groups: dict[PackageKey, list[Group]] = {}
+        for group in plan.groups:
+            groups.setdefault(group.package, []).append(group)
+        for package, of_package in groups.items():
+            await run.apply_to(package, of_package)
+        result = run.result(plan, path)
+        if writer is not None:
+            await writer.append_durably(ApplyEnd(at=clock.now(), counts=dict(result.counts)))
+        return result
+
+
+def _existing_records(path: Path) -> list[ApplyRecord]:
+    return list(read_journal(path, APPLY_CODEC)) if path.exists() else []
+
+
+def check_header(path: Path, records: Sequence[object], plan_sha256: str) -> None:
+    """Check that a journal, if it has records, is that of a plan.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    header = records[0] if records else None
+    sha256 = getattr(header, "plan_sha256", None)
+    if header is not None and sha256 is None:
+        raise ConfigurationError(f"{path}: not a journal: its first line is not a header")
+    if sha256 not in (None, plan_sha256):
+        raise ConfigurationError(
+            f"{path}: the journal of another plan ({sha256[:12]}..., not {plan_sha256[:12]}...); "
+            "name another file"
+        )
+
+
+def _check_servers(client: GitHubPackages, plan: Plan, registry_url: str | None) -> None:
+    """Refuse a plan of another server: a plan must not decide which host gets the token."""
+    base_url = session_of(client).base_url
+    if str(base_url) != plan.header.base_url:
+        raise ConfigurationError(
+            f"plan: made with {plan.header.base_url}, but the client's base URL is {base_url}"
+        )
+    expected = (registry_url or str(registry_url_of(base_url))).rstrip("/")
+    if plan.header.registry_url.rstrip("/") != expected:
+        raise ConfigurationError(
+            f"registry_url: the plan was made with {plan.header.registry_url}, not {expected}; "
+            "pass the URL of the plan if it is right"
+        )
+
+
+def _check_age(plan: Plan, clock: ServerClock, max_age: timedelta | None) -> None:
+    expires_at = plan.header.expires_at
+    if max_age is not None:
+        expires_at = min(expires_at, plan.header.created_at + max_age)
+    if clock.now() >= expires_at:
+        raise ConfigurationError(
+            f"plan: expired at {expires_at:%Y-%m-%d %H:%M} UTC by the server's clock; plan again"
+        )
+
+
+class _Run:
+    """One run of `apply`."""
+
+    def __init__(
+        self,
+        client: GitHubPackages,
+        registry: ManifestReader,
+        journal: Journal[ApplyRecord] | None,
+        clock: ServerClock,
+        records: Sequence[ApplyRecord],
+        on_outcome: Callable[[Outcome], object] | None,
+    ) -> None:
+        self._client = client
+        self._registry = registry
+        self._journal = journal
+        self._clock = clock
+        self._intents = dict(intents_of(records))
+        self._earlier = last_outcomes(records)
+        self._on_outcome = on_outcome
+        self._outcomes: dict[int, Outcome] = {}
+        self._broken: list[BrokenImage] = []
+        self._unverified: dict[PackageKey, str] = {}
+        self._stopped: str | None = None
+        self._no_access: dict[PackageKey, str] = {}
+
+    def result(self, plan: Plan, journal: Path) -> ApplyResult:
+        return ApplyResult(
+            outcomes=self._outcomes,
+            to_delete=tuple(each for each in plan.deletions if each.id not in self._outcomes),
+            broken=tuple(self._broken),
+            unverified=self._unverified,
+            journal=journal,
+        )
+
+    async def apply_to(self, key: PackageKey, groups: Sequence[Group]) -> None:
+        """Compare a package with its groups, delete those that are not stale, verify the rest."""
+        owner, package_type, name = key
+        ref = namespace_of(self._client, parse_owner(owner)).package(package_type, name)
+        if self._stopped is not None:
+            self._settle(groups, "failed", self._stopped)
+            return
+        try:
+            state = await self._state_of(ref, groups)
+            await self._settle_known(ref, groups, state)
+        except NotFound as error:
+            self._settle(groups, "stale", f"the package is not there: {error.message}")
+            return
+        except GitHubPackagesError as error:
+            self._settle(groups, "failed", f"could not be compared with the plan: {error}")
+            return
+        for group, reason in state.stale(self._open(groups)):
+            self._settle([group], "stale", reason)
+        waiting = self._open(groups)
+        if self._journal is not None and waiting:
+            await self._delete(self._journal, ref, state, waiting)
+            await self._verify(key, ref, state)
+
+    async def _state_of(self, ref: PackageRef, groups: Sequence[Group]) -> PackageState:
+        package = await ref.get()
+        login = package.owner.login if package.owner is not None else ""
+        listed = [ListedVersion.of(each) for each in await ref.versions(consistent=True)]
+        graph = None
+        if ref.package_type == "container":
+            graph = VersionGraph(listed)
+            planned = [each.version for group in groups for each in group.deletions]
+            await self._read(
+                graph, login, ref.name, [each for each in planned if each in graph.index]
+            )
+            while digests := graph.next_to_read():
+                await self._read(graph, login, ref.name, digests)
+        return PackageState(login, package.id, {each.id: each for each in listed}, graph)
+
+    async def _read(
+        self, graph: VersionGraph, login: str, name: str, digests: Sequence[str]
+    ) -> None:
+        """Read manifests into the graph.
+
+        Raises:
+            GitHubPackagesError: one could not be read, for another reason than that the registry
+                does not have it.
+        """
+        for outcome in (await self._registry.read(login, name, digests)).values():
+            if not isinstance(outcome, Unreadable):
+                graph.add(outcome)
+            elif outcome.reason == "missing":
+                graph.add_missing(outcome.digest)
+            else:
+                raise GitHubPackagesError(f"manifest {outcome.digest}: {outcome.message}")
+
+    async def _delete(
+        self,
+        journal: Journal[ApplyRecord],
+        ref: PackageRef,
+        state: PackageState,
+        groups: Sequence[Group],
+    ) -> None:
+        """Delete groups side by side, each in its order."""
+        waiting = iter(groups)
+
+        async def work() -> None:
+            for group in waiting:
+                await self._delete_group(journal, ref, state, group)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(WORKERS, len(groups))):
+                    tasks.create_task(work())
+        except BaseExceptionGroup as errors:
+            raise first_of(errors) from None
+
+    async def _delete_group(
+        self,
+        journal: Journal[ApplyRecord],
+        ref: PackageRef,
+        state: PackageState,
+        group: Group,
+    ) -> None:
+        """Delete a group in its order; a version that cannot be deleted keeps those it needs."""
+        held: dict[str, tuple[OutcomeStatus, str]] = {}
+        for _, batch in groupby(group.deletions, key=lambda each: each.role == "root"):
+            deletions = list(batch)
+            if self._stop_reason(group.package) is None:
+                intents = [
+                    self._intent(each, state) for each in deletions if each.version not in held
+                ]
+                await journal.append_durably(*intents)
+                self._intents.update({intent.id: intent for intent in intents})
+            for deletion in deletions:
+                stopped = self._stop_reason(group.package)
+                if deletion.version in held:
+                    outcome = self.outcome(deletion, *held[deletion.version])
+                elif stopped is not None:
+                    outcome = self.outcome(deletion, "failed", f"not requested: {stopped}")
+                else:
+                    outcome = await self._delete_one(ref, deletion)
+                self._record(deletion, outcome)
+                if outcome.status not in _GONE:
+                    message = f"not requested: {short_name(deletion.version)} stays and needs it"
+                    for name in state.needed_by(deletion.version):
+                        held.setdefault(name, (outcome.status, message))
+
+    def _stop_reason(self, package: PackageKey) -> str | None:
+        """Return why nothing more is deleted of a package, or ``None``."""
+        return self._stopped or self._no_access.get(package)
+
+    def _intent(self, deletion: Deletion, state: PackageState) -> Intent:
+        return Intent(
+            owner=deletion.owner,
+            package_type=deletion.package_type,
+            name=deletion.name,
+            login=state.login,
+            package_id=state.package_id,
+            id=deletion.id,
+            version=deletion.version,
+            tags=deletion.tags,
+            role=deletion.role,
+            group=deletion.group,
+            at=self._clock.now(),
+        )
+
+    async def _delete_one(self, ref: PackageRef, deletion: Deletion) -> Outcome:
+        """Delete a version; after an unclear response, request its state."""
+        try:
+            await ref.version(deletion.id).delete()
+            return self.outcome(deletion, "deleted")
+        except DeletionRefused as error:
+            return self.outcome(deletion, "refused", error=error)
+        except (RateLimited, Unauthorized) as error:
+            self._stopped = str(error)
+            return self.outcome(deletion, "failed", error=error)
+        except GitHubPackagesError as error:
+            failure = error
+        try:
+            active = await is_active(ref, deletion.id)
+        except GitHubPackagesError as error:
+            message = f"{failure}; and its state is unknown: {error}"
+            return self.outcome(deletion, "failed", message, failure)
+        if not active:
+            status: OutcomeStatus = "gone" if isinstance(failure, NotFound) else "deleted"
+            return self.outcome(deletion, status, error=failure)
+        if isinstance(failure, (NotFound, Forbidden)):
+            # Without admin rights to the package GitHub answers so for every version of it.
+            reason = f"{failure}. The token needs admin rights to the package"
+            self._no_access.setdefault(deletion.package, reason)
+        return self.outcome(deletion, "failed", error=failure)
+
+    async def _settle_known(
+        self, ref: PackageRef, groups: Sequence[Group], state: PackageState
+    ) -> None:
+        """Settle the versions that are not listed, and those that an earlier run settled."""
+        for group in groups:
+            for deletion in group.deletions:
+                earlier = self._earlier.get(deletion.id)
+                settled = earlier is not None and earlier.status in _FINAL
+                if deletion.id not in state.versions:
+                    self._record(
+                        deletion,
+                        earlier
+                        if earlier is not None and settled
+                        else self.outcome(deletion, "gone", "not listed any more"),
+                        again=settled,
+                    )
+                elif earlier is not None and settled:
+                    # A listing may be older than the deletion; the version itself is not.
+                    if earlier.status != "refused" and await is_active(ref, deletion.id):
+                        self._settle([group], "stale", "restored after this plan deleted it")
+                        break
+                    self._record(deletion, earlier, again=True)
+
+    def _open(self, groups: Iterable[Group]) -> list[Group]:
+        """Return the groups with versions that have no outcome yet, without the other versions."""
+        waiting = []
+        for group in groups:
+            rest = tuple(each for each in group.deletions if each.id not in self._outcomes)
+            if rest:
+                waiting.append(attrs.evolve(group, deletions=rest))
+        return waiting
+
+    def _settle(self, groups: Iterable[Group], status: OutcomeStatus, message: str) -> None:
+        """Give all versions of the groups that have no outcome the same one."""
+        for group in self._open(groups):
+            for deletion in group.deletions:
+                self._record(deletion, self.outcome(deletion, status, message))
+
+    def outcome(
+        self,
+        deletion: Deletion,
+        status: OutcomeStatus,
+        message: str | None = None,
+        error: GitHubPackagesError | None = None,
+    ) -> Outcome:
+        """Return an outcome of a version, now.
+
+        Args:
+            deletion: the version.
+            status: category of the result.
+            message: description for people.
+            error: the error that decided, if one did.
+        """
+        response = error if isinstance(error, APIError) else None
+        intent = self._intents.get(deletion.id) if status in _GONE else None
+        return Outcome(
+            id=deletion.id,
+            status=status,
+            http_status=None if response is None else response.status,
+            message=message if message is not None or error is None else str(error),
+            request_id=None if response is None else response.request_id,
+            at=self._clock.now(),
+            restorable_until=None if intent is None else intent.restorable_until,
+        )
+
+    def _record(self, deletion: Deletion, outcome: Outcome, *, again: bool = False) -> None:
+        """Take an outcome, and write it to the journal unless it is there already."""
+        self._outcomes[deletion.id] = outcome
+        if self._journal is not None and not again:
+            self._journal.append(outcome)
+        if self._on_outcome is not None:
+            call_hook("on_outcome", self._on_outcome, outcome)
+
+    async def _verify(self, key: PackageKey, ref: PackageRef, state: PackageState) -> None:
+        """List the package again: every image that stayed must still have its parts."""
+        try:
+            remaining = {version.name for version in await ref.versions(consistent=True)}
+        except GitHubPackagesError as error:
+            self._unverified[key] = str(error)
+            return
+        for version, lost in state.broken_by(remaining):
+            self._broken.append(BrokenImage(key, version.name, version.tags, tuple(lost)))
+
+
+async def is_active(ref: PackageRef, version_id: int) -> bool:
+    """Return whether a version is there and not deleted."""
+    try:
+        await ref.version(version_id).get()
+    except NotFound:
+        return False
+    return True
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a task group."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

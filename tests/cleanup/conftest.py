@@ -1,0 +1,33 @@
+"""GitHub and a registry with a package of images, for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from ghpkg_async.testing import EmbeddedGitHub
+
+from .registries import ScriptedRegistry
+from .sites import Site, new_site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.01)
+    monkeypatch.setattr("ghpkg_async._session.limits.WRITE_SPACING", 0.0)
+
+
+@pytest_asyncio.fixture
+async def site(_short_waits: None) -> AsyncIterator[Site]:
+    """The images `old` and `older`, and `new` with the tag `latest`."""
+    async with EmbeddedGitHub() as github, ScriptedRegistry() as registry:
+        site = new_site(github, registry)
+        site.push_image("older", "pr-1")
+        site.push_image("old", "pr-2")
+        site.push_image("new", "latest", "1.0")
+        yield site
