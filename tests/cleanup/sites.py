@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 
 from ghpkg_async import GitHubPackages
 from ghpkg_async.cleanup import _apply as apply_module
+from ghpkg_async.cleanup import _undo as undo_module
 from ghpkg_async.cleanup._plan_file import Plan
 from ghpkg_async.cleanup._policy import Policy
 from ghpkg_async.cleanup._records import Deletion, PackagePlan, PlanHeader
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async.cleanup._apply import ApplyResult
+    from ghpkg_async.cleanup._undo import UndoResult
     from ghpkg_async.testing import Package, Received, Version
 
 TOKEN: Final = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
@@ -112,6 +114,10 @@ class Site:
     def client(self, **options: Any) -> GitHubPackages:
         options = {"points_per_minute": None, "max_retries": 1} | options
         return GitHubPackages(TOKEN, base_url=self.github.url, **options)
+
+    async def undo(self, journal: Path, **options: Any) -> UndoResult:
+        async with self.client() as client:
+            return await undo_module.undo(client, journal, **options)
 
     async def apply(self, plan: Plan, journal: Path, **options: Any) -> ApplyResult:
         async with self.client() as client:
