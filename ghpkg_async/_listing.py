@@ -181,6 +181,7 @@ class _Run(Generic[T]):
         self._pages = _Pages(spec)
         self._parts = [_Pages(part) for part in spec.beyond_cap]
         self._all_listed = True
+        self._missing: int | None = None
         self._deferred: GitHubPackagesError | None = None
 
     async def passes(self, *, verify: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
@@ -195,9 +196,8 @@ class _Run(Generic[T]):
                         yield items, last
             walked = self._parts if self._pages.paginator.truncated_at_cap else [self._pages]
             changed = observed.any or any(pages.paginator.changed for pages in walked)
-            if number == 1 and not verify and not changed:
-                return
-            if all(pages.coverage.is_complete for pages in walked):
+            proven = all(pages.coverage.is_complete for pages in walked)
+            if self._missing is None and (proven or not (number > 1 or verify or changed)):
                 return
         raise ListingUnstable(
             f"{self._spec.paginator().url(1)}: still changing after {MAX_PASSES} passes; "
@@ -238,7 +238,11 @@ class _Run(Generic[T]):
             self._deferred = self._deferred or walk.deferred
             is_complete = is_complete and not pages.paginator.truncated_at_cap
         total = await self._total() if is_complete else None
-        if not is_complete or (total is not None and total > len(self._seen)):
+        missing = total if total is not None and total > len(self._seen) else None
+        # Another pass finds an item that was inserted during this one.
+        is_missing_again = missing is not None and missing == self._missing
+        self._missing = missing
+        if not is_complete or is_missing_again:
             raise PaginationCapReached(
                 f"more packages exist than page * per_page <= 10000 can reach; {len(self._seen)} "
                 "were yielded. List fewer at once: by visibility, with per_page=100"
@@ -298,7 +302,7 @@ class _Walk(Generic[T]):
         self._window = window
         self._seen = seen
         self._in_flight: dict[int, _Prefetch] = {}
-        self._previous_ids: list[int] = []
+        self._previous_fingerprint = 0
         self._last_response: Response | None = None
 
     async def pages(self) -> AsyncGenerator[list[T], None]:
@@ -325,7 +329,10 @@ class _Walk(Generic[T]):
                 if invalid is not None:
                     with self._session.redactor.redacting():
                         raise invalid
-            self._coverage.end_pass(last_is_short=self._paginator.last_is_short)
+            self._coverage.end_pass(
+                last_is_short=self._paginator.last_is_short,
+                ignores_page=self._paginator.ignores_page,
+            )
             if (last := self._last_response) is not None and last.stored and not last.was_last:
                 await self._session.remember_last(last)
         finally:
@@ -338,8 +345,9 @@ class _Walk(Generic[T]):
         response, key = fetched.response, self._paginator.key(page)
         known = self._known.get(key)
         if response.status == 304 and known is not None:
+            repeats = self._repeats(known.size, known.fingerprint)
             self._coverage.repeat(known.response)
-            self._paginator.advance_unchanged(known)
+            self._paginator.advance_unchanged(known, repeats_page=repeats)
             self._prefetch()
             return None, None
         self._last_response = response
@@ -349,7 +357,8 @@ class _Walk(Generic[T]):
         new = self._seen.add(ids)
         self._defer_errors(response, decoded)
         invalid = fetched.error
-        repeats, self._previous_ids = bool(ids) and ids == self._previous_ids, ids
+        fingerprint = hash(tuple(ids))
+        repeats = self._repeats(len(ids), fingerprint)
         try:
             with self._session.redactor.redacting():
                 self._paginator.advance(
@@ -364,26 +373,33 @@ class _Walk(Generic[T]):
         except InvalidResponse as error:
             invalid = invalid or error
         if invalid is None:
-            self._remember(key, response, ids)
+            self._remember(key, response, ids, fingerprint)
             self._prefetch()
         return invalid, items if len(new) == len(ids) else _first_of_each(items, new)
 
-    def _remember(self, key: int | str, response: Response, ids: list[int]) -> None:
+    def _repeats(self, size: int, fingerprint: int) -> bool:
+        """Return whether a page has the same items as the page before it."""
+        repeats = size > 0 and fingerprint == self._previous_fingerprint
+        self._previous_fingerprint = fingerprint
+        return repeats
+
+    def _remember(
+        self, key: int | str, response: Response, ids: list[int], fingerprint: int
+    ) -> None:
         """Keep the page for the next pass, which requests it conditionally."""
-        known, fingerprint = self._known.get(key), hash(tuple(ids))
+        known = self._known.get(key)
         if known is not None and known.fingerprint == fingerprint:
             number = known.response
             self._coverage.repeat(number)
         else:
             number = self._coverage.add(ids)
         etag = response.headers.get("ETag", "")
-        following = self._paginator.next_page
         self._known[key] = KnownPage(
             etag if etag.isascii() and etag.isprintable() else "",
             len(ids),
             fingerprint,
             number,
-            following is not None,
+            not self._paginator.is_end_proven,
             None if self._paginator.is_numbered else self._paginator.url(page=0),
         )
 

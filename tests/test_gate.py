@@ -297,7 +297,7 @@ async def test_speculative_requests_wait_until_no_other_does() -> None:
         for number in (1, 2):
             crowd.join(f"{flow}{number}", flow=flow, speculative=True)
     await crowd.settle()
-    for kind in ({"write": True}, {"further": True}, {}):
+    for kind in ({"write": True}, {"is_continuation": True}, {}):
         crowd.join("needed", **kind)
     assert (await crowd.let_all_through())[1:] == ["needed"] * 3 + ["a1", "b1", "a2", "b2"]
 

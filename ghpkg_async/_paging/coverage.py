@@ -33,6 +33,7 @@ class Coverage:
         self._first: set[int] = set()
         self._last: set[int] = set()
         self._is_first_pass = True
+        self._is_repeated = False
 
     def start_pass(self) -> None:
         """Begin another pass over the pages."""
@@ -43,9 +44,11 @@ class Coverage:
                 self._own(response, edges)
             self._edges.clear()
         self._following, self._pass = dict(pairwise(self._pass)), []
+        self._is_repeated = True
 
     def add(self, ids: Sequence[int]) -> int:
         """Add the next response of the pass and return its number."""
+        self._is_repeated = False
         response = len(self._parents)
         self._parents.append(response)
         edges = array("q", ids if len(ids) <= 2 * _EDGE else (*ids[:_EDGE], *ids[-_EDGE:]))
@@ -63,14 +66,17 @@ class Coverage:
             self._join(response, following)
         self._append(response)
 
-    def end_pass(self, *, last_is_short: bool) -> None:
+    def end_pass(self, *, last_is_short: bool, ignores_page: bool = False) -> None:
         """Note that the pass reached the end of the listing.
 
         Args:
             last_is_short: whether the page before an empty one was too short to be followed by
                 another: then it was the last one itself.
+            ignores_page: whether the end is inferred from two pages that are the same, which a
+                second pass has to confirm.
         """
-        if self._pass:
+        is_confirmed = not ignores_page or self._is_repeated
+        if self._pass and is_confirmed:
             self._last.add(self._pass[-1])
             if last_is_short and len(self._pass) > 1:
                 self._last.add(self._pass[-2])

@@ -58,7 +58,7 @@ class KnownPage:
         size: its number of items.
         fingerprint: hash of its items' ids, for servers that send no ETag.
         response: its number among the responses of the listing.
-        has_next: whether the earlier pass requested a page after it.
+        has_next: whether there may be a page after it.
         cursor: URL of the next page, where that has no page number.
     """
 
@@ -118,6 +118,7 @@ class Paginator:
         self._nonempty = 0
         self._size = self._previous_size = 0
         self._largest = 0
+        self._ignores_page = False
         self._full_pages = 0
         self._stale_pages = 0
         self._new_items = 0
@@ -130,6 +131,7 @@ class Paginator:
         again._capped, again._template = self._capped, self._template
         again._start = again._offset = self._start
         again._halved, again._predicted_last = self._halved, self.last_page
+        again._largest = self._largest
         return again
 
     def url(self, page: int) -> str:
@@ -167,8 +169,24 @@ class Paginator:
 
     @property
     def last_is_short(self) -> bool:
-        """``True`` if the page before an empty one was too short to be followed by another."""
-        return self._size == 0 and self._previous_size < self._full_size()
+        """``True`` if the page before an empty one was too short to be followed by another.
+
+        A server may send smaller pages than requested, so that only a longer page is evidence.
+        """
+        return self._size == 0 and self._previous_size < self._largest
+
+    @property
+    def is_end_proven(self) -> bool:
+        """``True`` at an end that neither the cap nor two pages that are the same explain."""
+        return self.next_page is None and not self.truncated_at_cap and not self._ignores_page
+
+    @property
+    def ignores_page(self) -> bool:
+        """``True`` if the walk ended because the second page was the same as the first.
+
+        The server ignores ``page``, unless exactly one page of items was inserted in between.
+        """
+        return self._ignores_page
 
     def pages_to_request(self, window: int) -> tuple[range, range]:
         """Return the pages that exist, as far as known, and those that may.
@@ -261,7 +279,7 @@ class Paginator:
             self._continue_or_end(page, size, repeats_page, sends_link, is_full=is_full)
         self._stop_at_cap()
 
-    def advance_unchanged(self, known: KnownPage) -> None:
+    def advance_unchanged(self, known: KnownPage, *, repeats_page: bool = False) -> None:
         """Accept a 304 for ``next_page``: the same items as in an earlier pass."""
         page = self.next_page
         if page is None:
@@ -271,6 +289,8 @@ class Paginator:
         self.next_page, self._cursor = page + 1, known.cursor
         if not known.has_next:
             self._end(page)
+        elif repeats_page:
+            self._end_if_page_is_ignored(page)
         self._stop_at_cap()
 
     def _count(self, page: int, size: int, new: int, *, is_full: bool) -> None:
@@ -328,10 +348,11 @@ class Paginator:
     def _continue_or_end(
         self, page: int, size: int, repeats_page: bool, sends_link: bool | None, *, is_full: bool
     ) -> None:
-        if repeats_page and page == self._first_page + 1 and not self._halved:
-            self.changed = False  # The server ignores `page`.
-            self._end(page)
-        elif size == 0:
+        if repeats_page:
+            self._end_if_page_is_ignored(page)
+        if self.next_page is None:
+            return
+        if size == 0:
             self._end(page)
         elif is_full and self.per_page:
             pass  # A full page without Link is never the end.
@@ -339,6 +360,11 @@ class Paginator:
             self._end(page)
         else:
             self.is_end_unconfirmed = sends_link is None
+
+    def _end_if_page_is_ignored(self, page: int) -> None:
+        if page == self._first_page + 1 and not self._halved:
+            self.changed, self._ignores_page = False, True
+            self._end(page)
 
     def _end(self, page: int) -> None:
         self.changed = self.changed or (self.last_page is not None and page < self.last_page)

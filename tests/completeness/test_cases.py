@@ -296,6 +296,25 @@ class TestChangesByOthers:
             listed = await ids(listing)
         assert_complete(listed, expected)
 
+    @pytest.mark.parametrize("link", [absent, recorded])
+    @virtual
+    async def test_a_whole_page_of_versions_published_between_two_pages(
+        self, link: LinkStyle
+    ) -> None:
+        """Page 2 then equals page 1, as on a server that ignores ``page``."""
+        server = Server(link=link)
+        versions = server.versions(50)
+        expected = versions.ids
+
+        def publish() -> None:
+            for number in range(51, 61):
+                versions.insert(Item(number, f"0.0.{number}"))
+
+        server.before = _once(lambda x: x.page == 2, publish)
+        async with server.client(concurrency=1) as gh:
+            listed = await ids(app(gh).versions(per_page=10, consistent=True))
+        assert_complete(listed, expected)
+
     @pytest.mark.parametrize("page", [2, 3, 5])
     @virtual
     async def test_a_last_page_that_moves(self, page: int) -> None:
@@ -369,6 +388,22 @@ class TestChangesByOthers:
             listed = await ids(gh.org("acme").packages("npm", consistent=True))
             others.cancel()
             assert_complete(listed, packages.throughout(began))
+
+    @pytest.mark.parametrize("visibility", [None, "public"])
+    @virtual
+    async def test_a_package_published_while_packages_beyond_the_cap_are_listed(
+        self, visibility: str | None
+    ) -> None:
+        server = Server()
+        packages = server.packages(10_400, visibility=lambda n: KNOWN[n % 3])
+        expected = packages.ids
+        server.before = _once(
+            lambda x: x.page == 30 and x.query.get("visibility") == visibility,
+            lambda: packages.insert(Item(20_000, "new", "npm", "public")),
+        )
+        async with server.client() as gh:
+            listed = await ids(gh.org("acme").packages("npm"))
+        assert_complete(listed, expected)
 
     @virtual
     async def test_a_collection_replaced_faster_than_it_is_read_ends_in_an_error(self) -> None:

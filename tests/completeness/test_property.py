@@ -316,6 +316,30 @@ async def _play(schedule: Schedule) -> None:
     # Two changes in front of page 2, between the reads of page 1 and page 2.
     Schedule("versions", 30, (Lister(0, 0, 5),), (Change(0, STRANGER, (30, 29, 25, 24)),))
 )
+@example(
+    # The second pass ends with a page that is full, though shorter than asked for.
+    Schedule(
+        "versions",
+        10,
+        (Lister(0, 0, 7, every=1),),
+        link="absent",
+        odd="small pages",
+        concurrency=1,
+    )
+)
+@example(
+    # Page 2 equals page 1, as the client itself restored the item before them.
+    Schedule(
+        "packages",
+        55,
+        (Lister(24, 1, 1, "user", every=4), Lister(14, 1, 8, "user", every=1, patience=5)),
+        (Change(24, 1, (1,)), Change(14, 1, (1,), "user", patience=5)),
+        deleted=3,
+        link="absent",
+        lag=5,
+        concurrency=2,
+    )
+)
 def test_each_item_present_throughout_is_listed_once_or_an_error_is_raised(
     schedule: Schedule,
 ) -> None:
