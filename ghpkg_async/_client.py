@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ._session.transport import Stats
     from .audit._audit import Audit
     from .audit._events import OnEvent
-    from .audit._records import Unit
+    from .audit._records import ListingKey
     from .models import PackageType
 
 __all__ = ["GitHubPackages"]
@@ -243,7 +243,7 @@ class GitHubPackages:
         package_types: Iterable[PackageType | str] = PACKAGE_TYPES,
         versions: bool = False,
         consistent: bool = False,
-        skip: Collection[Unit] = (),
+        skip: Collection[ListingKey] = (),
         on_event: OnEvent | None = None,
     ) -> Audit:
         """Lists many owners' packages at once; what fails for one does not end the others.

@@ -224,7 +224,7 @@ def audit(
             skip=files.done,
             on_event=display.event,
         )
-        if all(unit.owner.lower() in allowed for unit in going_on.units):
+        if all(key.owner.lower() in allowed for key in going_on.listings):
             files.check_age()
         sink = _Sink(header, rules, files, console, allowed)
         asyncio.run(_audit(client, going_on, sink, display))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from ..audit import AuditHeader, Record, Unit
+    from ..audit import AuditHeader, ListingKey, Record
     from ..audit._outputs import Output
 
 __all__ = ["Files", "append_step_summary", "is_markdown", "typed_as"]
@@ -58,7 +58,7 @@ class Files:
         return next((each for each in self.outputs if isinstance(each, JsonlFile)), None)
 
     @property
-    def done(self) -> frozenset[Unit]:
+    def done(self) -> frozenset[ListingKey]:
         """The listings that an earlier run finished."""
         return self.resumable.done if self.resumable else frozenset()
 

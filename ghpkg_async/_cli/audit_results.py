@@ -192,8 +192,8 @@ class Results:
         if self.comparison is not None:
             for change in self.comparison.changes:
                 yield _change_record(change)
-            for unit in self.comparison.not_compared:
-                yield {"record": "not_compared", **_told_only(unit), "listing": unit.listing}
+            for key in self.comparison.not_compared:
+                yield {"record": "not_compared", **_told_only(key), "listing": key.listing}
 
     def _show_sums(self) -> None:
         # Those nothing could be listed of are told as failures; dashes would look like none.

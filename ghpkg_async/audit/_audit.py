@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
 from ._events import Progress
 from ._owners import OwnerName, parse_owner
-from ._records import AuditHeader, ListingDone, Unit
+from ._records import AuditHeader, ListingDone, ListingKey
 from ._run import Run, Task
 from ._tally import AuditReport
 
@@ -49,7 +49,7 @@ class Audit(AwaitFirst):
         package_types: Iterable[str] = PACKAGE_TYPES,
         versions: bool = False,
         consistent: bool = False,
-        skip: Collection[Unit] = (),
+        skip: Collection[ListingKey] = (),
         on_event: OnEvent | None = None,
     ) -> None:
         types = _types(package_types)
@@ -61,9 +61,9 @@ class Audit(AwaitFirst):
         self._types = types
         self._owners = tuple(namespaces)
         self._tasks = [
-            Task(owner, namespace, units)
+            Task(owner, namespace, listings)
             for owner, namespace in namespaces.items()
-            if (units := [unit for unit in _units(owner, types) if unit not in skip])
+            if (listings := [key for key in _listings(owner, types) if key not in skip])
         ]
         self._skipped_owners = len(namespaces) - len(self._tasks)
         self.progress = self._fresh_progress()
@@ -78,9 +78,9 @@ class Audit(AwaitFirst):
         return self._owners
 
     @property
-    def units(self) -> tuple[Unit, ...]:
+    def listings(self) -> tuple[ListingKey, ...]:
         """The listings to request, without those to skip."""
-        return tuple(unit for task in self._tasks for unit in task.units)
+        return tuple(key for task in self._tasks for key in task.listings)
 
     async def __aiter__(self) -> AsyncGenerator[Entry, None]:
         async with aclosing(self.batches()) as batches:
@@ -136,7 +136,7 @@ class Audit(AwaitFirst):
         return Progress(
             owners=len(self._owners),
             owners_done=self._skipped_owners,
-            listings=sum(len(task.units) for task in self._tasks),
+            listings=sum(len(task.listings) for task in self._tasks),
         )
 
 
@@ -185,8 +185,8 @@ def _types(package_types: Iterable[str]) -> tuple[str, ...]:
     return types
 
 
-def _units(owner: str, package_types: Iterable[str]) -> list[Unit]:
+def _listings(owner: str, package_types: Iterable[str]) -> list[ListingKey]:
     """An owner's listings: a type each; those of Docker packages include their conflicts."""
     types = list(package_types)
-    units = [Unit(owner, each) for each in types]
-    return [*units, Unit(owner, None)] if "docker" in types else units
+    listings = [ListingKey(owner, each) for each in types]
+    return [*listings, ListingKey(owner, None)] if "docker" in types else listings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
-from ._records import ListingDone, PackageEntry, Unit, unit_of
+from ._records import ListingDone, ListingKey, PackageEntry, listing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ class Comparison:
     """
 
     changes: tuple[Change, ...] = attrs.field(repr=False)
-    not_compared: tuple[Unit, ...]
+    not_compared: tuple[ListingKey, ...]
 
     def of_kind(self, kind: ChangeKind) -> list[Change]:
         """The changes of one kind."""
@@ -74,7 +74,7 @@ class Baseline:
     """
 
     def __init__(self) -> None:
-        self.covered: set[Unit] = set()
+        self.covered: set[ListingKey] = set()
         self.known: dict[_Key, _Known] = {}
 
     @classmethod
@@ -86,7 +86,7 @@ class Baseline:
                 known = (intern(record.visibility), record.version_count)
                 baseline.known[_key(record)] = known
             elif isinstance(record, ListingDone):
-                baseline.covered.add(Unit(record.owner, record.package_type))
+                baseline.covered.add(ListingKey(record.owner, record.package_type))
         return baseline
 
     def visibility(self, entry: Entry) -> str | None:
@@ -107,23 +107,23 @@ class Comparing:
     def __init__(self, baseline: Baseline) -> None:
         self._old = baseline
         self._seen: set[_Key] = set()
-        self._done: set[Unit] = set()
-        self._met: set[Unit] = set()
+        self._done: set[ListingKey] = set()
+        self._met: set[ListingKey] = set()
         self._lost: set[str] = set()
         self._written: dict[str, str] = {}
         self._changes: list[Change] = []
 
     def add(self, record: Record) -> None:
         """Compares a record of the later audit."""
-        unit = unit_of(record)
+        key = listing_key(record)
         owner = record.owner.lower()
         self._written.setdefault(owner, record.owner)
-        if unit is None:
+        if key is None:
             self._lost.add(owner)
         else:
-            self._met.add(unit)
-        if isinstance(record, ListingDone) and unit is not None:
-            self._done.add(unit)
+            self._met.add(key)
+        if isinstance(record, ListingDone) and key is not None:
+            self._done.add(key)
         elif isinstance(record, PackageEntry) and not record.soft_deleted:
             self._compare(record)
 
@@ -133,9 +133,10 @@ class Comparing:
         gone = [
             Change("gone", self._written.get(owner, owner), package_type, name, visibility, None)
             for (owner, package_type, name), (visibility, _) in self._old.known.items()
-            if (owner, package_type, name) not in self._seen and Unit(owner, package_type) in whole
+            if (owner, package_type, name) not in self._seen
+            and ListingKey(owner, package_type) in whole
         ]
-        lost = {unit for unit in self._old.covered if unit.owner.lower() in self._lost}
+        lost = {key for key in self._old.covered if key.owner.lower() in self._lost}
         return Comparison(
             tuple(self._changes + gone),
             tuple(sorted((self._met - whole) | lost, key=str)),
@@ -146,7 +147,7 @@ class Comparing:
         self._seen.add(key)
         known = self._old.known.get(key)
         if known is None:
-            if Unit(entry.owner, entry.package_type) in self._old.covered:
+            if ListingKey(entry.owner, entry.package_type) in self._old.covered:
                 self._changed("new", entry, None, entry.visibility)
             return
         visibility, versions = known

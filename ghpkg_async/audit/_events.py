@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._session.scheduler import Wait
-    from ._records import FailureEntry, Unit
+    from ._records import FailureEntry, ListingKey
 
 __all__ = ["Event", "OnEvent", "OwnerDone", "OwnerStarted", "PageDone", "Progress", "Waiting"]
 
@@ -31,14 +31,14 @@ class PageDone:
     """A page came.
 
     Attributes:
-        unit: the listing it belongs to, or the package's whose versions it holds.
+        key: the listing it belongs to, or the package's whose versions it holds.
         number: which page, from 1.
         last: the last page's number, as far as the server told.
         items: how many packages or versions it holds.
         name: the package whose versions it holds; ``None``: it is a page of the listing itself.
     """
 
-    unit: Unit
+    key: ListingKey
     number: int
     last: int | None
     items: int

@@ -22,7 +22,7 @@ from ..errors import (
 from ._records import FailureEntry
 
 if TYPE_CHECKING:
-    from ._records import Reason, Unit
+    from ._records import ListingKey, Reason
 
 __all__ = ["FAILURES", "Failure", "concerns_all", "ends_owner", "failure_entry"]
 
@@ -64,21 +64,21 @@ def ends_owner(error: Failure) -> bool:
 
 
 def failure_entry(
-    error: Failure, owner: str, unit: Unit | None, name: str | None = None
+    error: Failure, owner: str, key: ListingKey | None, name: str | None = None
 ) -> FailureEntry:
     """The record of a failure.
 
     Args:
         error: what happened.
         owner: whose listing it was.
-        unit: which listing; ``None``: nothing of this owner can be listed.
+        key: which listing; ``None``: nothing of this owner can be listed.
         name: the package whose versions could not be listed.
     """
     reason: Reason = next(reason for kind, reason in _REASONS if isinstance(error, kind))
     entry = {
         "owner": owner,
-        "listing": None if unit is None else unit.listing,
-        "package_type": None if unit is None else unit.package_type,
+        "listing": None if key is None else key.listing,
+        "package_type": None if key is None else key.package_type,
         "name": name,
         "message": str(error),
     }

@@ -52,19 +52,19 @@ __all__ = [
     "Entry",
     "FailureEntry",
     "ListingDone",
+    "ListingKey",
     "ListingKind",
     "PackageEntry",
     "Reason",
     "Record",
-    "Unit",
     "VersionsSummary",
     "fields_of",
     "from_record",
     "fullest_first",
+    "listing_key",
     "same_owner",
     "to_line",
     "to_record",
-    "unit_of",
 ]
 
 SCHEMA_VERSION: Final = 2
@@ -105,7 +105,7 @@ REASONS: Final[tuple[str, ...]] = (*Reason.__args__,)  # type: ignore[attr-defin
 
 
 @attrs.frozen
-class Unit:
+class ListingKey:
     """One listing of one owner: what an audit asks, finishes and resumes as a whole.
 
     Attributes:
@@ -372,12 +372,12 @@ def from_record(mapping: Mapping[str, Any]) -> AuditHeader | Record | None:
         raise ConfigurationError(f"record: not a whole {name!r}: {error}") from None
 
 
-def unit_of(record: Record) -> Unit | None:
+def listing_key(record: Record) -> ListingKey | None:
     """The listing a record belongs to; ``None`` for the failure of a whole owner."""
     if isinstance(record, PackageEntry):
-        return Unit(record.owner, record.package_type)
+        return ListingKey(record.owner, record.package_type)
     if isinstance(record, ConflictEntry):
-        return Unit(record.owner, None)
+        return ListingKey(record.owner, None)
     if record.listing is None:
         return None
-    return Unit(record.owner, record.package_type)
+    return ListingKey(record.owner, record.package_type)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._session.scheduler import RequestScheduler
     from ..models import Package, PackageVersion
     from ._events import Event, Progress
-    from ._records import FailureEntry, Record, Unit
+    from ._records import FailureEntry, ListingKey, Record
 
 __all__ = ["Batch", "Run"]
 
@@ -43,12 +43,12 @@ class Task:
     Attributes:
         owner: as the caller wrote it.
         namespace: whom to ask.
-        units: the listings, in order; at least one.
+        listings: the listings, in order; at least one.
     """
 
     owner: str
     namespace: Namespace
-    units: Sequence[Unit]
+    listings: Sequence[ListingKey]
 
 
 class Run:
@@ -162,7 +162,7 @@ class _Owner:
         self._answered = asyncio.Event()
         self._packages = 0
         self._failures: list[FailureEntry] = []
-        self._incomplete: set[Unit] = set()
+        self._incomplete: set[ListingKey] = set()
 
     async def audit(self) -> None:
         run, task = self._run, self._task
@@ -172,62 +172,62 @@ class _Owner:
                 await self._fail(refused, None)
                 self._ended = True
             else:
-                await self._ask(task.units)
+                await self._ask(task.listings)
             if self._ended:
-                run._progress.listings_begun += len(task.units)
-                run._progress.listings_done += len(task.units)
+                run._progress.listings_begun += len(task.listings)
+                run._progress.listings_done += len(task.listings)
             run._progress.owners_done += 1
             run._tell(OwnerDone(task.owner, self._packages, tuple(self._failures)))
         finally:
             run._owners.release()
 
-    async def _ask(self, units: Sequence[Unit]) -> None:
-        first, *others = units
+    async def _ask(self, listings: Sequence[ListingKey]) -> None:
+        first, *others = listings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._list(first, first=True))
             await self._answered.wait()
             if not self._ended:
-                for unit in others:
-                    group.create_task(self._list(unit))
+                for key in others:
+                    group.create_task(self._list(key))
 
-    async def _list(self, unit: Unit, *, first: bool = False) -> None:
+    async def _list(self, key: ListingKey, *, first: bool = False) -> None:
         run = self._run
         try:
             async with run._listings:
-                await self._walk(unit, first=first)
+                await self._walk(key, first=first)
         finally:
             self._answered.set()
         if not self._ended:
             run._progress.listings_done += 1
 
-    async def _walk(self, unit: Unit, *, first: bool) -> None:
+    async def _walk(self, key: ListingKey, *, first: bool) -> None:
         run, count, known, done = self._run, 0, 0, 0
         try:
             listing = (
                 self._task.namespace.docker_conflicts(consistent=run._consistent)
-                if unit.package_type is None
-                else self._task.namespace.packages(unit.package_type, consistent=run._consistent)
+                if key.package_type is None
+                else self._task.namespace.packages(key.package_type, consistent=run._consistent)
             )
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
                     if not done:
                         self._first_page_came()
                     done += 1
-                    told = PageDone(unit, page.number, page.last, len(page.items))
+                    told = PageDone(key, page.number, page.last, len(page.items))
                     known = run._page_done(told, known)
-                    batch = await self._batch(unit, page.items)
+                    batch = await self._batch(key, page.items)
                     count += len(page.items)
-                    self._count_packages(unit, len(page.items))
+                    self._count_packages(key, len(page.items))
                     await run._put(batch)
         except FAILURES as error:
             if first and not done and ends_owner(error):
                 self._ended = True
             elif not done:
                 run._progress.listings_begun += 1
-            await self._fail(error, None if self._ended else unit)
+            await self._fail(error, None if self._ended else key)
         else:
-            if unit not in self._incomplete:
-                await run._put([_done(unit, count)])
+            if key not in self._incomplete:
+                await run._put([_done(key, count)])
         finally:
             run._pages_end(known, done)
 
@@ -236,25 +236,25 @@ class _Owner:
         self._run._progress.listings_begun += 1
         self._answered.set()
 
-    def _count_packages(self, unit: Unit, count: int) -> None:
-        if unit.package_type is not None:
+    def _count_packages(self, key: ListingKey, count: int) -> None:
+        if key.package_type is not None:
             self._packages += count
             self._run._progress.packages += count
 
-    async def _batch(self, unit: Unit, packages: Sequence[Package]) -> Batch:
+    async def _batch(self, key: ListingKey, packages: Sequence[Package]) -> Batch:
         """The records of a page, in its order."""
-        if unit.package_type is None:
-            return [ConflictEntry(**_fields(unit, package)) for package in packages]
+        if key.package_type is None:
+            return [ConflictEntry(**_fields(key, package)) for package in packages]
         if not self._run._versions:
-            return [PackageEntry(**_fields(unit, package)) for package in packages]
+            return [PackageEntry(**_fields(key, package)) for package in packages]
         batch: Batch = []
         failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._with_versions(unit, each)) for each in packages]
+                tasks = [group.create_task(self._with_versions(key, each)) for each in packages]
         except BaseExceptionGroup as several:
             # The packages are known, whatever became of their versions.
-            await self._run._put([PackageEntry(**_fields(unit, each)) for each in packages])
+            await self._run._put([PackageEntry(**_fields(key, each)) for each in packages])
             failed = _first(several)
         if failed is not None:
             raise failed
@@ -262,25 +262,25 @@ class _Owner:
             batch += task.result()
         return batch
 
-    async def _with_versions(self, unit: Unit, package: Package) -> Batch:
+    async def _with_versions(self, key: ListingKey, package: Package) -> Batch:
         """A package's record; where its versions failed, the failure's behind it."""
-        fields = _fields(unit, package)
+        fields = _fields(key, package)
         if fields["soft_deleted"]:
             return [PackageEntry(**fields)]
         try:
             async with self._run._packages:
-                summary = await self._sum_up(unit, package)
+                summary = await self._sum_up(key, package)
         except FAILURES as error:
             if concerns_all(error):
                 raise
-            self._incomplete.add(unit)
-            failure = self._record_failure(error, unit, package.name)
+            self._incomplete.add(key)
+            failure = self._record_failure(error, key, package.name)
             return [PackageEntry(**fields), failure]
         if package.version_count is None:
             fields["version_count"] = summary.count
         return [PackageEntry(**fields, versions=summary)]
 
-    async def _sum_up(self, unit: Unit, package: Package) -> VersionsSummary:
+    async def _sum_up(self, key: ListingKey, package: Package) -> VersionsSummary:
         summing = _Summing(package.package_type in TAGGED_TYPES)
         if package.version_count == 0:
             return summing.summary()
@@ -295,7 +295,7 @@ class _Owner:
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
                     done += 1
-                    told = PageDone(unit, page.number, page.last, len(page.items), package.name)
+                    told = PageDone(key, page.number, page.last, len(page.items), package.name)
                     known = self._run._page_done(told, known)
                     for version in page.items:
                         summing.add(version)
@@ -303,13 +303,13 @@ class _Owner:
             self._run._pages_end(known, done)
         return summing.summary()
 
-    async def _fail(self, error: Failure, unit: Unit | None) -> None:
-        await self._run._put([self._record_failure(error, unit)])
+    async def _fail(self, error: Failure, key: ListingKey | None) -> None:
+        await self._run._put([self._record_failure(error, key)])
 
     def _record_failure(
-        self, error: Failure, unit: Unit | None, name: str | None = None
+        self, error: Failure, key: ListingKey | None, name: str | None = None
     ) -> FailureEntry:
-        failure = failure_entry(error, self._task.owner, unit, name)
+        failure = failure_entry(error, self._task.owner, key, name)
         self._failures.append(failure)
         self._run._failed(error)
         return failure
@@ -342,17 +342,17 @@ class _Summing:
         )
 
 
-def _done(unit: Unit, count: int) -> ListingDone:
+def _done(key: ListingKey, count: int) -> ListingDone:
     return ListingDone(
-        owner=unit.owner, listing=unit.listing, package_type=unit.package_type, count=count
+        owner=key.owner, listing=key.listing, package_type=key.package_type, count=count
     )
 
 
-def _fields(unit: Unit, package: Package) -> dict[str, Any]:
-    fields = {"owner": unit.owner, **fields_of(package)}
-    if unit.package_type:
+def _fields(key: ListingKey, package: Package) -> dict[str, Any]:
+    fields = {"owner": key.owner, **fields_of(package)}
+    if key.package_type:
         # What was asked for, so that a listing's records are known by it.
-        fields["package_type"] = unit.package_type
+        fields["package_type"] = key.package_type
     return fields
 
 

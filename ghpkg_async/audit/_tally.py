@@ -11,7 +11,14 @@ from .._text import counted
 from ..errors import ConfigurationError
 from ._compare import Baseline, Comparing
 from ._findings import Rule, findings_of
-from ._records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, Unit, unit_of
+from ._records import (
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    ListingKey,
+    PackageEntry,
+    listing_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,7 +124,7 @@ class Tally:
     """
 
     def __init__(self, header: AuditHeader) -> None:
-        self.done: set[Unit] = set()
+        self.done: set[ListingKey] = set()
         self._order = _Order(header)
         self._rows: dict[tuple[str, str | None], SummaryRow] = {}
 
@@ -126,7 +133,7 @@ class Tally:
         if not isinstance(record, ListingDone):
             self._row(record.owner, _type_of(record)).add(record)
             return
-        self.done.add(Unit(record.owner, record.package_type))
+        self.done.add(ListingKey(record.owner, record.package_type))
         if record.package_type is not None:
             self._row(record.owner, record.package_type)
 
@@ -198,16 +205,16 @@ class AuditReport:
 
     header: AuditHeader
     entries: tuple[Entry, ...] = attrs.field(repr=False)
-    done: frozenset[Unit] = attrs.field(repr=False)
+    done: frozenset[ListingKey] = attrs.field(repr=False)
 
     @classmethod
     def of(cls, header: AuditHeader, records: Iterable[Record]) -> AuditReport:
         """The report of an audit's records, in whatever order they came."""
         entries: list[Entry] = []
-        done: set[Unit] = set()
+        done: set[ListingKey] = set()
         for record in records:
             if isinstance(record, ListingDone):
-                done.add(Unit(record.owner, record.package_type))
+                done.add(ListingKey(record.owner, record.package_type))
             else:
                 entries.append(record)
         order = _Order(header)
@@ -294,17 +301,17 @@ class AuditReport:
 
     def records(self) -> Iterable[Record]:
         """The entries, and the markers of what is complete: what an output file holds."""
-        counts: dict[Unit | None, int] = {}
+        counts: dict[ListingKey | None, int] = {}
         for entry in self.entries:
-            unit = unit_of(entry)
-            counts[unit] = counts.get(unit, 0) + 1
+            key = listing_key(entry)
+            counts[key] = counts.get(key, 0) + 1
             yield entry
-        for unit in sorted(self.done, key=str):
+        for key in sorted(self.done, key=str):
             yield ListingDone(
-                owner=unit.owner,
-                listing=unit.listing,
-                package_type=unit.package_type,
-                count=counts.get(unit, 0),
+                owner=key.owner,
+                listing=key.listing,
+                package_type=key.package_type,
+                count=counts.get(key, 0),
             )
 
     def to_arrow(self) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.audit import Baseline, Change, Comparing, Comparison, Unit
+from ghpkg_async.audit import Baseline, Change, Comparing, Comparison, ListingKey
 from tests.audit.rig import done, failure, package, whole
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ def test_what_the_later_audit_could_not_list_is_not_gone() -> None:
     new = [failure("acme", "npm"), failure("octo")]
     changes = compared(old, new)
     assert changes.changes == ()
-    assert changes.not_compared == (Unit("acme", "npm"), Unit("octo", "npm"))
+    assert changes.not_compared == (ListingKey("acme", "npm"), ListingKey("octo", "npm"))
 
 
 def test_what_the_earlier_audit_could_not_list_is_not_new() -> None:
     changes = compared([failure("acme", "npm")], whole("acme", "npm", "a"))
     assert changes.changes == ()
-    assert changes.not_compared == (Unit("acme", "npm"),)
+    assert changes.not_compared == (ListingKey("acme", "npm"),)
 
 
 def test_what_the_later_audit_was_not_asked_for_is_left_out() -> None:

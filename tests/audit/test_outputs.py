@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.audit import SCHEMA_VERSION, ListingDone, Unit, VersionsSummary
+from ghpkg_async.audit import SCHEMA_VERSION, ListingDone, ListingKey, VersionsSummary
 from ghpkg_async.audit._outputs import JsonlFile, open_output, read_records
 from ghpkg_async.audit._records import to_line
 from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package, whole
@@ -175,7 +175,7 @@ def test_mixed_listings_are_taken_apart(tmp_path: Path) -> None:
     ]
     path.write_bytes(b"".join(map(to_line, [HEADER, *lines])))
     for output, kept in resumed(path):
-        assert output.done == {Unit("acme", "npm")}
+        assert output.done == {ListingKey("acme", "npm")}
         assert kept == [lines[0], lines[2], lines[3]]
 
 
@@ -192,7 +192,7 @@ def test_an_output_goes_on_with_the_same_owners_in_any_order_and_case(tmp_path: 
     write(path, LISTINGS[0])
     header = attrs.evolve(HEADER, owners=("user:Octocat", "ACME"))
     output = JsonlFile(path, header)
-    assert output.done == {Unit("acme", "npm")}
+    assert output.done == {ListingKey("acme", "npm")}
     output.close()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, to_record
 from ghpkg_async.audit import _records as records
-from ghpkg_async.audit._records import Unit, fullest_first, to_line, unit_of
+from ghpkg_async.audit._records import ListingKey, fullest_first, listing_key, to_line
 from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package
 
 if TYPE_CHECKING:
@@ -145,7 +145,11 @@ def test_records_cannot_be_changed() -> None:
 
 
 def test_a_record_belongs_to_the_listing_that_is_asked_as_a_whole() -> None:
-    assert unit_of(package("Acme")) == Unit("acme", "npm")
-    assert unit_of(conflict()) == unit_of(done(package_type=None)) == Unit("acme", None)
-    assert unit_of(failure(package_type="npm")) == unit_of(done()) == Unit("acme", "npm")
-    assert unit_of(failure()) is None
+    assert listing_key(package("Acme")) == ListingKey("acme", "npm")
+    assert (
+        listing_key(conflict()) == listing_key(done(package_type=None)) == ListingKey("acme", None)
+    )
+    assert (
+        listing_key(failure(package_type="npm")) == listing_key(done()) == ListingKey("acme", "npm")
+    )
+    assert listing_key(failure()) is None

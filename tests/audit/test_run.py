@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackages
-from ghpkg_async.audit import AuditReport, ConflictEntry, PackageEntry, Unit
+from ghpkg_async.audit import AuditReport, ConflictEntry, ListingKey, PackageEntry
 from tests.audit.rig import answering, listed, listing_containers
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ async def test_owners_without_packages_cost_a_request_for_each_listing(
     assert len(asked(server)) == 7
     assert len(set(asked(server))) == 7
     assert report.entries == ()
-    assert report.done == {Unit("empty", each) for each in (*report.header.package_types, None)}
+    assert report.done == {
+        ListingKey("empty", each) for each in (*report.header.package_types, None)
+    }
 
 
 async def test_nothing_is_sent_before_it_is_iterated(
@@ -122,8 +124,14 @@ async def test_each_iteration_asks_again(gh: GitHubPackages) -> None:
 async def test_listings_that_an_earlier_audit_finished_are_not_asked(
     gh: GitHubPackages, server: EmbeddedGitHub
 ) -> None:
-    skip = {Unit("ACME", "npm"), Unit("acme", None), *(Unit("octo-org", each) for each in BOTH)}
-    audit = gh.audit(["acme", "octo-org"], package_types=BOTH, skip={*skip, Unit("octo-org", None)})
+    skip = {
+        ListingKey("ACME", "npm"),
+        ListingKey("acme", None),
+        *(ListingKey("octo-org", each) for each in BOTH),
+    }
+    audit = gh.audit(
+        ["acme", "octo-org"], package_types=BOTH, skip={*skip, ListingKey("octo-org", None)}
+    )
     report = await audit
     assert [each.name for each in report.packages] == ["old"]
     assert {each.partition("&")[0] for each in asked(server)} == {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Listing, ListingUnstable
-from ghpkg_async.audit import Unit
+from ghpkg_async.audit import ListingKey
 from tests.audit.rig import TOKEN, answering, listed, listing_containers
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class TestFailures:
         (failure,) = report.failures
         assert (failure.package_type, failure.reason) == ("npm", "server_error")
         assert [each.name for each in report.packages] == ["old", "team/app"]
-        assert Unit("acme", "npm") not in report.done
+        assert ListingKey("acme", "npm") not in report.done
         assert len(report.done) == 6
 
     async def test_what_came_before_a_failure_is_kept(

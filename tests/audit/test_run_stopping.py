@@ -13,10 +13,10 @@ from ghpkg_async.audit import (
     AuditReport,
     FailureEntry,
     ListingDone,
+    ListingKey,
     OwnerDone,
     OwnerStarted,
     PageDone,
-    Unit,
     Waiting,
 )
 from tests.audit.rig import TOKEN, answering, identities
@@ -48,7 +48,7 @@ class TestEvents:
         events: list[Event] = []
         audit = gh.audit(["acme"], package_types=["npm"], on_event=events.append)
         await audit
-        npm = Unit("acme", "npm")
+        npm = ListingKey("acme", "npm")
         assert events == [
             OwnerStarted("acme"),
             PageDone(npm, 1, 3, 100),

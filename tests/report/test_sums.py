@@ -9,7 +9,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.audit import AuditReport, Change, Comparison, Unit
+from ghpkg_async.audit import AuditReport, Change, Comparison, ListingKey
 from ghpkg_async.audit._report.sums import (
     AGES,
     Growth,
@@ -86,6 +86,6 @@ def test_what_nothing_is_known_of_is_unfinished() -> None:
         *done(["late"], ["docker"]),
     ]
     report = AuditReport.of(head, records)
-    assert unfinished(report) == [Unit("late", "npm"), Unit("late", None)]
+    assert unfinished(report) == [ListingKey("late", "npm"), ListingKey("late", None)]
     assert unfinished(audit(package())) == []
-    assert unfinished(attrs.evolve(audit(), done=frozenset())) == [Unit("acme", "npm")]
+    assert unfinished(attrs.evolve(audit(), done=frozenset())) == [ListingKey("acme", "npm")]

@@ -19,7 +19,7 @@ import msgspec
 
 from ..._files import AtomicFile, FileLock, draft_of, unwritable
 from ...errors import ConfigurationError
-from .._records import AuditHeader, PackageEntry, Unit, from_record, fullest_first, to_line
+from .._records import AuditHeader, ListingKey, PackageEntry, from_record, fullest_first, to_line
 from .files import foreign, header_in, readable
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class _Glance(msgspec.Struct):
     package_type: str | None = None
     count: int = -1
 
-    def unit(self) -> Unit:
+    def key(self) -> ListingKey:
         is_conflict = self.record == "conflict"
-        return Unit(self.owner, None if is_conflict else self.package_type)
+        return ListingKey(self.owner, None if is_conflict else self.package_type)
 
 
 _glance = msgspec.json.Decoder(_Glance)
@@ -75,7 +75,7 @@ class JsonlFile:
     ) -> None:
         self.path = path
         self.header = header
-        self.done: frozenset[Unit] = frozenset()
+        self.done: frozenset[ListingKey] = frozenset()
         self._fresh_since = fresh_since
         self._begun = False
         self._is_new = True
@@ -171,18 +171,18 @@ class JsonlFile:
         if self._fresh_since is not None and there.started_at < self._fresh_since:
             self._is_new = True
             return
-        records: Counter[Unit] = Counter()
-        finished: dict[Unit, int] = {}
+        records: Counter[ListingKey] = Counter()
+        finished: dict[ListingKey, int] = {}
         lines = 0
         for line in _whole_lines(self._file):
             glance = _look_at(self.path, line, lines + 2)
             lines += 1
             if glance.record == "done":
-                finished[glance.unit()] = glance.count
+                finished[glance.key()] = glance.count
             elif glance.record in _KEPT:
-                records[glance.unit()] += 1
-        self.done = frozenset(unit for unit, count in finished.items() if records[unit] == count)
-        kept = sum(records[unit] + 1 for unit in self.done)
+                records[glance.key()] += 1
+        self.done = frozenset(key for key, count in finished.items() if records[key] == count)
+        kept = sum(records[key] + 1 for key in self.done)
         self._has_more = kept != lines or not _ends_whole(self._file)
         self.header = there
 
@@ -194,7 +194,7 @@ class JsonlFile:
             whole.file.write(self._file.readline())
             for line in _whole_lines(self._file):
                 glance = _glance.decode(line)
-                if glance.record in _KEPT and glance.unit() in self.done:
+                if glance.record in _KEPT and glance.key() in self.done:
                     whole.file.write(line)
         self._file.close()
         whole.commit()

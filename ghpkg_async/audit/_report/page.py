@@ -155,10 +155,10 @@ def page_of(
             for kind, title in CHANGES
             if (of_kind := [change for change in changes if change.kind == kind])
         ],
-        not_compared=[str(unit) for unit in comparison.not_compared] if comparison else [],
+        not_compared=[str(key) for key in comparison.not_compared] if comparison else [],
         lost=[_lost(failure, links) for failure in lost[:MOST_LISTED]],
         lost_count=len(lost),
-        unfinished=[str(unit) for unit in waiting],
+        unfinished=[str(key) for key in waiting],
         conflicts=[Row.of(each, links) for each in conflicts[:MOST_LISTED]],
         conflict_count=len(conflicts),
         table=table_of(report.packages, found or (), links),

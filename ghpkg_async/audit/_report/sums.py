@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .._records import Unit
+from .._records import ListingKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,20 +109,20 @@ def growth(comparison: Comparison) -> dict[str, Growth]:
     return dict(sorted(owners.items(), key=lambda item: -sum(attrs.astuple(item[1]))))
 
 
-def unfinished(report: AuditReport) -> list[Unit]:
+def unfinished(report: AuditReport) -> list[ListingKey]:
     """The listings that are neither complete nor failed: an audit that was broken off."""
     header = report.header
     lost = {failure.owner.lower() for failure in report.failures if failure.listing is None}
     failed = {
-        Unit(failure.owner, failure.package_type)
+        ListingKey(failure.owner, failure.package_type)
         for failure in report.failures
         if failure.listing is not None
     }
     types = [*header.package_types, *([None] if "docker" in header.package_types else [])]
     return [
-        unit
+        key
         for owner in header.owners
         if owner.lower() not in lost
-        for unit in (Unit(owner, each) for each in types)
-        if unit not in report.done and unit not in failed
+        for key in (ListingKey(owner, each) for each in types)
+        if key not in report.done and key not in failed
     ]
