@@ -13,7 +13,7 @@ import msgspec
 from .._text import counted
 from ..audit import (
     Change,
-    Comparing,
+    Comparer,
     FailureEntry,
     ListingDone,
     PackageEntry,
@@ -89,7 +89,7 @@ class Results:
         self._keeps_all = keeps_all
         self._rules = [*rules, *_besides(rules, header, compares=baseline is not None)]
         self._baseline = baseline
-        self._comparing = Comparing(baseline) if baseline is not None else None
+        self._comparer = Comparer(baseline) if baseline is not None else None
         self._console = console
         self._tally = Tally(header)
         self._counts: Counter[str] = Counter()
@@ -115,8 +115,8 @@ class Results:
         """Takes records; as JSON Lines, they are told at once."""
         for record in records:
             self._tally.add(record)
-            if self._comparing is not None:
-                self._comparing.add(record)
+            if self._comparer is not None:
+                self._comparer.add(record)
             if not isinstance(record, ListingDone):
                 before = self._baseline.visibility(record) if self._baseline else None
                 self._find(record, before)
@@ -132,8 +132,8 @@ class Results:
 
     def finish(self) -> None:
         """Sums up, after the last record."""
-        if self._comparing is not None:
-            self.comparison = self._comparing.comparison()
+        if self._comparer is not None:
+            self.comparison = self._comparer.comparison()
 
     def markdown(self, since: datetime | None) -> str:
         """The results as Markdown, after `finish`.

@@ -11,7 +11,7 @@ What comes is described in `ghpkg_async.audit._records`, what can be looked for 
 """
 
 from ._audit import Audit
-from ._compare import Baseline, Change, Comparing, Comparison
+from ._compare import Baseline, Change, Comparer, Comparison
 from ._events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
 from ._findings import FINDING_KINDS, Finding, Rule, findings_of
 from ._owners import OwnerName, Shard, parse_owner, read_owners
@@ -39,7 +39,7 @@ __all__ = [
     "AuditReport",
     "Baseline",
     "Change",
-    "Comparing",
+    "Comparer",
     "Comparison",
     "ConflictEntry",
     "Entry",

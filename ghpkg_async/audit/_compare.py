@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._records import Entry, Record
 
-__all__ = ["Baseline", "Change", "ChangeKind", "Comparing", "Comparison"]
+__all__ = ["Baseline", "Change", "ChangeKind", "Comparer", "Comparison"]
 
 ChangeKind: TypeAlias = Literal["new", "gone", "visibility", "grown", "shrunk"]
 """What became of a package; ``grown`` and ``shrunk`` are of its number of versions."""
@@ -97,7 +97,7 @@ class Baseline:
         return None if known is None else known[0]
 
 
-class Comparing:
+class Comparer:
     """Compares as records come; keeps the changes, and of the rest nothing.
 
     Args:

@@ -9,7 +9,7 @@ import attrs
 
 from .._text import counted
 from ..errors import ConfigurationError
-from ._compare import Baseline, Comparing
+from ._compare import Baseline, Comparer
 from ._findings import Rule, findings_of
 from ._records import (
     ConflictEntry,
@@ -294,10 +294,10 @@ class AuditReport:
         Args:
             old: the earlier one.
         """
-        comparing = Comparing(Baseline.of(old.records()))
+        comparer = Comparer(Baseline.of(old.records()))
         for record in self.records():
-            comparing.add(record)
-        return comparing.comparison()
+            comparer.add(record)
+        return comparer.comparison()
 
     def records(self) -> Iterable[Record]:
         """The entries, and the markers of what is complete: what an output file holds."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async.audit import Baseline, Change, Comparing, Comparison, ListingKey
+from ghpkg_async.audit import Baseline, Change, Comparer, Comparison, ListingKey
 from tests.audit.rig import done, failure, package, whole
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def compared(old: Iterable[Record], new: Iterable[Record]) -> Comparison:
-    comparing = Comparing(Baseline.of(old))
+    comparer = Comparer(Baseline.of(old))
     for record in new:
-        comparing.add(record)
-    return comparing.comparison()
+        comparer.add(record)
+    return comparer.comparison()
 
 
 def listing(**packages: tuple[str, int | None]) -> list[Record]:
