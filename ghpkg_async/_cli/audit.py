@@ -203,7 +203,7 @@ def audit(
     allowed = _allowed(allow_failure, everyone)
     types = _package_types(type_)
     for rule in rules:
-        _check_possible(rule, types, versions=versions, compares=compare is not None)
+        _check_possible(rule, types, versions=versions, has_baseline=compare is not None)
     client = options.client(
         points_per_minute=_points(points_per_minute),
         max_rate_limit_wait=max_wait,
@@ -242,7 +242,7 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
             rule,
             header.package_types,
             versions=header.with_versions,
-            compares=files.compare is not None,
+            has_baseline=files.compare is not None,
         )
     with ExitStack() as stack:
         files.open(header, stack)
@@ -409,11 +409,15 @@ def _rules(texts: Sequence[str]) -> list[Rule]:
         return [Rule.parse(text) for text in dict.fromkeys(texts)]
 
 
-def _check_possible(rule: Rule, types: Sequence[str], *, versions: bool, compares: bool) -> None:
-    lacks = rule.lacks(versions=versions, compares=compares, conflicts="docker" in types)
-    if lacks is not None:
+def _check_possible(
+    rule: Rule, types: Sequence[str], *, versions: bool, has_baseline: bool
+) -> None:
+    missing = rule.missing_requirement(
+        versions=versions, has_baseline=has_baseline, conflicts="docker" in types
+    )
+    if missing is not None:
         option = {"versions": "--versions", "compare": "--compare FILE", "docker": "--type docker"}
-        raise WrongUsage(f"--fail-on: {rule} needs {option[lacks]}")
+        raise WrongUsage(f"--fail-on: {rule} needs {option[missing]}")
 
 
 def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:

@@ -87,7 +87,7 @@ class Results:
         self._names = frozenset(map(str, rules))
         self._allowed = allowed
         self._keeps_all = keeps_all
-        self._rules = [*rules, *_besides(rules, header, compares=baseline is not None)]
+        self._rules = [*rules, *_besides(rules, header, has_baseline=baseline is not None)]
         self._baseline = baseline
         self._comparer = Comparer(baseline) if baseline is not None else None
         self._console = console
@@ -305,12 +305,12 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _besides(rules: Sequence[Rule], header: AuditHeader, *, compares: bool) -> list[Rule]:
+def _besides(rules: Sequence[Rule], header: AuditHeader, *, has_baseline: bool) -> list[Rule]:
     """What is counted although nobody fails on it."""
     more = [Rule.parse(text) for text in _LOOKED_FOR]
     if header.with_versions:
         more.append(Rule("untagged", 100))
-    if compares:
+    if has_baseline:
         more.append(Rule("visibility_widened"))
     asked = {rule.kind for rule in rules}
     return [rule for rule in more if rule.kind not in asked]

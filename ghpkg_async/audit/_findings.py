@@ -1,35 +1,36 @@
-"""What in an audit somebody should look at. Pure: a record in, findings out.
+"""Rules, and the findings they make in the entries of an audit. Pure.
 
-A rule is written as its kind, with its number where it takes one:
+Each kind of finding is one entry of `_KINDS`: name, label, check, entries it applies to, parameter
+and requirement. A rule is written as the name of its kind, with a threshold for some:
 
 ``public``
-    a package that anybody can see
+    a package with visibility ``public``
 ``visibility_widened``
-    a package that more can see than at the audit compared with
+    a package visible to more people than in the audit compared with
 ``docker_conflict``
     a package in conflict since the migration to the Container registry
 ``no_repository``
-    a package that is linked to no repository
+    a package that is not linked to a repository
 ``empty``
-    a package without versions; never one whose ``version_count`` is unknown
+    a package without versions
 ``stale:DAYS``
-    a package that has not changed for more than so many days
+    a package last updated more than this number of days ago
 ``many_versions:N``
-    a package of more than so many versions; never one whose ``version_count`` is unknown
+    a package with more than N versions
 ``untagged:N``
-    an image of more than so many untagged versions; needs their summary. Images for several
-    platforms are made of untagged versions, so an untagged one is not for that reason unused
+    an image with more than N untagged versions; requires an audit with ``versions=True``. Images
+    for several platforms consist of untagged versions, so an untagged version may be in use
 ``unreachable``
-    an owner, or a listing or package of one, that could not be listed
+    an owner, listing or package that could not be listed
 
-A listing may leave out ``version_count``; an audit with ``versions=True`` counts the versions. No
-rule finds a soft-deleted package.
+``empty`` and ``many_versions`` never find a package whose ``version_count`` is unknown; an audit
+with ``versions=True`` counts the versions. No rule finds a soft-deleted package.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -37,113 +38,249 @@ from ..errors import ConfigurationError
 from ._records import ConflictEntry, FailureEntry, PackageEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from ._records import Entry
 
-__all__ = ["FINDING_KINDS", "Finding", "FindingKind", "Rule", "findings_of"]
-
-FindingKind: TypeAlias = Literal[
-    "docker_conflict",
-    "public",
-    "visibility_widened",
-    "no_repository",
-    "empty",
-    "stale",
-    "many_versions",
-    "untagged",
-    "unreachable",
+__all__ = [
+    "FINDING_KINDS",
+    "Finding",
+    "Requirement",
+    "Rule",
+    "entry_type_of",
+    "findings_of",
+    "label_of",
 ]
-"""What a rule looks for."""
 
-Need: TypeAlias = Literal["versions", "compare", "docker"]
-"""What an audit may lack to find something."""
+Requirement: TypeAlias = Literal["versions", "compare", "docker"]
+"""Option of an audit that a rule may require."""
 
-FINDING_KINDS: Final[tuple[FindingKind, ...]] = get_args(FindingKind)
-"""Every kind there is."""
+_VISIBILITY_ORDER: Final = {"private": 0, "internal": 1, "public": 2}
 
-_NUMBERS: Final[dict[str, tuple[str, int]]] = {
-    "stale": ("DAYS", 90),
-    "many_versions": ("N", 100),
-    "untagged": ("N", 10),
+
+@attrs.frozen
+class _Context:
+    """Inputs of a check beside the entry.
+
+    Attributes:
+        threshold: the parameter of the rule; 0 for kinds without one.
+        now: the time from which ``stale`` counts back, aware.
+        visibility_before: visibility of the package in the audit compared with, if it was in it.
+    """
+
+    threshold: int
+    now: datetime
+    visibility_before: str | None
+
+
+@attrs.frozen
+class _Parameter:
+    """Threshold of a rule: its name in messages, an example, and its upper bound."""
+
+    name: str
+    example: int
+    maximum: int = 999_999_999
+
+
+@attrs.frozen
+class _Kind:
+    """A kind of finding.
+
+    Attributes:
+        name: the name in a rule.
+        label: the heading for people; ``{}`` is the threshold.
+        check: returns the detail of a finding, or ``None``.
+        entry_type: type of the entries to check.
+        parameter: the threshold the rule takes; ``None``: it takes none.
+        requires: option of the audit without which nothing is found.
+        needs_count: whether packages with unknown ``version_count`` are never found.
+    """
+
+    name: str
+    label: str
+    check: Callable[[Any, _Context], str | None]
+    entry_type: type[Entry] = PackageEntry
+    parameter: _Parameter | None = None
+    requires: Requirement | None = None
+    needs_count: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """The rule with its parameter by name, like ``stale:DAYS``."""
+        return f"{self.name}:{self.parameter.name}" if self.parameter else self.name
+
+    @property
+    def example(self) -> str:
+        """The pattern with an example, like ``stale:DAYS, like stale:90``."""
+        if self.parameter is None:
+            return self.name
+        return f"{self.pattern}, like {self.name}:{self.parameter.example}"
+
+
+def _public(package: PackageEntry, _context: _Context) -> str | None:
+    return "public" if package.visibility == "public" else None
+
+
+def _visibility_widened(package: PackageEntry, context: _Context) -> str | None:
+    before = context.visibility_before
+    return f"{before}, now {package.visibility}" if widened(before, package.visibility) else None
+
+
+def _docker_conflict(_conflict: ConflictEntry, _context: _Context) -> str | None:
+    return "collides in the Docker migration"
+
+
+def _no_repository(package: PackageEntry, _context: _Context) -> str | None:
+    return "linked to no repository" if package.repository is None else None
+
+
+def _empty(package: PackageEntry, _context: _Context) -> str | None:
+    return "no versions" if package.version_count == 0 else None
+
+
+def _stale(package: PackageEntry, context: _Context) -> str | None:
+    age = context.now - package.updated_at
+    return f"unchanged for {age.days} days" if age > timedelta(days=context.threshold) else None
+
+
+def _many_versions(package: PackageEntry, context: _Context) -> str | None:
+    count = package.version_count or 0
+    return f"{count} versions" if count > context.threshold else None
+
+
+def _untagged(package: PackageEntry, context: _Context) -> str | None:
+    summary = package.versions
+    if summary is None or (summary.untagged or 0) <= context.threshold:
+        return None
+    return f"{summary.untagged} of {summary.count} versions untagged"
+
+
+def _unreachable(failure: FailureEntry, _context: _Context) -> str | None:
+    return failure.message
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    kind.name: kind
+    for kind in (
+        _Kind(
+            "docker_conflict",
+            "Docker conflict",
+            _docker_conflict,
+            entry_type=ConflictEntry,
+            requires="docker",
+        ),
+        _Kind("public", "Public", _public),
+        _Kind(
+            "visibility_widened",
+            "Visible to more than before",
+            _visibility_widened,
+            requires="compare",
+        ),
+        _Kind("no_repository", "Linked to no repository", _no_repository),
+        _Kind("empty", "Without versions", _empty, needs_count=True),
+        _Kind(
+            "stale",
+            "Unchanged for over {} days",
+            _stale,
+            parameter=_Parameter("DAYS", 90, maximum=36_500),
+        ),
+        _Kind(
+            "many_versions",
+            "Over {} versions",
+            _many_versions,
+            parameter=_Parameter("N", 100),
+            needs_count=True,
+        ),
+        _Kind(
+            "untagged",
+            "Over {} untagged versions",
+            _untagged,
+            parameter=_Parameter("N", 10),
+            requires="versions",
+        ),
+        _Kind("unreachable", "Not obtained", _unreachable, entry_type=FailureEntry),
+    )
 }
-_WIDTH: Final = {"private": 0, "internal": 1, "public": 2}
-_MOST_DAYS: Final = 36_500
+
+FINDING_KINDS: Final = tuple(_KINDS)
+"""Names of all kinds of finding, in the order of reports."""
 
 
 @attrs.frozen
 class Rule:
-    """What to look for. Written, it is like ``public`` or ``stale:90``.
+    """A kind of finding to look for, written like ``public`` or ``stale:90``.
 
     Attributes:
         kind: one of `FINDING_KINDS`.
-        number: how much is too much, for the kinds that take a number.
+        number: the threshold, for the kinds that take one; only greater values are found.
+
+    Raises:
+        ConfigurationError: the kind is unknown.
     """
 
-    kind: FindingKind
+    kind: str
     number: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            patterns = ", ".join(kind.pattern for kind in _KINDS.values())
+            raise ConfigurationError(f"rules: {str(self)!r} is none of {patterns}")
 
     @property
     def needs_count(self) -> bool:
-        """Whether it finds only packages whose ``version_count`` is known."""
-        return self.kind in ("empty", "many_versions")
+        """Whether packages with unknown ``version_count`` are never found."""
+        return _KINDS[self.kind].needs_count
 
     def __str__(self) -> str:
         return self.kind if self.number is None else f"{self.kind}:{self.number}"
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """The rule as written.
+        """Parse a rule.
 
         Raises:
-            ConfigurationError: it is none.
+            ConfigurationError: the kind is unknown, or its threshold is missing or out of range.
         """
-        name, _, number = text.partition(":")
-        kind = next((kind for kind in FINDING_KINDS if kind == name), None)
-        if kind is None:
+        name, colon, number = text.partition(":")
+        kind = _KINDS.get(name)
+        if kind is None or (kind.parameter is None and not colon):
+            return cls(name)
+        if kind.parameter is None or not number:
+            raise ConfigurationError(f"rules: {text!r} is written {kind.example}")
+        is_number = number.isascii() and number.isdigit() and len(number) < 10
+        if not is_number or int(number) > kind.parameter.maximum:
             raise ConfigurationError(
-                f"rules: {text!r} is none of {', '.join(map(_pattern, FINDING_KINDS))}"
+                f"rules: {text!r}: {number!r} is not a number from 0 to "
+                f"{kind.parameter.maximum}; write {kind.example}"
             )
-        takes_number = kind in _NUMBERS
-        if takes_number != bool(number) or (number == "" and ":" in text):
-            raise ConfigurationError(f"rules: {text!r} is written {_example(kind)}")
-        if not takes_number:
-            return cls(kind)
-        whole = number.isascii() and number.isdigit() and len(number) < 10
-        if not whole or (kind == "stale" and int(number) > _MOST_DAYS):
-            raise ConfigurationError(
-                f"rules: {text!r}: {number!r} is not a number; write {_example(kind)}"
-            )
-        return cls(kind, int(number))
+        return cls(name, int(number))
 
-    def lacks(self, *, versions: bool, compares: bool, conflicts: bool) -> Need | None:
-        """What an audit lacks to find it: finding nothing for want of looking would be no news.
+    def missing_requirement(
+        self, *, versions: bool, has_baseline: bool, conflicts: bool
+    ) -> Requirement | None:
+        """Return the option that an audit lacks for this rule to find anything.
 
         Args:
-            versions: whether the audit sums up versions.
-            compares: whether there is an earlier one to compare with.
-            conflicts: whether it lists the Docker conflicts.
+            versions: whether the audit lists the versions of each package.
+            has_baseline: whether there is an earlier audit to compare with.
+            conflicts: whether the audit lists the Docker conflicts.
         """
-        if self.kind == "untagged" and not versions:
-            return "versions"
-        if self.kind == "visibility_widened" and not compares:
-            return "compare"
-        if self.kind == "docker_conflict" and not conflicts:
-            return "docker"
-        return None
+        provided = {"versions": versions, "compare": has_baseline, "docker": conflicts}
+        required = _KINDS[self.kind].requires
+        return None if required is None or provided[required] else required
 
 
 @attrs.frozen
 class Finding:
-    """Something to look at.
+    """An entry of an audit that a rule found.
 
     Attributes:
-        rule: what found it, as written: ``public``, ``stale:90``.
-        owner: whose it is.
-        package_type: of which type; ``None`` where the failure is of more than one.
-        name: which package; ``None`` where it is a whole listing or owner.
-        detail: what is the matter, for people.
+        rule: the rule as written, like ``public`` or ``stale:90``.
+        owner: the owner as passed to the audit.
+        package_type: the package type; ``None`` for the failure of a whole owner.
+        name: the package; ``None`` for the failure of a listing or owner.
+        detail: the reason, for people.
     """
 
     rule: str
@@ -156,65 +293,41 @@ class Finding:
 def findings_of(
     entry: Entry, rules: Iterable[Rule], *, now: datetime, before: str | None = None
 ) -> Iterator[Finding]:
-    """What the rules find in an entry.
+    """Yield the findings of the rules in an entry.
 
     Args:
-        entry: what to look at.
-        rules: what to look for.
-        now: what ``stale`` counts back from, aware.
-        before: the package's visibility at the audit compared with, if it was there.
+        entry: the entry to check.
+        rules: the rules, in the order of their findings.
+        now: the time from which ``stale`` counts back, aware.
+        before: visibility of the package in the audit compared with, if it was in it.
     """
+    if not isinstance(entry, FailureEntry) and entry.soft_deleted:
+        return
     for rule in rules:
-        detail = _detail(entry, rule, now, before)
-        if detail is not None:
-            yield Finding(str(rule), entry.owner, entry.package_type, entry.name, detail)
+        kind = _KINDS[rule.kind]
+        if isinstance(entry, kind.entry_type):
+            detail = kind.check(entry, _Context(rule.number or 0, now, before))
+            if detail is not None:
+                yield Finding(str(rule), entry.owner, entry.package_type, entry.name, detail)
 
 
-def _detail(entry: Entry, rule: Rule, now: datetime, before: str | None) -> str | None:
-    if isinstance(entry, FailureEntry):
-        return entry.message if rule.kind == "unreachable" else None
-    if entry.soft_deleted:
-        return None
-    if isinstance(entry, ConflictEntry):
-        return "collides in the Docker migration" if rule.kind == "docker_conflict" else None
-    return _detail_of_package(entry, rule.kind, rule.number or 0, now, before)
+def label_of(rule: str) -> str:
+    """Return the heading of a rule like ``stale:365``; an unknown rule is returned unchanged."""
+    name, _, number = rule.partition(":")
+    kind = _KINDS.get(name)
+    if kind is None:
+        return rule
+    is_number = number.isascii() and number.isdecimal() and len(number) < 10
+    return kind.label.replace("{}", f"{int(number):,}" if is_number else number)
 
 
-def _detail_of_package(
-    entry: PackageEntry, kind: FindingKind, number: int, now: datetime, before: str | None
-) -> str | None:
-    found: str | None = None
-    if kind == "public" and entry.visibility == "public":
-        found = "public"
-    elif kind == "visibility_widened" and widened(before, entry.visibility):
-        found = f"{before}, now {entry.visibility}"
-    elif kind == "no_repository" and entry.repository is None:
-        found = "linked to no repository"
-    elif kind == "empty" and entry.version_count == 0:
-        found = "no versions"
-    elif kind == "many_versions" and (entry.version_count or 0) > number:
-        found = f"{entry.version_count} versions"
-    elif kind == "stale":
-        idle = now - entry.updated_at
-        if idle > timedelta(days=number):
-            found = f"unchanged for {idle.days} days"
-    elif kind == "untagged" and entry.versions is not None:
-        untagged = entry.versions.untagged or 0
-        if untagged > number:
-            found = f"{untagged} of {entry.versions.count} versions untagged"
-    return found
+def entry_type_of(rule: str) -> type[Entry]:
+    """Return the type of the entries that a rule finds; `PackageEntry` for an unknown rule."""
+    kind = _KINDS.get(rule.partition(":")[0])
+    return PackageEntry if kind is None else kind.entry_type
 
 
 def widened(before: str | None, after: str) -> bool:
-    """Whether more people can see it than before: private, then internal, then public."""
-    return before in _WIDTH and after in _WIDTH and _WIDTH[after] > _WIDTH[before]
-
-
-def _pattern(kind: FindingKind) -> str:
-    return f"{kind}:{_NUMBERS[kind][0]}" if kind in _NUMBERS else kind
-
-
-def _example(kind: FindingKind) -> str:
-    if kind not in _NUMBERS:
-        return kind
-    return f"{_pattern(kind)}, like {kind}:{_NUMBERS[kind][1]}"
+    """Return whether ``after`` is visible to more people: private, then internal, then public."""
+    order = _VISIBILITY_ORDER
+    return before in order and after in order and order[after] > order[before]

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from .._text import counted, printable
+from ._findings import label_of
 from ._links import Links
 from ._tally import MOST_BY_TYPE, by_owner
-from ._wording import CHANGES, advice_on, change_text, label_of, moment, reason_label, what_failed
+from ._wording import CHANGES, advice_on, change_text, moment, reason_label, what_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -273,13 +273,13 @@ class AuditReport:
         """
         parsed = [Rule.parse(rule) if isinstance(rule, str) else rule for rule in rules]
         for rule in parsed:
-            need = rule.lacks(
+            missing = rule.missing_requirement(
                 versions=self.header.with_versions,
-                compares=compared_to is not None,
+                has_baseline=compared_to is not None,
                 conflicts="docker" in self.header.package_types,
             )
-            if need is not None:
-                raise ConfigurationError(f"rules: {rule} needs {_NEEDS[need]}")
+            if missing is not None:
+                raise ConfigurationError(f"rules: {rule} needs {_NEEDS[missing]}")
         old = Baseline.of(compared_to.records() if compared_to else ())
         moment = now or datetime.now(UTC)
         return [

@@ -19,23 +19,10 @@ __all__ = [
     "advice_on",
     "change_text",
     "day",
-    "label_of",
     "moment",
     "reason_label",
     "what_failed",
 ]
-
-_LABELS: Final[Mapping[str, str]] = {
-    "docker_conflict": "Docker conflict",
-    "public": "Public",
-    "visibility_widened": "Visible to more than before",
-    "no_repository": "Linked to no repository",
-    "empty": "Without versions",
-    "stale": "Unchanged for over {} days",
-    "many_versions": "Over {} versions",
-    "untagged": "Over {} untagged versions",
-    "unreachable": "Not obtained",
-}
 
 _REASONS: Final[Mapping[str, str]] = {
     "not_found": "Not there, or not visible to this token",
@@ -71,15 +58,6 @@ def day(time: datetime) -> str:
 def moment(time: datetime) -> str:
     """Like ``2026-01-15 12:00 UTC``."""
     return f"{_utc(time).isoformat(' ', 'minutes')[:16]} UTC"
-
-
-def label_of(rule: str) -> str:
-    """The description of a rule for people: ``stale:365`` is ``Unchanged for over 365 days``."""
-    kind, _, number = rule.partition(":")
-    if kind not in _LABELS:
-        return rule
-    is_count = number.isascii() and number.isdecimal() and len(number) < 10
-    return _LABELS[kind].replace("{}", f"{int(number):,}" if is_count else number)
 
 
 def reason_label(reason: str) -> str:

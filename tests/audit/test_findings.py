@@ -97,19 +97,24 @@ def test_what_is_no_rule_is_refused(text: str) -> None:
         Rule.parse(text)
 
 
+def test_a_rule_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^rules: 'publik' is none of .*stale:DAYS"):
+        Rule("publik")
+
+
 def test_rules_about_the_number_of_versions_need_it() -> None:
     assert {rule.kind for rule in RULES if rule.needs_count} == {"empty", "many_versions"}
     unknown = package(version_count=None)
     assert not [rule for rule in RULES if rule.needs_count and found(unknown, str(rule))]
 
 
-def test_a_rule_tells_what_an_audit_lacks_for_it() -> None:
-    nothing = {"versions": False, "compares": False, "conflicts": False}
-    needs = {rule.kind: rule.lacks(**nothing) for rule in RULES}
+def test_a_rule_names_the_option_that_an_audit_lacks() -> None:
+    nothing = {"versions": False, "has_baseline": False, "conflicts": False}
+    needs = {rule.kind: rule.missing_requirement(**nothing) for rule in RULES}
     assert {kind: need for kind, need in needs.items() if need} == {
         "untagged": "versions",
         "visibility_widened": "compare",
         "docker_conflict": "docker",
     }
     everything = dict.fromkeys(nothing, True)
-    assert not any(rule.lacks(**everything) for rule in RULES)
+    assert not any(rule.missing_requirement(**everything) for rule in RULES)

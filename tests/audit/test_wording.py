@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghpkg_async.audit._findings import label_of
 from ghpkg_async.audit._links import Links
-from ghpkg_async.audit._wording import day, label_of, moment
+from ghpkg_async.audit._wording import day, moment
 
 DOTCOM = Links("https://api.github.com")
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from ..._text import printable
-from .._findings import FINDING_KINDS
-from .._records import PackageEntry
-from .._wording import day, label_of
+from .._findings import FINDING_KINDS, entry_type_of, label_of
+from .._records import ConflictEntry, FailureEntry, PackageEntry
+from .._wording import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from .._findings import Finding
     from .._links import Links
-    from .._records import ConflictEntry
+    from .._records import Entry
 
 __all__ = ["EMPTY_ROW", "ROWS_AT_A_TIME", "FoundRule", "Row", "Table", "rules_of", "table_of"]
 
@@ -78,19 +78,28 @@ EMPTY_ROW: Final = Row("", None, "", "", "", "", None, None, "")
 """What the script copies and fills in."""
 
 
+_SECTIONS: Final[Mapping[type[Entry], str]] = {
+    PackageEntry: "packages",
+    ConflictEntry: "conflicts",
+    FailureEntry: "lost",
+}
+
+
 @attrs.frozen
 class FoundRule:
-    """A rule that found something.
+    """A rule with findings.
 
     Attributes:
-        rule: as written.
-        label: for people.
-        count: how often.
+        rule: the rule as written.
+        label: its heading for people.
+        count: the number of its findings.
+        section: id of the section of the page that shows the entries it found.
     """
 
     rule: str
     label: str
     count: int
+    section: str
 
 
 @attrs.frozen
@@ -131,17 +140,20 @@ def table_of(packages: Iterable[PackageEntry], findings: Iterable[Finding], link
 
 
 def rules_of(findings: Iterable[Finding]) -> list[FoundRule]:
-    """The rules that found something, in the order in which the kinds are told of."""
+    """Return the rules that have findings, in the order of `FINDING_KINDS`."""
     counts: dict[str, int] = {}
     for finding in findings:
         counts[finding.rule] = counts.get(finding.rule, 0) + 1
-    return [FoundRule(rule, label_of(rule), counts[rule]) for rule in sorted(counts, key=_place)]
+    return [
+        FoundRule(rule, label_of(rule), counts[rule], _SECTIONS[entry_type_of(rule)])
+        for rule in sorted(counts, key=_order)
+    ]
 
 
-def _place(rule: str) -> tuple[int, str]:
+def _order(rule: str) -> tuple[int, str]:
     kind = rule.partition(":")[0]
-    kinds: tuple[str, ...] = FINDING_KINDS
-    return (kinds.index(kind) if kind in kinds else len(kinds), rule)
+    index = FINDING_KINDS.index(kind) if kind in FINDING_KINDS else len(FINDING_KINDS)
+    return index, rule
 
 
 class _Names:
