@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._behavior import Behaves
     from ._demo import demo_world
     from ._faults import Fault, Faults
+    from ._images import push_build_cache, push_image, push_signature
     from ._limits import PrimaryLimit, SecondaryLimit
     from ._packages import Package, Refusal, Version
     from ._server import EmbeddedGitHub, Hook, Received
@@ -55,6 +56,9 @@ __all__ = [
     "Version",
     "World",
     "demo_world",
+    "push_build_cache",
+    "push_image",
+    "push_signature",
 ]
 
 # pytest loads the plugin in this package wherever the library is installed, so the package itself
@@ -63,6 +67,7 @@ _HOMES = {
     "_behavior": ("Behaves",),
     "_demo": ("demo_world",),
     "_faults": ("Fault", "Faults"),
+    "_images": ("push_build_cache", "push_image", "push_signature"),
     "_limits": ("PrimaryLimit", "SecondaryLimit"),
     "_packages": ("Package", "Refusal", "Version"),
     "_server": ("EmbeddedGitHub", "Hook", "Received"),

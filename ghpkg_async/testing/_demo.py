@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ._images import image_manifest, push_build_cache, push_image, push_signature
 from ._world import World
 
 if TYPE_CHECKING:
+    from ._packages import Package
     from ._world import Clock, Namespace
 
 #: The time it is in the demo, so that everything in it is the same on every run.
@@ -35,9 +37,10 @@ def demo_world(*, clock: Clock | None = None) -> World:
 
     The organizations `acme` and `octo-org` and the user `octocat` have packages of all six types
     and three visibilities; among them are names with slashes, packages of over a hundred versions,
-    untagged and deleted versions, Docker migration conflicts, and public packages too often
-    downloaded to be deleted. Both tokens are octocat's: `ghp_demo` has every scope,
-    `ghp_demo_read` has `read:packages`.
+    untagged and deleted versions, multi-platform images with attestations, a signature and a
+    build cache, Docker migration conflicts, and public packages too often downloaded to be
+    deleted. Both tokens are octocat's: `ghp_demo` has every scope, `ghp_demo_read` has
+    `read:packages`.
 
     Args:
         clock: As for `World`. Default: it is and stays 9:00 UTC on 2 June 2025, so that what is
@@ -70,6 +73,7 @@ def _acme(acme: Namespace) -> None:
     _images(acme, "team/app", repository="app", visibility="private", builds=140)
     _images(acme, "team/worker", repository="app", visibility="internal", builds=12)
     _images(acme, "gateway", repository=None, visibility="public", builds=6)
+    _releases(acme.find("container", "gateway"))
     for days, (kind, name) in enumerate(
         [
             ("maven", "com.acme.ledger"),
@@ -165,8 +169,24 @@ def _images(
     newest = image.versions()[0]
     newest.tags = ("latest", f"1.{builds}")
     for days in (2, 10):
-        image.version(
-            f"{newest.name[:-4]}{days:04}",
+        image.push(
+            image_manifest(f"{owner.login}/{name} deleted {days} days ago"),
             created_at=_ago(days + 60),
             deleted_at=_ago(days),
         )
+
+
+def _releases(package: Package) -> None:
+    """Multi-platform releases: one signed, two that share a child, one untagged, and a cache."""
+    push_image(package, seed="nightly", created_at=_ago(45))
+    first = push_image(package, tags=["2.0", "2"], created_at=_ago(40))
+    before = package.versions()
+    second = push_image(
+        package, tags=["2.1"], platforms=["linux/amd64"], attestations=False, created_at=_ago(20)
+    )
+    children = [version for version in package.versions() if version not in (*before, second)]
+    push_image(
+        package, tags=["2.1.1"], platforms=["linux/arm64"], shared=children, created_at=_ago(9)
+    )
+    push_signature(first, created_at=_ago(40))
+    push_build_cache(package, tags=["buildcache"], created_at=_ago(9))

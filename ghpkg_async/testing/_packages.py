@@ -7,13 +7,15 @@ Pure, and without a clock of its own: the time is the world's. What GitHub would
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from attrs import Attribute, define, field, setters
 from attrs.validators import in_, min_len
 
+from ._images import digest_of, encode
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ._world import Namespace, Repository
 
@@ -112,6 +114,7 @@ class Version:
     )
     license: str | None
     description: str | None
+    manifest: bytes | None = field(repr=False)
 
     def delete(self) -> None:
         """Delete it, as GitHub does.
@@ -145,6 +148,10 @@ class Version:
             raise NotThere("Package version not found. It was deleted more than 30 days ago.")
         if any(other.name == self.name for other in self.package.versions()):
             raise NotThere("Package version not found. Its name has been reused.")
+        active = self.package.versions()
+        kept = self.tags if self.package.owner.world.restores_tags else ()
+        moved = {tag for version in active for tag in version.tags}
+        self.tags = tuple(tag for tag in kept if tag not in moved)
         self._change(deleted_at=None)
 
     def _change(self, *, deleted_at: datetime | None) -> None:
@@ -169,6 +176,7 @@ class Package:
     deleted_at: datetime | None = field(converter=_maybe_instant)
     _versions: dict[int, Version] = field(factory=dict, init=False, repr=False)
     _listed: dict[State, list[Version]] = field(factory=dict, init=False, repr=False)
+    _names: dict[str, Version] | None = field(default=None, init=False, repr=False)
 
     def version(
         self,
@@ -182,6 +190,7 @@ class Package:
         deleted_at: datetime | str | None = None,
         license: str | None = None,  # noqa: A002  (GitHub's name)
         description: str | None = None,
+        manifest: bytes | str | None = None,
     ) -> Version:
         """Publish a version.
 
@@ -195,10 +204,15 @@ class Package:
             deleted_at: When it was deleted. Default: it was not.
             license: GitHub leaves the field out when there is none, and so does the server.
             description: Left out likewise.
+            manifest: Of a container image: the body that the registry sends for it. Default: the
+                registry responds 404. `push` names a version by its manifest.
 
         Raises:
-            ValueError: the id is taken.
+            ValueError: the id is taken, or the name is not the manifest's digest.
         """
+        content = manifest.encode() if isinstance(manifest, str) else manifest
+        if content is not None and name != digest_of(content):
+            raise ValueError(f"{name} is not the digest of its manifest, {digest_of(content)}")
         world = self.owner.world
         created = instant(created_at or world.now())
         version = Version(
@@ -212,6 +226,7 @@ class Package:
             deleted_at=deleted_at,
             license=license,
             description=description,
+            manifest=content,
         )
         if version.id in self._versions:
             raise ValueError(f"{self.name} has a version with id {version.id} already")
@@ -219,6 +234,40 @@ class Package:
         self.relist()
         self.updated_at = max(self.updated_at, created)
         return version
+
+    def push(
+        self, manifest: Mapping[str, Any] | bytes, *, tags: Iterable[str] = (), **version: Any
+    ) -> Version:
+        """Push a manifest to the container registry: a version named by the manifest's digest.
+
+        A tag moves here from the version that has it. If the digest is there already, its version
+        gets the tags and keeps its times, as on GitHub.
+
+        Args:
+            manifest: Its body, or its JSON as a mapping.
+            tags: Tags to set.
+            **version: Further arguments of `version`, such as `created_at`.
+
+        Raises:
+            ValueError: this is not a container package.
+        """
+        if self.package_type != "container":
+            raise ValueError(f"{self.name} is a {self.package_type} package, not a container")
+        content = manifest if isinstance(manifest, bytes) else encode(manifest)
+        name, tags = digest_of(content), tuple(tags)
+        for other in self.versions():
+            other.tags = tuple(tag for tag in other.tags if tag not in tags)
+        present = self.named(name)
+        if present is None:
+            return self.version(name, tags=tags, manifest=content, **version)
+        present.tags += tags
+        return present
+
+    def named(self, name: str) -> Version | None:
+        """Return the active version of that name, if there is one."""
+        if self._names is None:
+            self._names = {version.name: version for version in self.versions()}
+        return self._names.get(name)
 
     def versions(self, state: State = "active") -> list[Version]:
         """The versions in that state, newest first; the deleted ones while they can be restored."""
@@ -289,3 +338,4 @@ class Package:
     def relist(self) -> None:
         """Note that its listings are others now."""
         self._listed.clear()
+        self._names = None

@@ -19,6 +19,7 @@ from ._actions import Answer
 from ._api import API_VERSIONS, Api
 from ._faults import Fate, Faults
 from ._paging import Window
+from ._registry import RegistryApi, is_registry
 from ._thread import LoopThread
 from ._world import ALL_SCOPES, World
 
@@ -90,6 +91,12 @@ class EmbeddedGitHub:
     `with`, and it runs in a thread. The world may be changed while it is served (from another
     thread between requests only), and so may the attributes: those of `api` and `latency` set how
     a healthy server responds, `faults` what fails, and a `hook` does anything else.
+
+    Beside the API, at the root of its origin, it is the container registry as far as ghcr.io goes
+    in sending manifests: `/token` exchanges a token of the world for one of a repository, and
+    `/v2/NAME/manifests/REFERENCE` sends the manifest of a version by digest or tag. A GET counts
+    as a download of the version. `Package.push`, `push_image`, `push_signature` and
+    `push_build_cache` fill it.
 
     `behaves` chooses the imitated GitHub:
 
@@ -170,6 +177,7 @@ class EmbeddedGitHub:
             rate_limits=rate_limits,
             api_versions=tuple(api_versions),
         )
+        self._registry = RegistryApi(world)
         self.latency = latency
         self.faults = Faults() if faults is None else faults
         self.hook = hook
@@ -363,6 +371,8 @@ class EmbeddedGitHub:
 
     def _limit_reached(self, request: web.BaseRequest) -> LimitReached | None:
         """What the limits say of a request; one they let in is counted."""
+        if is_registry(request.raw_path):
+            return None  # The registry has limits of its own.
         caller, faults = _caller(request), self.faults
         reached = None
         if faults.primary_limit is not None:
@@ -404,11 +414,15 @@ class EmbeddedGitHub:
         if reached is not None:
             answer = self.api.refusal(reached, method, target, headers, now)
         elif fate.carried_out:
-            answer = self.api.answer(method, target, headers, origin=origin, now=now)
+            if is_registry(target):
+                answer = self._registry.answer(method, target, headers, origin=origin)
+            else:
+                answer = self.api.answer(method, target, headers, origin=origin, now=now)
             received.status = answer.status
             if not fate.link:
                 answer.headers.pop("Link", None)
-        if answer is not None and (primary := self.faults.primary_limit) is not None:
+        primary = None if is_registry(target) else self.faults.primary_limit
+        if answer is not None and primary is not None:
             free = answer.status == 304
             answer.headers.update(primary.headers(_caller(request), now, free=free))
         if fate.failure is not None:

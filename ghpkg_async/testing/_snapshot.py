@@ -29,6 +29,7 @@ def write(world: World) -> dict[str, Any]:
     return {
         "owners": [_owner(owner) for owner in world.owners],
         "tokens": [_token(token) for token in world.tokens],
+        **({} if world.restores_tags else {"restores_tags": False}),
     }
 
 
@@ -75,6 +76,7 @@ def _version(version: Version) -> dict[str, Any]:
             "deleted_at": version.deleted_at and timestamp(version.deleted_at),
             "license": version.license,
             "description": version.description,
+            "manifest": version.manifest and version.manifest.decode(),
         }
     )
 
@@ -110,7 +112,8 @@ def read(world: World, source: Path | str | Mapping[str, Any]) -> None:
         data = source
         if not isinstance(data, Mapping):
             data = json.loads(Path(data).read_text(encoding="utf-8"))
-        _only(data, "owners", "tokens")
+        _only(data, "owners", "tokens", "restores_tags")
+        world.restores_tags = data.get("restores_tags", world.restores_tags)
         for where, fields in _each(data, "owners"):
             with _saying(where):
                 _read_owner(world, dict(fields), where)

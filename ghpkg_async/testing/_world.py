@@ -5,7 +5,6 @@ Pure: no network, no file but the one `World.from_json` is asked to read, no tim
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -14,6 +13,7 @@ from attrs import define, field, frozen
 from attrs.validators import in_, min_len
 
 from . import _snapshot as snapshot
+from ._images import digest_of, encode, image_manifest
 from ._packages import RESTORABLE_FOR, NotThere, Package, instant, strings
 
 if TYPE_CHECKING:
@@ -236,11 +236,12 @@ def _fill(package: Package, count: int) -> None:
     image = package.package_type in ("container", "docker")
     for number in range(1, count + 1):
         name = f"1.0.{number - 1}"
-        digest = hashlib.sha256(f"{package.owner.login}/{package.name}:{number}".encode())
+        manifest = encode(image_manifest(f"{package.owner.login}/{package.name}:{number}"))
         package.version(
-            f"sha256:{digest.hexdigest()}" if image else name,
+            digest_of(manifest) if image else name,
             tags=([name, "latest"] if number == count else [name]) if image else (),
             created_at=package.created_at + timedelta(minutes=number),
+            manifest=manifest if package.package_type == "container" else None,
         )
 
 
@@ -251,6 +252,8 @@ class World:
     Args:
         clock: What time it is, with a zone. Default: the computer's clock. Deletions are dated by
             it, and the 30 days within which GitHub restores are counted by it.
+        restores_tags: A restored version gets its tags back, except those that another version has
+            meanwhile. What GitHub does is unknown.
 
     Example:
         >>> world = World()
@@ -260,6 +263,7 @@ class World:
     """
 
     clock: Clock = field(default=lambda: datetime.now(UTC), repr=False)
+    restores_tags: bool = field(default=True, kw_only=True)
     _owners: dict[str, Namespace] = field(factory=dict, init=False, repr=False)
     _tokens: dict[str, Token] = field(factory=dict, init=False, repr=False)
     _next_id: int = field(default=1001, init=False, repr=False)
