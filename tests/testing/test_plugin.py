@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages
     from ghpkg_async.testing import EmbeddedGitHub
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 TEST = """
 import aiohttp
 import pytest
-
-pytestmark = pytest.mark.slow
 
 {mark}
 async def test_it(github):
