@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ._namespaces import Context, Namespace, segment
-from ._session.auth import Credentials, check_header_value, parse_base_url, token_for
+from ._session.auth import (
+    Credentials,
+    check_api_root,
+    check_header_value,
+    parse_base_url,
+    token_for,
+)
 from ._session.limits import Limits
 from ._session.redaction import Redactor
 from ._session.scheduler import RequestScheduler
@@ -107,6 +113,7 @@ class GitHubPackages:
         redactor = Redactor()
         with redactor.redacting():
             root = parse_base_url(base_url)
+            check_api_root(root)
             credentials = Credentials(token_for(token, root, os.environ), redactor)
         del token  # An error below may be reported with the locals of this frame.
         self._base_url = root

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -154,6 +156,40 @@ def test_what_is_no_base_url_is_refused(base: str) -> None:
         GitHubPackages("ghp_secret", base_url=base)
     assert "hunter2" not in str(refused.value)
     assert "ghp_secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "root"),
+    [
+        ("https://github.acme.com", "https://github.acme.com/api/v3"),
+        ("https://github.acme.com:8443/", "https://github.acme.com:8443/api/v3"),
+        ("https://10.0.0.1", "https://10.0.0.1/api/v3"),
+        ("https://notghe.com", "https://notghe.com/api/v3"),
+        ("https://github.com", "https://api.github.com"),
+        ("https://www.github.com/", "https://api.github.com"),
+    ],
+)
+def test_a_host_without_the_path_of_an_api_is_refused_with_the_right_one(
+    base_url: str, root: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"^base_url: .*did you mean '{re.escape(root)}'"):
+        GitHubPackages("ghp_secret", base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://api.github.com",
+        "https://api.acme.ghe.com",
+        "https://localhost:8443",
+        "https://127.0.0.1",
+        "https://gateway.acme.com/github",
+    ],
+)
+def test_any_other_root_is_taken(base_url: str) -> None:
+    assert (
+        repr(GitHubPackages("ghp_secret", base_url=base_url)) == f"<GitHubPackages of {base_url}>"
+    )
 
 
 @given(token=st.text(min_size=1))

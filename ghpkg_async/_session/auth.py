@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Credentials",
     "TokenSource",
+    "check_api_root",
     "check_header_value",
     "parse_base_url",
     "token_for",
@@ -136,6 +137,20 @@ def parse_base_url(base_url: str) -> URL:
     if url.query_string or url.fragment or "?" in base_url or "#" in base_url:
         raise ConfigurationError("base_url: must end with its path, without a query or fragment")
     return url.with_path(url.raw_path.rstrip("/"), encoded=True)
+
+
+def check_api_root(url: URL) -> None:
+    """Refuse a root without a path unless the host is known to have its API there.
+
+    Raises:
+        ConfigurationError: it would get web pages instead of JSON; the message has the likely root.
+    """
+    host = _normalized(url.raw_host or "")
+    known = f".{host}".endswith((".api.github.com", ".ghe.com")) or is_loopback(url)
+    if url.scheme == "https" and url.raw_path in ("", "/") and not known:
+        dotcom = host in ("github.com", "www.github.com")
+        root = "https://api.github.com" if dotcom else f"{url.origin()}/api/v3"
+        raise ConfigurationError(f"base_url: '{url}' is no API's root; did you mean '{root}'?")
 
 
 def token_for(token: Token, base_url: URL, environ: Mapping[str, str]) -> str | TokenSource:

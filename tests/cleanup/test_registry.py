@@ -370,7 +370,7 @@ async def test_manifests_of_docker_registry(docker: DockerRegistry) -> None:
     both = await docker.push("acme/team/app", index(arm, amd), tag="latest")
     signature = await docker.push("acme/team/app", image("signature", subject=both))
     async with (
-        GitHubPackages(TOKEN, base_url="https://api.github.example") as gh,
+        GitHubPackages(TOKEN, base_url="https://github.example/api/v3") as gh,
         Registry(gh, url=docker.url) as registry,
     ):
         found = await registry.read("acme", "team/app", [both, signature, digest_of(arm), ABSENT])
