@@ -287,7 +287,9 @@ class VersionGraph:
         """
         selected = set(selected)
         reached = self.reached(self._newest_first(selected))
-        images = (i for i in range(len(self)) if i not in selected and self.is_root(i))
+        images = self._newest_first(
+            i for i in range(len(self)) if i not in selected and self.is_root(i)
+        )
         outside = (i for i in range(len(self)) if i not in reached)
         causes = self.protected([*images, *kept, *self.missing, *outside])
         return {i: root for i, root in reached.items() if i not in causes}, causes
