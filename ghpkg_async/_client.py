@@ -1,4 +1,4 @@
-"""`GitHubPackages`: opens the session and hands out namespaces."""
+"""The client, `GitHubPackages`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class GitHubPackages:
             loopback.
         concurrency: requests in flight at once, over the whole client.
         timeout: seconds for one attempt.
-        max_retries: is_continuation attempts after a transient failure.
+        max_retries: further attempts after a transient failure, at least 0.
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
             raised at once, and `ServerError` where a ``Retry-After`` does.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be
@@ -87,7 +87,7 @@ class GitHubPackages:
             logged and ignored.
 
     Raises:
-        ConfigurationError: an argument cannot work; nothing was sent.
+        ConfigurationError: an argument is invalid; no request was sent.
 
     https://docs.github.com/en/rest/packages/packages
     """
@@ -207,12 +207,12 @@ class GitHubPackages:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """What the server last said of the hourly budget; ``None`` before it said anything."""
+        """The hourly budget in the last response; ``None`` before one had it."""
         return self._session.scheduler.limits.rate_limit
 
     @property
     def stats(self) -> Stats:
-        """Counts of what this client did so far."""
+        """Counts of this client's requests so far."""
         scheduler = self._session.scheduler
         scheduler.update_seconds()
         return attrs.evolve(
@@ -253,27 +253,27 @@ class GitHubPackages:
         skip: Collection[ListingKey] = (),
         on_event: OnEvent | None = None,
     ) -> Audit:
-        """Lists many owners' packages at once; what fails for one does not end the others.
+        """List the packages of many owners concurrently; a failure of one does not end the others.
 
         The hourly budget of 5,000 requests may run out: a client with ``max_rate_limit_wait=3600``
-        waits for the next hour, any other records what is left as failures.
+        waits for the next hour, any other records the rest as failures.
 
         Args:
             owners: names as people write them (``"acme"``, ``"user:octocat"``, ``"me"``) or this
-                client's namespaces; each is asked once.
+                client's namespaces; each is listed once.
             package_types: which types to list; with ``"docker"``, the Docker conflicts too.
             versions: whether to list each package's versions too and sum them up: a request or
                 more for every package.
-            consistent: list again until a pass brings nothing new, so that a change by others
+            consistent: list again until the listing is proven complete, so that a change by others
                 during the audit hides no package or version.
-            skip: listings not to ask, as an earlier audit's `ListingDone` markers tell them.
+            skip: listings to leave out, as in the `ListingDone` records of an earlier audit.
             on_event: called with each `ghpkg_async.audit.Event`, from the event loop.
 
         Returns:
-            An `Audit`, to iterate or to await. Nothing is sent before.
+            An `Audit`, to iterate or to await. No request is sent before.
 
         Raises:
-            ConfigurationError: an owner or a type is none.
+            ConfigurationError: an owner or a type is invalid.
         """
         from .audit import Audit
 

@@ -85,7 +85,7 @@ class AtomicFile:
 
     def discard(self) -> None:
         """Remove the draft; ``path`` stays unchanged."""
-        with suppress(OSError):  # Closing writes the buffer, and that may be what failed before.
+        with suppress(OSError):  # Closing writes the buffer, which may fail like the write before.
             self.file.close()
         self._draft.unlink(missing_ok=True)
 
@@ -112,7 +112,9 @@ class FileLock:
     def release(self) -> None:
         """Remove the lock file and release the lock. No effect the second time."""
         if self._file is not None and not self._file.closed:
-            self._lock.unlink(missing_ok=True)  # While it is held: nobody else's can be there.
+            self._lock.unlink(
+                missing_ok=True
+            )  # While it is held, no other process can have created it.
             self._file.close()
 
     @contextmanager

@@ -35,7 +35,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def segment(value: str, argument: str) -> str:
-    """One path segment on the raw_body, whatever the name holds.
+    """Percent-encode a name as one path segment.
 
     Raises:
         ConfigurationError: no segment can carry the name: it is empty, ``.`` or ``..`` (which
@@ -157,11 +157,11 @@ class Namespace:
     def package(
         self, package_type: PackageType | str | Package, name: str | None = None
     ) -> PackageRef:
-        """Names a package; sends nothing.
+        """Return a reference to a package; no request is sent.
 
         Args:
-            package_type: like ``"container"``; or a `Package`, which is named whole.
-            name: the package's name, as it is: slashes and all.
+            package_type: like ``"container"``; or a `Package`, which needs no ``name``.
+            name: the package's name, not encoded: ``team/app``.
 
         Raises:
             ConfigurationError: the name cannot be sent as one path segment.
@@ -372,7 +372,7 @@ class Context:
         return Listing(self.session, spec, window=self.concurrency, consistent=consistent)
 
     async def get(self, path: str, decode: Callable[[Buffer], T]) -> T:
-        """What a path responses, decoded."""
+        """Send a GET and return the decoded response."""
         session = self.session
         with session.call():
             response = await session.get(session.url(path))
@@ -386,12 +386,12 @@ class Context:
 
 
 def packages_collection(package_type: str) -> str:
-    """The packages of a type, whoever owns them: an owner has more than one path."""
+    """Name the packages of a type without their owner, which has more than one path."""
     return package_type.lower()
 
 
 def versions_collection(package_type: str, name: str) -> str:
-    """The active versions of a package, whoever owns it."""
+    """Name the active versions of a package without its owner."""
     return f"{package_type}/{name}".lower()
 
 

@@ -196,7 +196,7 @@ class Paginator:
 
         Returns:
             The next page and those after it up to the last one; then, where pages are full and
-            have no ``Link``, as many is_continuation pages as were full already.
+            have no ``Link``, as many further pages as were full already.
         """
         page = self.next_page
         if page is None:

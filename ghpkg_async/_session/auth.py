@@ -1,4 +1,4 @@
-"""Where the token comes from, and which host it is for."""
+"""Find the token and check which host it is for."""
 
 from __future__ import annotations
 
@@ -154,12 +154,12 @@ def check_api_root(url: URL) -> None:
 
 
 def token_for(token: Token, base_url: URL, environ: Mapping[str, str]) -> str | TokenSource:
-    """What authenticates requests to ``base_url``: ``""`` for none at all.
+    """Return the token or token source for ``base_url``; ``""`` for anonymous requests.
 
     Args:
-        token: as `GitHubPackages` takes it.
+        token: the argument of `GitHubPackages`.
         base_url: the API's root.
-        environ: the process's environment, read as GitHub's own command line reads it.
+        environ: the environment variables, read as GitHub's command line reads them.
 
     Raises:
         ConfigurationError: the token cannot be sent in a header, or would cross a network in
@@ -204,7 +204,7 @@ def check_header_value(value: str, name: str) -> str:
 
 
 def is_loopback(url: URL) -> bool:
-    """Whether the URL's host is this machine, so that plain text crosses no network."""
+    """Return whether the URL's host is this machine, so that plain text crosses no network."""
     host = url.host or ""
     if host == "localhost":
         return True

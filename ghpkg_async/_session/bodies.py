@@ -49,10 +49,10 @@ class GzipBuffer:
         self._room = bytearray()
 
     def inflate(self, raw_body: bytes, encoding: str) -> bytes | memoryview:
-        """The body behind a ``Content-Encoding``; good until the next one is inflated.
+        """Return the decompressed body; the next call invalidates the view.
 
         Raises:
-            InvalidResponse: an encoding nobody asked for, no gzip, a torn one, or too large.
+            InvalidResponse: the body is neither plain nor gzip, is truncated, or is too large.
         """
         encoding = encoding.strip().lower()
         if not raw_body or encoding in ("", "identity"):
@@ -87,7 +87,7 @@ class GzipBuffer:
             self._room = bytearray()
             raise InvalidResponse(_TOO_LARGE)
         if end > len(self._room):
-            # Never resized: what was decoded may still look into the old one.
+            # Never resized: views of the old one may still be in use.
             larger = bytearray(max(2 * len(self._room), end, _SMALLEST))
             larger[:place] = memoryview(self._room)[:place]
             self._room = larger

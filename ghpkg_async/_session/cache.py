@@ -1,7 +1,7 @@
 """HTTP cache of one or more clients: ETags, headers and bodies in one SQLite file.
 
-A conditional request costs a round trip, but where nothing changed, no body and nothing of the
-hourly budget. No state of the file fails a request: what cannot be used is not used.
+A conditional request for an unchanged response costs a round trip, but no body and nothing of the
+hourly budget. No state of the file fails a request: an unusable file or entry is ignored.
 
 The file holds responses about private packages, unencrypted. It is created for its owner only,
 and one that another user owns or may read or write is not used. Processes of one user may share
@@ -166,7 +166,7 @@ class Cache:
 
         Args:
             token: the token of the request, ``""`` if anonymous.
-            parts: what else the response depends on: the URL and some request headers.
+            parts: the URL and the request headers that the response depends on.
             identity: used instead of ``token``, if not empty: the same for all tokens of a
                 rotating token source.
         """
@@ -176,7 +176,7 @@ class Cache:
         return Key(address.digest(), secret)
 
     async def get(self, key: Key) -> Entry | None:
-        """Return the entry of a key, or ``None`` if there is none that is intact."""
+        """Return the intact entry of a key, or ``None``."""
         return await self._run(self._file.get, key)
 
     async def put(

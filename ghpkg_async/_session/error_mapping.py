@@ -135,7 +135,7 @@ def _read_date(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text).replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    # Sums with a date is_continuation off could leave the calendar.
+    # Sums with a date further off could leave the calendar.
     return moment if 2000 <= moment.year < 2200 else None
 
 

@@ -28,10 +28,10 @@ class RequestEvent:
         method: the HTTP method.
         url: the URL, without secrets.
         status: the HTTP status; ``None`` if there was no whole response.
-        error: why there was none; ``None`` if there was one.
+        error: the exception without a response; ``None`` with one.
         seconds: duration of the attempt, without the time it waited to be sent.
         attempt: 1, and one more with each retry.
-        from_cache: whether the status is a 304 that stands for a cached response.
+        from_cache: whether a 304 confirmed a cached response.
     """
 
     method: str
@@ -44,10 +44,10 @@ class RequestEvent:
 
 
 def call_hook(name: str, hook: Callable[[T], object], event: T) -> None:
-    """Call a hook with an event; log what it raises instead of raising it.
+    """Call a hook with an event; log its exceptions instead of raising them.
 
     Args:
-        name: what users know the hook by, such as ``"on_wait"``.
+        name: the argument that set the hook, such as ``"on_wait"``.
         hook: the user's function; its return value is ignored.
         event: its only argument.
     """

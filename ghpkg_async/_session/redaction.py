@@ -103,7 +103,7 @@ class Redactor:
             error.__cause__ = None
 
     def _tells(self, error: BaseException) -> bool:
-        """Return whether an error, or one that it came from, holds a secret in its attributes."""
+        """Return whether an error, or one of its causes or contexts, holds a secret."""
         came_from = (error.__cause__, error.__context__)
         shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
         return self.redact(shown) != shown or any(map(self._tells, filter(None, came_from)))
@@ -142,10 +142,10 @@ class _Boundary:
 
 
 def drop_frames(error: BaseException, outer: BaseException | None) -> None:
-    """Drop the tracebacks of an error and of those it came from, up to the one being handled.
+    """Drop the tracebacks of an error, its causes and contexts, up to the one being handled.
 
     Args:
-        error: its frames, and those of its causes and contexts, may hold redactor.
+        error: its frames, and those of its causes and contexts, may hold secrets.
         outer: the exception that the caller is handling; it and its frames are the caller's.
     """
     left, seen = [error], {id(outer), id(None)}
@@ -162,9 +162,8 @@ def drop_frames(error: BaseException, outer: BaseException | None) -> None:
 def _redactor(secret: str) -> Callable[[str], str]:
     """Return a function that redacts a secret as it is and percent-encoded, in any case.
 
-    A part shows what the whole is from `RECOGNIZABLE` characters on, not counting the prefix by
-    which GitHub marks its tokens. A secret that is shorter is redacted as a whole, and one too
-    short to be told from a word not at all.
+    Parts of at least `RECOGNIZABLE` characters are redacted, not counting the prefix of GitHub's
+    tokens. A shorter secret is redacted as a whole, and one as short as a word not at all.
     """
     parts: set[str] = set()
     for written in {secret, quote(secret, safe="")}:

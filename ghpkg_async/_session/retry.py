@@ -60,7 +60,7 @@ class RetryState:
     def delay_without_response(
         self, *, transient: bool, maybe_applied: bool, jitter: float
     ) -> float | None:
-        """Return the seconds to wait before the next attempt; ``None``: there is none.
+        """Return the seconds to wait before the next attempt, or ``None`` to give up.
 
         Args:
             transient: whether another attempt may succeed.
@@ -79,7 +79,7 @@ class RetryState:
 
 
 def is_refusal(status: int) -> bool:
-    """Whether a response with this status proves that the request was not applied."""
+    """Return whether a response with this status proves that the request was not applied."""
     return 400 <= status < 500 and status not in RETRIED_STATUSES
 
 

@@ -219,7 +219,7 @@ class RequestScheduler:
             self._listeners.remove((name, listener))
 
     def will_wait(self, max_wait: float) -> bool:
-        """Whether no pause holds requests for longer than ``max_wait`` seconds."""
+        """Return whether no pause holds requests for longer than ``max_wait`` seconds."""
         pause = self.limits.pause
         return pause is None or pause.ends - self.clock() <= max_wait
 

@@ -64,7 +64,7 @@ class Options:
 
     Attributes:
         timeout: seconds for one attempt, and for the token source.
-        max_retries: is_continuation attempts after a transient failure.
+        max_retries: further attempts after a transient failure.
         max_rate_limit_wait: seconds; `RateLimited` is raised instead of waiting longer.
     """
 
@@ -78,15 +78,15 @@ class Session:
 
     Args:
         base_url: the API's root.
-        transport: what sends them.
-        scheduler: what every one of them passes.
-        credentials: supplies the token of each.
-        secrets: redacts the errors.
+        transport: sends one request.
+        scheduler: admits each request.
+        credentials: supplies the token of each request.
+        redactor: redacts the errors.
         options: limits of each call.
-        cache: where responses are kept, if anywhere.
-        variant: what else than token and URL the kept responses depend on.
+        cache: stores responses; ``None``: no cache.
+        variant: header values that cached responses depend on, beside token and URL.
         on_request: called after each attempt.
-        jitter: a source of random numbers from 0 to 1.
+        jitter: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -196,9 +196,9 @@ class Session:
         """Send a GET and return its 200 response, or a 304 where ``etag`` was given.
 
         Args:
-            url: what to ask.
-            flow: which listing it belongs to.
-            is_continuation: whether it is a page after the listing's first.
+            url: of the request.
+            flow: its listing; flows take turns.
+            is_continuation: whether it is a page after the listing's first one.
             retry: whether a transient failure is worth another attempt.
             speculative: whether the response may turn out not to be needed: the request then
                 waits until no other request of the client does and the limits have slack. Once
@@ -226,7 +226,7 @@ class Session:
         """Send a request that changes nothing, with a token of its own if it has one.
 
         Args:
-            request: what to send; the cache is not used.
+            request: is sent without use of the cache.
             accept: the statuses of responses to return; others are raised as errors.
         """
         with self.redactor.using(request.token), self.redactor.redacting():
@@ -236,7 +236,7 @@ class Session:
             return response
 
     async def delete(self, url: URL) -> None:
-        """Deletes what the URL names. Gone is gone, also if our own lost attempt did it."""
+        """Send a DELETE. A 404 after an attempt whose response was lost counts as success."""
         with self.call(), self.redactor.redacting():
             response = await self._send(Request("DELETE", url))
             done_before = response.status == 404 and response.maybe_applied
@@ -255,7 +255,7 @@ class Session:
         with self.call(), self.redactor.using(token), self.redactor.redacting():
             response = await self._send(Request("POST", url, secret_query=query))
             if response.status == 404 and response.maybe_applied:
-                # Already restored responses 404 too: only looking tells whether we did it.
+                # Restoring twice is a 404, too: only a GET shows that this restore was applied.
                 await self._look_for(restored, response)
             elif response.status != 204:
                 self._refuse(response)
@@ -273,7 +273,7 @@ class Session:
         self._refuse(response)
 
     def error(self, response: Response) -> APIError:
-        """The error that an response of 400 and above stands for."""
+        """Return the exception for a response of status 400 or above."""
         body: Buffer = b""
         with suppress(InvalidResponse):
             body = response.body()
@@ -291,7 +291,7 @@ class Session:
         if response.status >= 400:
             error = self.error(response)
         else:
-            what = f"{response.status} is not an response the API gives"
+            what = f"{response.status} is not a status of the API"
             error = InvalidResponse(f"{response.request}: {what}")
         if response.maybe_applied and response.request.write:
             error.add_note(MAYBE_APPLIED)
@@ -433,18 +433,20 @@ class Session:
 
     async def _other_token(self, request: Request, response: Response) -> Secret | None:
         """Return the token to repeat a request with whose token was refused, if there is one."""
-        if response.status != 401 or request.token is not None:  # It was repeated already.
+        if (
+            response.status != 401 or request.token is not None
+        ):  # The request was already sent with another token.
             return None
         return await self._credentials.other_than(response.request.token, self.options.timeout)
 
     def _token_worked(self, request: Request) -> bool:
-        """Whether the server accepted the request's token within the last minute."""
+        """Return whether the server accepted the request's token within the last minute."""
         token, accepted_at = self._accepted
         recent = self.scheduler.clock() - accepted_at <= MINUTE
         return bool(token) and token == request.token and recent
 
     async def _attempt(self, request: Request, number: int) -> Response | NoResponse | RateLimited:
-        """One request on the raw_body, within the scheduler."""
+        """Send one request, when the scheduler admits it."""
         scheduler, write = self.scheduler, request.write
         pause = await scheduler.acquire(
             write=write,

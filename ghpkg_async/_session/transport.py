@@ -1,4 +1,4 @@
-"""One request on the raw_body, and what came back: the only room that touches the network."""
+"""Send one request and read its response: the only module that touches the network."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ LONGEST_FIELD: Final = 2**17
 
 @attrs.define
 class Stats:
-    """Counts of what a client did so far.
+    """Counts of a client's requests.
 
     Seconds are those during which at least one request was held, however many were; speculative
     requests do not count.
 
     Attributes:
-        requests: requests sent, is_continuation attempts and followed redirects included.
-        retries: of these, is_continuation attempts after a transient failure or a rate limit.
-        not_modified: of these, answered 304 from the cache, free of the hourly budget.
-        points: what they cost of GitHub's secondary limit (GET 1, writes 5).
+        requests: requests sent, retries and followed redirects included.
+        retries: attempts after the first, after a transient failure or a rate limit.
+        not_modified: cached responses that a 304 confirmed, free of the hourly budget.
+        points: their cost in GitHub's secondary limit (GET 1, writes 5).
         seconds_paced: seconds during which requests were held by ``points_per_minute``, the second
             between writes or the gradual return after a rate limit.
         seconds_limited: seconds during which a rate limit held requests.
@@ -68,16 +68,16 @@ class Stats:
 
 @attrs.frozen(eq=False, repr=False)
 class Request:
-    """What to ask.
+    """One request.
 
     Attributes:
         method: the HTTP method.
         url: on the client's origin.
-        flow: which listing it belongs to.
-        is_continuation: whether it is a page after the listing's first.
-        etag: what to ask with, where an response was kept.
+        flow: its listing.
+        is_continuation: whether it is a page after the listing's first one.
+        etag: value of ``If-None-Match``; empty: none.
         speculative: whether its response may turn out not to be needed.
-        on_admitted: called when it stops waiting to be sent.
+        on_admitted: called when the scheduler admits it.
         token: authenticates it; ``None`` until just before it is sent.
         scheme: how the token authenticates: ``"Bearer"`` or ``"Basic"``.
         secret_query: the query of a request whose query holds a secret; ``url`` has none then.
@@ -96,7 +96,7 @@ class Request:
 
     @property
     def write(self) -> bool:
-        """Whether it changes something."""
+        """``True`` unless the method is GET."""
         return self.method != "GET"
 
     def __str__(self) -> str:
@@ -123,23 +123,23 @@ class Request:
 
 @attrs.frozen(eq=False)
 class Response:
-    """What came back, as it came: the body is still compressed.
+    """A whole response; its body is still compressed.
 
     Attributes:
-        request: what was asked, after redirects.
+        request: the request, after redirects.
         status: the HTTP status.
         headers: the headers, case-insensitive.
-        wire: the body's bytes on the wire.
-        buffer: where to inflate the body.
-        maybe_applied: whether an earlier attempt of ours may have been carried out already.
-        kept: whether the body is that of a cached response, which a 304 confirmed. Headers that
-            the 304 did not send, as GitHub's sends no ``Link``, are the cached ones: they may be
-            out of date where the body is not. A full page without ``next`` may have got a
+        raw_body: the compressed bytes of the body.
+        buffer: the buffer for the decompressed body.
+        maybe_applied: whether the server may have applied an earlier attempt.
+        from_cache: whether the body is that of a cached response, which a 304 confirmed. Headers
+            that the 304 did not have, as GitHub's has no ``Link``, are the cached ones: they may be
+            stale while the body is not. A full page without ``next`` may have got a
             successor; a page that is not full may not have, since it would have grown.
         stored: whether the cache holds this response, so that the next request for it is
             conditional. It is for every response confirmed by a 304, and false without a cache.
-        was_last: whether a listing proved earlier that this page was the last one, and told
-            `Session.remember_last`; the body and the headers of the page are unchanged since.
+        was_last: whether a listing proved earlier that this page was the last one; see
+            `Session.remember_last`. The body and the headers of the page are unchanged since.
     """
 
     request: Request
@@ -154,7 +154,7 @@ class Response:
 
     @property
     def link(self) -> str:
-        """The ``Link`` header, also where it came in several lines."""
+        """The ``Link`` header, its lines joined with commas."""
         return ", ".join(self.headers.getall("Link", []))
 
     def read(self, decode: Callable[[Buffer], T]) -> T:
@@ -172,13 +172,13 @@ class Response:
 
 @attrs.frozen(eq=False, repr=False)
 class NoResponse:
-    """No whole response.
+    """An attempt without a whole response.
 
     Attributes:
-        request: what was asked.
-        error: why.
-        maybe_applied: whether the request may have been.
-        transient: whether another attempt makes sense.
+        request: the request.
+        error: the exception to raise.
+        maybe_applied: whether the server may have applied the request.
+        transient: whether another attempt may succeed.
     """
 
     request: Request
@@ -217,7 +217,7 @@ class Transport:
         return transport
 
     def open(self) -> None:
-        """Makes ready to send."""
+        """Open the connection pool."""
         if self._http is None:
             self._http = _http_session(self._injected, self._origin)
 
@@ -278,7 +278,7 @@ class Transport:
 
 
 def _no_response(request: Request, cause: Exception, seconds: float) -> NoResponse:
-    """What a lost response means. Made outside the handler: aiohttp's errors hold the headers."""
+    """Map a lost response. Called outside the handler, as aiohttp's errors hold the headers."""
     error: GitHubPackagesError
     match cause:
         case InvalidResponse():
@@ -302,13 +302,13 @@ def _no_response(request: Request, cause: Exception, seconds: float) -> NoRespon
 
 
 class _SentOnce(aiohttp.ClientConnectionError):
-    """Stands for an error after which aiohttp would quietly send the request again."""
+    """Replaces an error after which aiohttp would silently send the request again."""
 
 
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from re-sending: an attempt nobody counted turns a DELETE into a 404."""
+    """Keep aiohttp from sending a request again: an uncounted attempt turns a DELETE into a 404."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:

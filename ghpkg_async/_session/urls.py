@@ -14,16 +14,16 @@ _SENDABLE: Final = re.compile(r"[!-~]+")
 
 
 def is_sendable(text: str) -> bool:
-    """Whether the text is ASCII without spaces and control characters, and can be sent as it is."""
+    """Return whether the text is ASCII without spaces and control characters."""
     return _SENDABLE.fullmatch(text) is not None
 
 
 def parse_server_url(text: str) -> URL:
-    """A URL as a server sent it, absolute or relative; `ValueError` where it is none."""
+    """Parse a URL from a server, absolute or relative; raise `ValueError` if it is malformed."""
     if not is_sendable(text):
         raise ValueError(f"{text[:200]!r} is not a URL")
     url = URL(text, encoded=True)
-    if url.explicit_port == 0 or not str(url):  # A port that is none shows only when looked at.
+    if url.explicit_port == 0 or not str(url):  # yarl checks the port on access only.
         raise ValueError(f"{text[:200]!r} is not a URL")
     return url
 
@@ -42,7 +42,7 @@ def resolve(base: URL, reference: str) -> URL:
 
 
 def same_origin(origin: URL, url: URL) -> bool:
-    """Whether the URL is on the origin, and carries no credentials of its own."""
+    """Return whether the URL is on the origin and has no credentials of its own."""
     try:
         return url.origin() == origin and "@" not in url.raw_authority
     except ValueError:
