@@ -18,14 +18,14 @@ from ..audit import (
     ListingDone,
     PackageEntry,
     Rule,
+    SummaryBuilder,
     SummaryRow,
-    Tally,
     findings_of,
     to_record,
 )
 from ..audit._markdown import render_markdown
 from ..audit._records import SOFT_DELETED_PREFIX, fullest_first
-from ..audit._tally import MOST_BY_TYPE, by_owner
+from ..audit._summary import MOST_BY_TYPE, by_owner
 from ..audit._wording import change_text, moment
 from .tables import Column
 
@@ -91,7 +91,7 @@ class Results:
         self._baseline = baseline
         self._comparer = Comparer(baseline) if baseline is not None else None
         self._console = console
-        self._tally = Tally(header)
+        self._summary = SummaryBuilder(header)
         self._counts: Counter[str] = Counter()
         self._failure_count = 0
         self._failed: list[FailureEntry] = []
@@ -114,7 +114,7 @@ class Results:
     async def add(self, records: Sequence[Record]) -> None:
         """Takes records; as JSON Lines, they are told at once."""
         for record in records:
-            self._tally.add(record)
+            self._summary.add(record)
             if self._comparer is not None:
                 self._comparer.add(record)
             if not isinstance(record, ListingDone):
@@ -144,8 +144,8 @@ class Results:
         named = self._names - {"unreachable"}  # Failures have a section of their own.
         return render_markdown(
             self._header,
-            self._tally.rows(),
-            self._tally.total(),
+            self._summary.rows(),
+            self._summary.total(),
             counts={str(rule): self._counts[str(rule)] for rule in self._rules},
             findings=[finding for finding in self.findings if finding.rule in named],
             failures=self._failed,
@@ -197,12 +197,12 @@ class Results:
 
     def _show_sums(self) -> None:
         # Those nothing could be listed of are told as failures; dashes would look like none.
-        rows = [row for row in self._tally.rows() if row.package_type is not None]
+        rows = [row for row in self._summary.rows() if row.package_type is not None]
         by_type = len(rows) <= MOST_BY_TYPE
         if not by_type:
             rows = by_owner(rows)
         columns = SUMMARY if by_type else [each for each in SUMMARY if each.header != "TYPE"]
-        total = self._tally.total()
+        total = self._summary.total()
         if rows:
             self._console.table([*rows, total], columns)
         if total.soft_deleted:
@@ -275,7 +275,7 @@ class Results:
     def _show_unjudged(self) -> None:
         """Name the rules of --fail-on that could not judge every package, and the option to add."""
         rules = [str(rule) for rule in self._asked if rule.needs_count]
-        uncounted = self._tally.total().uncounted
+        uncounted = self._summary.total().uncounted
         if rules and uncounted:
             option = "" if self._header.with_versions else "; --versions counts them"
             self._console.note(

@@ -11,6 +11,7 @@ What comes is described in `ghpkg_async.audit._records`, what can be looked for 
 """
 
 from ._audit import Audit
+from ._audit_report import AuditReport
 from ._compare import Baseline, Change, Comparer, Comparison
 from ._events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
 from ._findings import FINDING_KINDS, Finding, Rule, findings_of
@@ -29,7 +30,7 @@ from ._records import (
     from_record,
     to_record,
 )
-from ._tally import AuditReport, SummaryRow, Tally
+from ._summary import SummaryBuilder, SummaryRow
 
 __all__ = [
     "FINDING_KINDS",
@@ -57,8 +58,8 @@ __all__ = [
     "Record",
     "Rule",
     "Shard",
+    "SummaryBuilder",
     "SummaryRow",
-    "Tally",
     "VersionsSummary",
     "Waiting",
     "findings_of",

@@ -10,11 +10,11 @@ from .._items import AwaitFirst
 from .._namespaces import Namespace, segment
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
+from ._audit_report import AuditReport
 from ._events import Progress
 from ._owners import OwnerName, parse_owner
 from ._records import AuditHeader, ListingDone, ListingKey
 from ._run import Run, Task
-from ._tally import AuditReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .._text import counted, printable
 from ._findings import label_of
 from ._links import Links
-from ._tally import MOST_BY_TYPE, by_owner
+from ._summary import MOST_BY_TYPE, by_owner
 from ._wording import CHANGES, advice_on, change_text, moment, reason_label, what_failed
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._compare import Comparison
     from ._findings import Finding
     from ._records import AuditHeader, FailureEntry
-    from ._tally import SummaryRow
+    from ._summary import SummaryRow
 
 __all__ = ["render_markdown"]
 

@@ -8,8 +8,8 @@ from datetime import UTC
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from ..audit._audit_report import AuditReport
 from ..audit._outputs.parquet_file import audit_schema, schema_of
-from ..audit._tally import AuditReport
 from ..errors import ConfigurationError
 from ._shapes import RECORDS, Shape, shape_of
 

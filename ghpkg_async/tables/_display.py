@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from ..audit._audit_report import AuditReport
     from ..audit._records import FailureEntry
-    from ..audit._tally import AuditReport, SummaryRow
+    from ..audit._summary import SummaryRow
 
 __all__ = ["items_html", "report_html"]
 

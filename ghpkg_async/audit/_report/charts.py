@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from .._audit_report import AuditReport
     from .._compare import Comparison
-    from .._tally import AuditReport
 
 __all__ = ["Chart", "charts_of"]
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from .._audit_report import AuditReport
     from .._compare import Change, Comparison
     from .._findings import Finding
     from .._records import AuditHeader, FailureEntry
-    from .._tally import AuditReport, SummaryRow
+    from .._summary import SummaryRow
     from .charts import Chart
     from .rows import FoundRule, Table
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from .._audit_report import AuditReport
     from .._compare import Comparison
     from .._findings import Finding
-    from .._tally import AuditReport
 
 __all__ = ["render_report", "write_report"]
 

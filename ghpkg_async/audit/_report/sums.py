@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from .._audit_report import AuditReport
     from .._compare import Comparison
     from .._records import PackageEntry
-    from .._tally import AuditReport
 
 __all__ = [
     "AGES",

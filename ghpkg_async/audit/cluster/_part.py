@@ -14,10 +14,10 @@ import attrs
 from ...errors import ConfigurationError
 from .._outputs.parquet_file import ParquetFile
 from .._records import FailureEntry
-from .._tally import Tally
+from .._summary import SummaryBuilder
 
 if TYPE_CHECKING:
-    from .._tally import SummaryRow
+    from .._summary import SummaryRow
     from ._plan import Job
 
 __all__ = ["Part", "audit_part", "make_ready", "tidy_up"]
@@ -111,7 +111,7 @@ async def _audit(job: Job, worker: str) -> Part:
     audit = client.audit(
         asked.owners, package_types=asked.package_types, versions=asked.with_versions
     )
-    tally, failures = Tally(asked), []
+    summary, failures = SummaryBuilder(asked), []
     try:
         with closing(ParquetFile(draft, asked)) as output:
             output.begin()
@@ -119,12 +119,12 @@ async def _audit(job: Job, worker: str) -> Part:
                 async for batch in batches:
                     output.write(batch)
                     for record in batch:
-                        tally.add(record)
+                        summary.add(record)
                         if isinstance(record, FailureEntry):
                             failures.append(record)
         draft.replace(path)
     finally:
         for left in path.parent.glob(f"{draft.name}*"):
             left.unlink(missing_ok=True)
-    rows = tuple(tally.rows())
+    rows = tuple(summary.rows())
     return Part(str(path), worker, client.stats.requests, rows, tuple(failures))

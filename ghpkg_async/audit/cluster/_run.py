@@ -13,8 +13,8 @@ import attrs
 from ..._client import GitHubPackages
 from ...errors import ConfigurationError, GitHubPackagesError
 from ...models import PACKAGE_TYPES
+from .._audit_report import AuditReport
 from .._outputs.parquet_file import read_parquet
-from .._tally import AuditReport
 from ._part import audit_part, make_ready, tidy_up
 from ._plan import Budget, Job, budgets, parted, parts_for, unique_tokens
 

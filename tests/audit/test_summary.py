@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.audit import AuditReport, SummaryRow, Tally
+from ghpkg_async.audit import AuditReport, SummaryBuilder, SummaryRow
 from tests.audit.rig import HEADER, NOW, conflict, done, failure, package, whole
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def test_a_summary_counts_by_owner_and_type_in_the_order_asked() -> None:
         done(count=2),
         *whole("acme", "container"),
     ]
-    tally = Tally(HEADER)
+    summary = SummaryBuilder(HEADER)
     for record in records:
-        tally.add(record)
-    assert tally.rows() == [
+        summary.add(record)
+    assert summary.rows() == [
         SummaryRow("acme", "npm", packages=2, public=1, internal=1, versions=4, updated_at=NOW),
         SummaryRow("acme", "container"),
         SummaryRow("acme", "docker", conflicts=1),
