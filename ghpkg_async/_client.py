@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ._namespaces import Context, Namespace, segment
+from ._namespaces import Context
 from ._session.auth import (
     Credentials,
     check_api_root,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._namespaces import Namespace
     from ._session.auth import Token
     from ._session.cache import Cache
     from ._session.hooks import RequestEvent
@@ -227,11 +228,11 @@ class GitHubPackages:
         Args:
             org: its name; not case sensitive.
         """
-        return Namespace(self._context, f"/orgs/{segment(org, 'org')}", org)
+        return self._context.org(org)
 
     def me(self) -> Namespace:
         """The packages of the token's user."""
-        return Namespace(self._context, "/user", "me")
+        return self._context.me()
 
     def user(self, username: str) -> Namespace:
         """A user's packages.
@@ -239,9 +240,7 @@ class GitHubPackages:
         Args:
             username: the user's login; not case sensitive.
         """
-        return Namespace(
-            self._context, f"/users/{segment(username, 'username')}", f"user:{username}"
-        )
+        return self._context.user(username)
 
     def audit(
         self,
@@ -278,7 +277,7 @@ class GitHubPackages:
         from .audit import Audit
 
         return Audit(
-            self,
+            self._context,
             owners,
             package_types=package_types,
             versions=versions,

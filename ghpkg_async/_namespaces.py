@@ -367,6 +367,22 @@ class Context:
         """The evidence about one operation of one kind of owner: orgs, users or user."""
         return self._link_support.setdefault((operation, root.split("/")[1]), LinkSupport())
 
+    def org(self, org: str) -> Namespace:
+        """The packages of an organization."""
+        return Namespace(self, f"/orgs/{segment(org, 'org')}", org)
+
+    def me(self) -> Namespace:
+        """The packages of the token's user."""
+        return Namespace(self, "/user", "me")
+
+    def user(self, username: str) -> Namespace:
+        """The packages of a user."""
+        return Namespace(self, f"/users/{segment(username, 'username')}", f"user:{username}")
+
+    def names(self, namespace: Namespace) -> bool:
+        """Return whether the namespace belongs to this client."""
+        return namespace._context is self
+
     def listing(self, spec: ListingSpec[Item], *, consistent: bool) -> Listing[Item]:
         """A listing that fetches as far ahead as the client's concurrency allows."""
         return Listing(self.session, spec, window=self.concurrency, consistent=consistent)
@@ -383,6 +399,11 @@ class Context:
         """Delete the resource of a path; listings of the collections learn of the write."""
         with self.mutations.record(*collections):
             await self.session.delete(self.session.url(path))
+
+
+def is_organization(namespace: Namespace) -> bool:
+    """Return whether the packages belong to an organization."""
+    return namespace._root.startswith("/orgs/")
 
 
 def packages_collection(package_type: str) -> str:

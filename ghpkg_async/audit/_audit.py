@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._items import AwaitFirst
-from .._namespaces import Namespace, segment
+from .._namespaces import Namespace, is_organization, segment
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
 from ._audit_report import AuditReport
@@ -19,7 +19,7 @@ from ._run import Run, Task
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 
-    from .._client import GitHubPackages
+    from .._namespaces import Context
     from ._events import OnEvent
     from ._records import Entry
     from ._run import Batch
@@ -43,7 +43,7 @@ class Audit(AwaitFirst):
 
     def __init__(
         self,
-        client: GitHubPackages,
+        context: Context,
         owners: Iterable[str | Namespace],
         *,
         package_types: Iterable[str] = PACKAGE_TYPES,
@@ -53,8 +53,8 @@ class Audit(AwaitFirst):
         on_event: OnEvent | None = None,
     ) -> None:
         types = _types(package_types)
-        namespaces = _namespaces(client, owners)
-        self._client = client
+        namespaces = _namespaces(context, owners)
+        self._context = context
         self._versions = versions
         self._consistent = consistent
         self._on_event = on_event or (lambda _event: None)
@@ -99,7 +99,7 @@ class Audit(AwaitFirst):
         loop may be left early and nothing may go on behind it.
         """
         self.progress = self._fresh_progress()
-        context = self._client._context
+        context = self._context
         run = Run(
             self._tasks,
             context.session.scheduler,
@@ -120,7 +120,7 @@ class Audit(AwaitFirst):
             started_at: when it begins, aware. Default: now.
         """
         return AuditHeader(
-            base_url=str(self._client._context.session.base_url),
+            base_url=str(self._context.session.base_url),
             owners=self._owners,
             package_types=self._types,
             with_versions=self._versions,
@@ -140,26 +140,39 @@ class Audit(AwaitFirst):
         )
 
 
-def namespace_of(client: GitHubPackages, owner: OwnerName) -> Namespace:
-    """The owner's packages, as this client sees them."""
+class Namespaces(Protocol):
+    """Makes namespaces: a client, or its context."""
+
+    def org(self, org: str) -> Namespace:
+        """The packages of an organization."""
+
+    def me(self) -> Namespace:
+        """The packages of the token's user."""
+
+    def user(self, username: str) -> Namespace:
+        """The packages of a user."""
+
+
+def namespace_of(client: Namespaces, owner: OwnerName) -> Namespace:
+    """Return the namespace of an owner."""
     if owner.kind == "me":
         return client.me()
     return client.org(owner.login) if owner.kind == "org" else client.user(owner.login)
 
 
-def _namespaces(client: GitHubPackages, owners: Iterable[str | Namespace]) -> dict[str, Namespace]:
+def _namespaces(context: Context, owners: Iterable[str | Namespace]) -> dict[str, Namespace]:
     """The owners as written, each once, and their packages."""
     if isinstance(owners, (str, Namespace)):
         raise ConfigurationError(f"owners: {owners!r} is one owner; give a list of them")
     first: dict[str, tuple[str, Namespace]] = {}
     for owner in owners:
         if isinstance(owner, Namespace):
-            if owner._context is not client._context:
+            if not context.names(owner):
                 raise ConfigurationError(f"owners: {owner!r} belongs to another client")
             name, namespace = _written(owner), owner
         elif isinstance(owner, str):
             parsed = parse_owner(owner)
-            name, namespace = str(parsed), namespace_of(client, parsed)
+            name, namespace = str(parsed), namespace_of(context, parsed)
         else:
             raise ConfigurationError(f"owners: {owner!r} is neither a name nor a namespace")
         first.setdefault(name.lower(), (name, namespace))
@@ -168,8 +181,8 @@ def _namespaces(client: GitHubPackages, owners: Iterable[str | Namespace]) -> di
 
 def _written(namespace: Namespace) -> str:
     """How a namespace is written as an owner: ``org:me`` is the organization of that name."""
-    is_org = namespace._root.startswith("/orgs/")
-    return str(OwnerName("org", namespace.name)) if is_org else namespace.name
+    name = namespace.name
+    return str(OwnerName("org", name)) if is_organization(namespace) else name
 
 
 def _types(package_types: Iterable[str]) -> tuple[str, ...]:
