@@ -26,7 +26,7 @@ from ..audit import (
 )
 from ..audit._outputs import read_header, read_records
 from ..audit._owners import unique
-from .audit_files import Files, append_step_summary, is_markdown, typed_as
+from .audit_files import Files, append_step_summary, is_markdown, translate_errors
 from .audit_progress import Display
 from .audit_results import Results
 from .durations import parse_duration
@@ -233,7 +233,7 @@ def audit(
 
 def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Output) -> None:
     """Show an earlier output as the audit that wrote it would have."""
-    with typed_as("--from"):
+    with translate_errors("--from"):
         header = read_header(path)
     if header is None:
         raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; take the .jsonl")
@@ -349,7 +349,7 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
 
 
 async def _replay(path: Path, sink: _Sink) -> None:
-    with typed_as("--from"):
+    with translate_errors("--from"):
         await sink.take_all(read_records(path))
     await sink.finish(f"From {path}.")
 
@@ -405,7 +405,7 @@ def _what_is_kept(files: Files) -> str:
 
 
 def _rules(texts: Sequence[str]) -> list[Rule]:
-    with typed_as("--fail-on"):
+    with translate_errors("--fail-on"):
         return [Rule.parse(text) for text in dict.fromkeys(texts)]
 
 
@@ -421,10 +421,10 @@ def _check_possible(
 
 
 def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:
-    with typed_as("OWNER"):
+    with translate_errors("OWNER"):
         owners = [parse_owner(text) for text in typed]
     if source is not None:
-        with typed_as("--owners-from", whole=True):
+        with translate_errors("--owners-from", whole=True):
             owners += _read_owners(source)
     if not owners:
         raise WrongUsage("Nobody to audit: name an OWNER, or a file of them with --owners-from")
@@ -434,14 +434,14 @@ def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:
 def _share(owners: list[OwnerName], shard: str | None) -> list[OwnerName]:
     if shard is None:
         return owners
-    with typed_as("--shard"):
+    with translate_errors("--shard"):
         share = Shard.parse(shard)
     return [owner for owner in owners if share.holds(owner)]
 
 
 def _allowed(typed: Sequence[str], owners: Sequence[OwnerName]) -> frozenset[str]:
     """The owners whose failures do not change the exit status, in lower case."""
-    with typed_as("--allow-failure"):
+    with translate_errors("--allow-failure"):
         allowed = frozenset(str(parse_owner(text)).lower() for text in typed)
     unknown = allowed - {str(owner).lower() for owner in owners}
     if unknown:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..audit import AuditHeader, ListingKey, Record
     from ..audit._outputs import Output
 
-__all__ = ["Files", "append_step_summary", "is_markdown", "typed_as"]
+__all__ = ["Files", "append_step_summary", "is_markdown", "translate_errors"]
 
 
 @attrs.define
@@ -79,12 +79,12 @@ class Files:
         if self.report is not None:
             _check_report(self.report)
         if self.compare is not None:
-            with typed_as("--compare"):
+            with translate_errors("--compare"):
                 earlier = read_header(self.compare)
                 self.baseline = Baseline.of(read_records(self.compare))
             self.since = earlier.started_at if earlier else None
         for path in sorted(self._paths, key=_is_table):
-            with typed_as("--output"):
+            with translate_errors("--output"):
                 output = (
                     open_output(path, header)
                     if _is_table(path) or not self.fresh
@@ -191,7 +191,7 @@ def append_step_summary(text: str) -> str | None:
 
 
 @contextmanager
-def typed_as(option: str, *, whole: bool = False) -> Iterator[None]:
+def translate_errors(option: str, *, whole: bool = False) -> Iterator[None]:
     """Makes an error about an argument of the library one about what was typed.
 
     Args:
