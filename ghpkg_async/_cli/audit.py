@@ -51,7 +51,7 @@ class Found(Stop):
     status: ClassVar[int] = FOUND
 
 
-class Unreached(Stop):
+class AuditIncomplete(Stop):
     """A part could not be listed."""
 
     status: ClassVar[int] = REFUSED
@@ -344,7 +344,7 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
         raise
     except OSError as error:
         # The disk is full, for one.
-        raise Unreached(f"{error}. {_what_is_kept(files)}") from error
+        raise AuditIncomplete(f"{error}. {_what_is_kept(files)}") from error
     await sink.finish(display.requests_line())
 
 
@@ -366,7 +366,7 @@ def _end(
     resumable = results.failures and files.resumable
     again = f". {_how_to_resume(files)}" if resumable else ""
     if status == REFUSED:
-        raise Unreached(f"{counted(results.failures, 'failure')}: see above{again}")
+        raise AuditIncomplete(f"{counted(results.failures, 'failure')}: see above{again}")
     if status == FOUND:
         raise Found(f"Found what --fail-on names: {results.found_line()}{again}")
 
