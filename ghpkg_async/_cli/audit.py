@@ -216,7 +216,7 @@ def audit(
     with ExitStack() as stack:
         whole = client.audit(map(str, names), package_types=types, versions=versions)
         header = files.open(whole.header(), stack)
-        going_on = client.audit(
+        remaining = client.audit(
             whole.owners,
             package_types=types,
             versions=versions,
@@ -224,10 +224,10 @@ def audit(
             skip=files.done,
             on_event=display.event,
         )
-        if all(key.owner.lower() in allowed for key in going_on.listings):
+        if all(key.owner.lower() in allowed for key in remaining.listings):
             files.check_age()
         sink = _Sink(header, rules, files, console, allowed)
-        asyncio.run(_audit(client, going_on, sink, display))
+        asyncio.run(_audit(client, remaining, sink, display))
     _end(sink.results, rules, files)
 
 
@@ -332,7 +332,7 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
     files = sink.files
     try:
         with display.shown(audit):
-            display.going_on(files.resumable)
+            display.report_resume(files.resumable)
             await sink.take_all(files.begin())
             async with client, aclosing(audit.batches()) as batches:
                 async for batch in batches:

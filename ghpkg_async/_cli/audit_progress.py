@@ -70,7 +70,7 @@ class Display:
         """A line, above what moves."""
         self._output.note(text)
 
-    def going_on(self, resumed: JsonlFile | None) -> None:
+    def report_resume(self, resumed: JsonlFile | None) -> None:
         """Tells of an output that is gone on with."""
         if resumed is None or resumed.is_new or self._audit is None:
             return
