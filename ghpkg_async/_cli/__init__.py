@@ -1,13 +1,14 @@
 """The `ghpkg` command. It needs the extra `cli`; importing this package does not.
 
-One file a subcommand, which `app` gathers; what they share:
+One module per subcommand, collected by `app`. Shared modules:
 
-    options     the options and arguments several commands take
-    owners      OWNER, as typed, to a namespace of the client
+    options     options and arguments of several commands
+    owners      OWNER argument -> namespace of the client
     output      results to standard output, everything else to standard error
     tables      rows and columns for people
-    text        what a server says, made fit for a terminal
-    failures    an error to an exit status and a message
+    durations   parse and format durations
+    logs        the library's log on standard error
+    failures    exception -> exit status and message
 """
 
 import sys
@@ -18,7 +19,7 @@ _FROM_THE_EXTRA = ("cyclopts", "rich")
 
 
 def main() -> int:
-    """Runs `ghpkg` with the process's arguments; returns its exit status."""
+    """Run `ghpkg` with the arguments of the process; return the exit status."""
     try:
         from .app import run
     except ModuleNotFoundError as error:

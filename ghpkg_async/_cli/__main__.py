@@ -1,4 +1,4 @@
-"""`python -m ghpkg_async._cli` is `ghpkg`."""
+"""Entry point of `python -m ghpkg_async._cli`, which is the same as `ghpkg`."""
 
 from . import main
 

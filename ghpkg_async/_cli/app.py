@@ -1,4 +1,4 @@
-"""The command line: what is typed to a command, and how a command ends to an exit status."""
+"""The command line: parse the arguments, run the command, return the exit status."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-HELP: Final = """Lists, audits, deletes and restores packages on GitHub; serves one to try it on.
+HELP: Final = """List, audit, delete and restore packages on GitHub; serve them locally for tests.
 
 The token is read from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
 GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server, or only for GH_HOST if set.
 
-Exit status: 0 done; 1 done, and what was asked to fail on was found; 2 wrong usage; 3 the server
-refused or could not be reached for all or part of it; 130 interrupted, 143 terminated.
+Exit status: 0 done; 1 done, with findings of --fail-on; 2 wrong usage; 3 the server refused
+requests or could not be reached, for all or part of the result; 130 interrupted; 143 terminated.
 
 Example: ghpkg demo
 """
 
-# As a shell reports a process that SIGTERM ended.
+# The exit status that a shell reports for a process ended by SIGTERM.
 TERMINATED: Final = Failure(143, "Terminated")
 
 _SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
@@ -62,14 +62,14 @@ COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit status.
+    """Run the command; return the exit status.
 
     Args:
-        arguments: what was typed after ``ghpkg``.
+        arguments: the command line after ``ghpkg``.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding has no letters for is no reason to fail.
+            # Without it, a name with characters outside the terminal's encoding would raise.
             stream.reconfigure(errors="backslashreplace")
     with _terminating_like_ctrl_c() as terminated, logging_to_stderr():
         try:
@@ -96,7 +96,7 @@ def _run(arguments: Sequence[str]) -> None:
 def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
     message = str(error)
     if "--" in arguments:
-        # The suggested option is the one that was typed, where it is none.
+        # cyclopts would suggest the very option that was typed after --.
         message = f"{_SUGGESTION.sub('', message)} After --, everything is an argument; "
         message += "options go before it."
     command = " ".join(("ghpkg", *(error.command_chain or ())))
@@ -105,7 +105,7 @@ def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
 
 @contextmanager
 def _terminating_like_ctrl_c() -> Iterator[Event]:
-    """Handle SIGTERM like Ctrl-C in the block: tasks are cancelled, and files are left whole.
+    """Handle SIGTERM like Ctrl-C in the block: cancel tasks, keep files complete.
 
     Yields an event that is set on SIGTERM.
     """
@@ -131,7 +131,7 @@ def _end(failure: Failure) -> int:
             print(f"ghpkg: {failure.message}", file=sys.stderr)
         sys.stdout.flush()
     except OSError:
-        # Nobody reads any more; Python tries to flush once more when it ends, and would complain.
+        # The reader closed the pipe. Python flushes again at exit, and would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return failure.status
 
@@ -145,7 +145,7 @@ def _app() -> App:
         help_format="markdown",
     )
     for name, command in COMMANDS.items():
-        # Without version flags: --version is theirs to take.
+        # No version flags: delete and restore have a --version option of their own.
         app.command(command, name=name, version_flags=[])
     app.register_install_completion_command(version_flags=[])
     return app

@@ -1,4 +1,4 @@
-"""`ghpkg audit`: many owners at once, into files, compared, and judged."""
+"""`ghpkg audit`: list the packages of many owners; write, compare and check them."""
 
 import asyncio
 import sys
@@ -36,23 +36,24 @@ from .output import Output
 
 FOUND: Final = 1
 LONGEST_WAIT: Final = 7200.0
-"""Seconds; the hourly budget is worth waiting for, and the clock of one side may be off."""
+"""Seconds: an hour for the budget to reset, and a margin for a clock that is off."""
 RETRIES: Final = 5
-"""More than the client's own: a laptop that wakes up takes a while to find its network."""
-KEPT_AT_A_TIME: Final = 1000
+"""More than the client's default: a laptop that wakes up reconnects slowly."""
+BATCH_SIZE: Final = 1000
+"""Records of an earlier run that are processed at a time."""
 
 _SWITCH: Final = {"negative": (), "show_default": False}
 _MANY: Final = {"negative": (), "show_default": False}
 
 
 class Found(Stop):
-    """What was asked to fail on was found."""
+    """A rule of --fail-on has findings."""
 
     status: ClassVar[int] = FOUND
 
 
 class AuditIncomplete(Stop):
-    """A part could not be listed."""
+    """Some listings failed, or an output could not be written."""
 
     status: ClassVar[int] = REFUSED
 
@@ -68,7 +69,7 @@ def audit(
     owners_from: Annotated[
         Path | None,
         Parameter(
-            help="Owners from a file, one a line; # begins a comment; -: standard input.",
+            help="Owners from a file, one per line; # starts a comment; -: standard input.",
             allow_leading_hyphen=True,
         ),
     ] = None,
@@ -80,20 +81,20 @@ def audit(
             "docker includes the Docker conflicts.",
             **_MANY,
         ),
-    ] = [],  # noqa: B006  (never changed; what cyclopts shows and takes)
+    ] = [],  # noqa: B006  (never mutated; cyclopts reads the default)
     versions: Annotated[
         bool,
         Parameter(
-            help="Sum up each package's versions: count, newest, oldest, tagged, untagged. "
-            "A request or more for every package.",
+            help="Summarize each package's versions: count, newest, oldest, tagged, untagged. "
+            "At least one request per package.",
             **_SWITCH,
         ),
     ] = False,
     verify: Annotated[
         bool,
         Parameter(
-            help="List again until a pass brings nothing new, for collections that others change "
-            "meanwhile. Responses that did not change cost nothing of the hourly budget.",
+            help="Repeat each listing until a pass finds nothing new, for collections that others "
+            "change at the same time. Unchanged responses do not count against the hourly budget.",
             **_SWITCH,
         ),
     ] = False,
@@ -109,7 +110,7 @@ def audit(
         bool,
         Parameter(
             help="Audit anew instead of resuming; the earlier FILE.jsonl stays until the new one "
-            "is whole.",
+            "is complete.",
             **_SWITCH,
         ),
     ] = False,
@@ -121,8 +122,8 @@ def audit(
         Path | None,
         Parameter(
             name="--from",
-            help="Show, compare and report an earlier --output (.jsonl, .parquet) without any "
-            "request or OWNER.",
+            help="Show, compare and report an earlier --output (.jsonl, .parquet); no OWNER, no "
+            "requests.",
         ),
     ] = None,
     report: Annotated[
@@ -130,40 +131,40 @@ def audit(
     ] = None,
     compare: Annotated[
         Path | None,
-        Parameter(help="An earlier --output: tell what is new, gone or changed since."),
+        Parameter(help="An earlier --output; show new, gone and changed packages since then."),
     ] = None,
     fail_on: Annotated[
         list[str],
         Parameter(
-            help=f"Exit with 1 if this is found; repeatable: {', '.join(FINDING_KINDS)}. "
-            "stale:DAYS, many_versions:N and untagged:N find what is more than that.",
+            help=f"Exit with 1 if there are findings; repeatable: {', '.join(FINDING_KINDS)}. "
+            "stale:DAYS, many_versions:N and untagged:N find packages above that number.",
             **_MANY,
         ),
     ] = [],  # noqa: B006
     allow_failure: Annotated[
         list[str],
         Parameter(
-            help="Show the failures of this OWNER without exiting with 3 for them; repeatable.",
+            help="Show the failures of this OWNER, but do not exit with 3 for them; repeatable.",
             **_MANY,
         ),
     ] = [],  # noqa: B006
     cache: Annotated[
         Path | None,
         Parameter(
-            help="Keep ETags and responses in this file: listings that did not change cost nothing "
-            "of the hourly budget."
+            help="Keep ETags and responses in this file: unchanged listings do not count against "
+            "the hourly budget."
         ),
     ] = None,
     max_wait: Annotated[
         float,
         Parameter(
-            help="The longest wait for a rate limit, in seconds, 0 or more. What is left after it "
-            "fails, and the same command resumes it."
+            help="Longest wait for a rate limit, in seconds, 0 or more. Beyond it, the remaining "
+            "listings fail; run the same command again to resume them."
         ),
     ] = LONGEST_WAIT,
     shard: Annotated[
         str | None,
-        Parameter(help="Only the I-th of N shares of the owners, I/N, for N machines."),
+        Parameter(help="Only the I-th of N shares of the owners, written I/N, for N machines."),
     ] = None,
     quiet: Annotated[
         bool,
@@ -172,17 +173,17 @@ def audit(
     points_per_minute: Annotated[
         str,
         Parameter(
-            help="GitHub's secondary limit, a point a request; none: no pacing, for servers "
-            "without limits."
+            help="Points per minute of GitHub's secondary limit, one per request; none: no pacing, "
+            "for servers without limits."
         ),
     ] = "900",
     options: Options = DEFAULTS,
 ) -> None:
     """Audit the packages of many organizations and users.
 
-    What one owner refuses does not end the others. Exit status 0: done; 1: what --fail-on names
-    was found; 2: wrong usage; 3: a part could not be listed, which comes before 1 unless
-    --fail-on unreachable asks for 1. What was obtained is kept in any case. With --from, 0 or 1.
+    If one owner fails, the others continue. Exit status 0: done; 1: --fail-on has findings;
+    2: wrong usage; 3: some listings failed (this has precedence over 1, except with
+    --fail-on unreachable). Results are kept in any case. With --from: 0 or 1.
 
     Example: ghpkg audit acme octo-org --output audit.jsonl --fail-on public
     """
@@ -194,7 +195,7 @@ def audit(
         if owners or owners_from or type_ or versions or shard or fresh or output:
             raise WrongUsage(
                 "--from: takes no OWNER, --owners-from, --type, --versions, --shard, --fresh or "
-                "--output: it shows an audit as it was"
+                "--output: it shows an earlier audit unchanged"
             )
         _show_earlier(from_, rules, files, console)
         return
@@ -232,11 +233,11 @@ def audit(
 
 
 def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Output) -> None:
-    """Show an earlier output as the audit that wrote it would have."""
+    """Show an earlier output in the form of the audit that wrote it."""
     with translate_errors("--from"):
         header = read_header(path)
     if header is None:
-        raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; take the .jsonl")
+        raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; use the .jsonl")
     for rule in rules:
         _check_possible(
             rule,
@@ -252,7 +253,7 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
 
 
 class _Sink:
-    """Takes the records of an audit: into files, sums and findings, and then the report."""
+    """Destination of the records of an audit: files, sums, findings and the report."""
 
     def __init__(
         self,
@@ -281,7 +282,7 @@ class _Sink:
         batch: list[Record] = []
         for record in records:
             batch.append(record)
-            if len(batch) == KEPT_AT_A_TIME:
+            if len(batch) == BATCH_SIZE:
                 await self.take(batch, kept=True)
                 batch = []
         await self.take(batch, kept=True)
@@ -343,7 +344,7 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
     except BrokenPipeError:
         raise
     except OSError as error:
-        # The disk is full, for one.
+        # The disk is full, for example.
         raise AuditIncomplete(f"{error}. {_what_is_kept(files)}") from error
     await sink.finish(display.requests_line())
 
@@ -360,7 +361,7 @@ def _end(
     """Raise for an exit status other than 0; its reasons were shown before."""
     status = exit_status(
         failures=results.failures,
-        found=results.found,
+        findings=results.found,
         tolerates_failures=tolerates_failures or any(rule.kind == "unreachable" for rule in rules),
     )
     resumable = results.failures and files.resumable
@@ -371,24 +372,24 @@ def _end(
         raise Found(f"Found what --fail-on names: {results.found_line()}{again}")
 
 
-def exit_status(*, failures: int, found: int, tolerates_failures: bool) -> int:
-    """How a finished audit ends.
+def exit_status(*, failures: int, findings: int, tolerates_failures: bool) -> int:
+    """Return the exit status of a finished audit.
 
-    What could not be listed weighs more than what was found, since nobody knows what else there
-    is; whoever fails on ``unreachable`` has both as findings.
+    Failures outrank findings, since the failed listings may hide further findings. With
+    ``--fail-on unreachable``, failures are findings themselves.
 
     Args:
-        failures: how many failures there were.
-        found: how many findings the rules to fail on have.
-        tolerates_failures: whether failures are such findings.
+        failures: number of failures.
+        findings: number of findings of the rules of ``--fail-on``.
+        tolerates_failures: whether failures leave the exit status to the findings.
     """
     if failures and not tolerates_failures:
         return REFUSED
-    return FOUND if found else DONE
+    return FOUND if findings else DONE
 
 
 def _how_to_resume(files: Files) -> str:
-    """The command to run next."""
+    """Return the advice for a run that is not complete."""
     if files.resumable is None:
         return "With --output FILE.jsonl, the same command would resume it"
     path = files.resumable.path
@@ -399,7 +400,7 @@ def _how_to_resume(files: Files) -> str:
 
 
 def _what_is_kept(files: Files) -> str:
-    """The state of the outputs after one could not be written."""
+    """Return the state of the outputs after one could not be written."""
     kept = "What was written is kept" if files.resumable is not None else "No table is written"
     return f"{kept}. {_how_to_resume(files)}"
 
@@ -427,7 +428,7 @@ def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:
         with translate_errors("--owners-from", whole=True):
             owners += _read_owners(source)
     if not owners:
-        raise WrongUsage("Nobody to audit: name an OWNER, or a file of them with --owners-from")
+        raise WrongUsage("No owners to audit: name an OWNER, or a file of them with --owners-from")
     return unique(owners)
 
 
@@ -440,7 +441,7 @@ def _share(owners: list[OwnerName], shard: str | None) -> list[OwnerName]:
 
 
 def _allowed(typed: Sequence[str], owners: Sequence[OwnerName]) -> frozenset[str]:
-    """The owners whose failures do not change the exit status, in lower case."""
+    """Return the owners whose failures do not change the exit status, in lower case."""
     with translate_errors("--allow-failure"):
         allowed = frozenset(str(parse_owner(text)).lower() for text in typed)
     unknown = allowed - {str(owner).lower() for owner in owners}
@@ -464,9 +465,9 @@ def _read_owners(source: Path) -> list[OwnerName]:
 
 
 def _package_types(typed: Sequence[str]) -> tuple[str, ...]:
-    for each in typed:
-        if each not in PACKAGE_TYPES:
-            raise WrongUsage(f"--type: {each!r} is none of {', '.join(PACKAGE_TYPES)}")
+    for package_type in typed:
+        if package_type not in PACKAGE_TYPES:
+            raise WrongUsage(f"--type: {package_type!r} is none of {', '.join(PACKAGE_TYPES)}")
     return tuple(typed) or PACKAGE_TYPES
 
 

@@ -29,11 +29,11 @@ __all__ = ["Files", "append_step_summary", "is_markdown", "translate_errors"]
 
 @attrs.define
 class Files:
-    """Every file of a run.
+    """The files of one run.
 
     Attributes:
         outputs: the outputs to write the records to.
-        report: the report's file.
+        report: path of the report.
         compare: the earlier output to compare with.
         fresh: whether to audit anew instead of resuming.
         max_age: the longest time ago that a complete output may have begun.
@@ -54,26 +54,26 @@ class Files:
 
     @property
     def resumable(self) -> JsonlFile | None:
-        """The output that an audit can go on with."""
-        return next((each for each in self.outputs if isinstance(each, JsonlFile)), None)
+        """The output from which an audit can be resumed."""
+        return next((output for output in self.outputs if isinstance(output, JsonlFile)), None)
 
     @property
     def done(self) -> frozenset[ListingKey]:
-        """The listings that an earlier run finished."""
+        """The listings that an earlier run completed."""
         return self.resumable.done if self.resumable else frozenset()
 
     def open(self, header: AuditHeader, stack: ExitStack) -> AuditHeader:
         """Open all files and change none.
 
         Args:
-            header: what the audit is asked.
-            stack: closes them.
+            header: the parameters of the audit.
+            stack: closes the files when it exits.
 
         Returns:
-            The header with the time at which the audit began that is resumed, if one is.
+            The header; if an audit is resumed, with the time at which that audit began.
 
         Raises:
-            WrongUsage: one of them cannot be used.
+            WrongUsage: a file cannot be used.
         """
         self._check_distinct()
         if self.report is not None:
@@ -113,7 +113,7 @@ class Files:
             )
 
     def begin(self) -> Iterator[Record]:
-        """Makes ready to write; what an earlier run left goes to the other outputs, and on."""
+        """Start writing; copy the records of an earlier run to the other outputs and yield them."""
         for output in self.outputs:
             output.begin()
         if self.resumable is not None:
@@ -132,7 +132,12 @@ class Files:
             self.is_placed = True
 
     def write(self, records: Sequence[Record], *, kept: bool) -> None:
-        """Writes the records; those that were kept are in the resumed output already."""
+        """Write the records to all outputs.
+
+        Args:
+            records: the records.
+            kept: whether the resumed output contains them already.
+        """
         for output in self.outputs:
             if not (kept and output is self.resumable):
                 output.write(records)
@@ -142,7 +147,7 @@ class Files:
         if len(set(paths)) < len(paths):
             raise WrongUsage("--output: the same file twice")
         if sum(path.suffix.lower() == ".jsonl" for path in paths) > 1:
-            raise WrongUsage("--output: one .jsonl is enough; the audit goes on with that one")
+            raise WrongUsage("--output: one .jsonl is enough; the audit is resumed from it")
         if self.report is not None and self.report.absolute() in paths:
             raise WrongUsage(f"--report: {self.report} is an --output too")
         if self.compare is not None and self.compare.absolute() in paths and not self.fresh:
@@ -168,8 +173,8 @@ def _check_report(path: Path) -> None:
         try:
             import ghpkg_async.audit._report  # noqa: F401
         except ImportError:
-            told = '--report: needs an extra: pip install "ghpkg-async[report]"'
-            raise WrongUsage(told) from None
+            message = '--report: needs an extra: pip install "ghpkg-async[report]"'
+            raise WrongUsage(message) from None
     if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise WrongUsage(f"--report: {path}: cannot be written")
 
@@ -178,7 +183,7 @@ def append_step_summary(text: str) -> str | None:
     """Append Markdown to the summary of the job, inside GitHub Actions.
 
     Returns:
-        Why it could not be written, if it could not.
+        The reason if it could not be written, else ``None``.
     """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
@@ -192,11 +197,11 @@ def append_step_summary(text: str) -> str | None:
 
 @contextmanager
 def translate_errors(option: str, *, whole: bool = False) -> Iterator[None]:
-    """Makes an error about an argument of the library one about what was typed.
+    """Raise `WrongUsage` about the option instead of `ConfigurationError` in the block.
 
     Args:
-        option: what was typed.
-        whole: whether the message names no argument of the library's.
+        option: name of the option or argument.
+        whole: whether to keep the message whole; else the library's argument is cut from it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""How far an audit is: a line that moves on a terminal, plain lines elsewhere."""
+"""Progress of an audit: an animated line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Display"]
 
 
 class Display:
-    """Tells people on standard error what happens.
+    """Progress on standard error.
 
     Args:
-        output: whose standard error.
-        client: whose budget.
-        quiet: whether to tell nothing while it goes on.
+        output: the output to print notes and progress with.
+        client: the client whose rate limit and number of requests are shown.
+        quiet: whether to show no progress.
     """
 
     def __init__(self, output: Output, client: GitHubPackages, *, quiet: bool) -> None:
@@ -42,36 +42,36 @@ class Display:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[told]}", markup=False),
+            TextColumn("{task.fields[details]}", markup=False),
             console=output.progress,
             disable=quiet or not output.shows_progress,
             transient=True,
         )
-        self._task = self._bar.add_task("Auditing", total=None, told="")
+        self._task = self._bar.add_task("Auditing", total=None, details="")
 
     @contextmanager
     def shown(self, audit: Audit) -> Iterator[None]:
-        """Shows how far the audit is, for as long as it takes."""
+        """Show the progress of the audit in the block."""
         self._audit, self._started = audit, time.monotonic()
         with self._bar:
             yield
 
     def event(self, event: Event) -> None:
-        """Takes an event of the audit."""
+        """Show an event of the audit."""
         if self._quiet:
             return
-        if self._moves:
+        if self._is_animated:
             if isinstance(event, (PageDone, OwnerDone)):
-                self._move()
+                self._update_bar()
         elif isinstance(event, OwnerDone):
-            self.note(f"{_ended(event)} [{self._told()}]")
+            self.note(f"{_owner_line(event)} [{self._details()}]")
 
     def note(self, text: str) -> None:
-        """A line, above what moves."""
+        """Print a line above the progress bar."""
         self._output.note(text)
 
     def report_resume(self, resumed: JsonlFile | None) -> None:
-        """Tells of an output that is gone on with."""
+        """Print the state of the output that is resumed, if there is one."""
         if resumed is None or resumed.is_new or self._audit is None:
             return
         listings = len(resumed.done) + self._audit.progress.listings
@@ -88,17 +88,17 @@ class Display:
             )
 
     def requests_line(self) -> str:
-        """What it took."""
+        """Return the number of requests, the duration and the remaining budget as one line."""
         seconds = timedelta(seconds=round(time.monotonic() - self._started))
         left = self._client.rate_limit
         budget = f"; {left.remaining:,} left until {left.reset.astimezone():%H:%M}" if left else ""
         return f"{counted(self._client.stats.requests, 'request')} in {seconds}{budget}."
 
     @property
-    def _moves(self) -> bool:
+    def _is_animated(self) -> bool:
         return not self._bar.disable
 
-    def _move(self) -> None:
+    def _update_bar(self) -> None:
         if self._audit is None:
             return
         progress = self._audit.progress
@@ -106,33 +106,33 @@ class Display:
             self._task,
             total=max(1, progress.pages_done + progress.requests_to_go()),
             completed=progress.pages_done,
-            told=self._told(),
+            details=self._details(),
         )
 
-    def _told(self) -> str:
+    def _details(self) -> str:
         if self._audit is None:
             return ""
         progress, left = self._audit.progress, self._client.rate_limit
-        told = [
+        details = [
             f"{progress.owners_done:,} of {counted(progress.owners, 'owner')}",
             f"{progress.pages_done:,} of {counted(progress.pages, 'page')}",
             counted(progress.packages, "package"),
         ]
         if progress.failures:
-            told.append(counted(progress.failures, "failure"))
+            details.append(counted(progress.failures, "failure"))
         if left is not None:
-            told.append(f"{left.remaining:,} requests left")
+            details.append(f"{left.remaining:,} requests left")
         to_go = progress.seconds_to_go(
             time.monotonic() - self._started,
             remaining=left.remaining if left else None,
             reset_in=(left.reset - datetime.now(UTC)).total_seconds() if left else 0.0,
         )
         if to_go is not None and progress.requests_to_go():
-            told.append(f"{timedelta(seconds=round(to_go))} to go")
-        return ", ".join(told)
+            details.append(f"{timedelta(seconds=round(to_go))} to go")
+        return ", ".join(details)
 
 
-def _ended(event: OwnerDone) -> str:
-    reasons = ", ".join(dict.fromkeys(each.reason for each in event.failures))
+def _owner_line(event: OwnerDone) -> str:
+    reasons = ", ".join(dict.fromkeys(failure.reason for failure in event.failures))
     failures = f", {counted(len(event.failures), 'failure')}: {reasons}" if reasons else ""
     return printable(f"{event.owner}: {counted(event.packages, 'package')}{failures}")

@@ -1,4 +1,4 @@
-"""`ghpkg conflicts`: what collided in the migration of Docker packages."""
+"""`ghpkg conflicts`: Docker packages that collided in the registry migration."""
 
 import asyncio
 

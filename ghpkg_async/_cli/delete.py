@@ -1,4 +1,4 @@
-"""`ghpkg delete`: a package, or one version of it."""
+"""`ghpkg delete`: delete a package or one version of it."""
 
 import asyncio
 import sys
@@ -25,15 +25,15 @@ def delete(
         Parameter(
             negative=(),
             show_default=False,
-            help="Do not ask. Needed where there is no terminal to ask on.",
+            help="Do not ask for confirmation. Required without a terminal.",
         ),
     ] = False,
     options: Options = DEFAULTS,
 ) -> None:
-    """Delete a package with all its versions, or one version of it; asks before.
+    """Delete a package with all its versions, or one version of it, after confirmation.
 
-    GitHub lists no deleted packages, so keep what is printed: with --json that is all that was
-    known of what is gone. For 30 days, `ghpkg restore` brings it back.
+    GitHub does not list deleted packages, so keep the output: with --json, it is the package or
+    version as it was before. `ghpkg restore` can undo the deletion for 30 days.
 
     Example: ghpkg delete acme container team/app --version 1042
     """
@@ -43,19 +43,19 @@ def delete(
     target = _Target(owner, package_type, name, number, options)
     # Two runs of the event loop: the question would block it, and a thread that reads a terminal
     # cannot be cancelled.
-    found = asyncio.run(target.find())
+    item = asyncio.run(target.get())
     if not yes:
-        _ask(f"Delete {target.described(found)}?")
+        _ask(f"Delete {target.description(item)}?")
     asyncio.run(target.delete())
     output = options.output()
     if options.json:
-        asyncio.run(output.lines([found]))
+        asyncio.run(output.lines([item]))
     else:
-        output.line(f"Deleted {target.described(found)}.")
+        output.line(f"Deleted {target.description(item)}.")
 
 
 class _Target:
-    """What goes: the package, or where ``version`` is given only that."""
+    """The package to delete, or the version of it if ``version`` is given."""
 
     def __init__(
         self, owner: str, package_type: str, name: str, version: int | None, options: Options
@@ -66,8 +66,8 @@ class _Target:
         self._version = version
         self._options = options
 
-    async def find(self) -> Package | PackageVersion:
-        """What the server knows of it, while it is there."""
+    async def get(self) -> Package | PackageVersion:
+        """Get the package or version."""
         async with self._client() as client:
             package = namespace_of(client, self._owner).package(self._package_type, self._name)
             if self._version is None:
@@ -75,20 +75,20 @@ class _Target:
             return await package.version(self._version).get()
 
     async def delete(self) -> None:
-        """Let it go."""
+        """Delete the package or version."""
         async with self._client() as client:
             package = namespace_of(client, self._owner).package(self._package_type, self._name)
             await (package if self._version is None else package.version(self._version)).delete()
 
-    def described(self, found: Package | PackageVersion) -> str:
-        """What exactly it is, for a person to decide by."""
+    def description(self, item: Package | PackageVersion) -> str:
+        """Return a description to confirm the deletion by."""
         package = f"the {self._package_type} package {self._name} of {self._owner}"
-        if isinstance(found, Package):
-            count = found.version_count
+        if isinstance(item, Package):
+            count = item.version_count
             versions = "unknown number of versions" if count is None else counted(count, "version")
-            return f"{package} ({found.visibility}, {versions})"
-        tags = f", tagged {', '.join(found.tags)}" if found.tags else ""
-        return f"version {found.id} ({found.name}{tags}) of {package}"
+            return f"{package} ({item.visibility}, {versions})"
+        tags = f", tagged {', '.join(item.tags)}" if item.tags else ""
+        return f"version {item.id} ({item.name}{tags}) of {package}"
 
     def _client(self) -> GitHubPackages:
         return self._options.client()
@@ -99,10 +99,10 @@ def _can_ask() -> bool:
 
 
 def _ask(question: str) -> None:
-    """Goes on after a yes.
+    """Ask for confirmation on the terminal.
 
     Raises:
-        Declined: whatever else was answered.
+        Declined: the user did not confirm.
     """
     sys.stderr.write(f"{printable(question)} [y/N] ")
     sys.stderr.flush()

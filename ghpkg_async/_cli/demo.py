@@ -1,4 +1,4 @@
-"""`ghpkg demo`: the whole library at work, without a token or the internet."""
+"""`ghpkg demo`: an audit of the embedded server, without a token or the internet."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from .audit_results import SUMMARY, print_records
 from .output import Output
 
 LATENCY: Final = 0.15
-"""Seconds the embedded server takes for an answer, as GitHub does; else all is over in a blink."""
+"""Seconds that the embedded server takes for a response, as GitHub does."""
 
 
 def demo(
@@ -28,10 +28,10 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """See it work: audit three owners side by side. No token, no internet.
+    """Try it: audit three owners concurrently, without a token or the internet.
 
-    It starts the embedded GitHub Packages that `ghpkg serve --demo` serves, asks for all six
-    package types and the Docker conflicts of every owner at once, and sums them up.
+    Starts the embedded GitHub Packages of `ghpkg serve --demo`, lists all six package types and
+    the Docker conflicts of every owner concurrently, and prints a summary.
 
     Example: ghpkg demo
     """
@@ -51,14 +51,14 @@ async def _demo(output: Output) -> None:
             for owner in world.owners
         )
         started = time.perf_counter()
-        report = AuditReport.of(audit.header(), await _take_all(audit, output))
+        report = AuditReport.of(audit.header(), await _collect(audit, output))
         seconds = time.perf_counter() - started
         if not output.json:
             _show(report, client.stats.requests, seconds, output)
 
 
-async def _take_all(audit: Audit, output: Output) -> list[Record]:
-    """Every record; what comes is seen as it comes."""
+async def _collect(audit: Audit, output: Output) -> list[Record]:
+    """Return all records; show the progress, or print packages as JSON Lines at once."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,14 +73,14 @@ async def _take_all(audit: Audit, output: Output) -> list[Record]:
             async for batch in batches:
                 records += batch
                 for record in batch:
-                    bars.take(record)
+                    bars.add(record)
                 if output.json:
-                    await print_records(each for each in batch if isinstance(each, PackageEntry))
+                    await print_records(entry for entry in batch if isinstance(entry, PackageEntry))
     return records
 
 
 class _Bars:
-    """A bar for each owner."""
+    """One progress bar per owner."""
 
     def __init__(self, progress: Progress, audit: Audit) -> None:
         self._progress = progress
@@ -90,7 +90,7 @@ class _Bars:
             owner: progress.add_task(owner, total=listings, packages=0) for owner in audit.owners
         }
 
-    def take(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         bar = self._bars[record.owner]
         if isinstance(record, ListingDone):
             self._progress.advance(bar)

@@ -1,4 +1,4 @@
-"""Durations as typed and as shown: ``20h``, ``3 days``."""
+"""Parse durations like ``20h``; format them like ``3 days``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse_duration(option: str, text: str) -> timedelta:
     """Parse a whole number with its unit, like ``20h``.
 
     Args:
-        option: the option it was typed for.
+        option: name of the option, for the error message.
         text: a number of up to 5 digits and one of s, m, h, d and w.
 
     Raises:
@@ -34,7 +34,7 @@ def parse_duration(option: str, text: str) -> timedelta:
 
 
 def age_text(age: timedelta) -> str:
-    """Like ``5 minutes``, ``26 hours`` or ``3 days``, rounded down."""
+    """Format a duration like ``5 minutes``, ``26 hours`` or ``3 days``, rounded down."""
     if age < timedelta(hours=1):
         number, unit = age // timedelta(minutes=1), "minute"
     elif age < _LONGEST_IN_HOURS:

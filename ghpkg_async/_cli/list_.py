@@ -1,4 +1,4 @@
-"""`ghpkg list`: the packages of an owner, one type at a time."""
+"""`ghpkg list`: the packages of one type of an owner."""
 
 import asyncio
 from typing import Annotated
@@ -16,7 +16,7 @@ def list_packages(
     /,
     *,
     package_type: Annotated[
-        str, Parameter(name="--type", help=f"Which type: {', '.join(PACKAGE_TYPES)}.")
+        str, Parameter(name="--type", help=f"Package type: {', '.join(PACKAGE_TYPES)}.")
     ],
     visibility: Annotated[
         Visibility | None, Parameter(help="Only public, private or internal packages.")
@@ -36,10 +36,10 @@ async def _list(
     output = options.output()
     async with options.client() as client:
         namespace = namespace_of(client, owner)
-        chosen = f"{visibility} {package_type}" if visibility else package_type
+        selection = f"{visibility} {package_type}" if visibility else package_type
         await output.listing(
             namespace.packages(package_type, visibility=visibility),
             PACKAGES,
-            noun=f"{chosen} package",
-            nothing=f"{namespace.name} has no {chosen} packages that this token may see.",
+            noun=f"{selection} package",
+            nothing=f"{namespace.name} has no {selection} packages that this token may see.",
         )

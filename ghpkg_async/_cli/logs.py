@@ -19,7 +19,7 @@ _LOGGER: Final = logging.getLogger("ghpkg_async")
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        # The stream of the moment: while a progress bar moves, rich prints above it.
+        # Look up sys.stderr on each call: rich replaces it while a progress bar is shown.
         print(printable(record.getMessage()), file=sys.stderr)
 
 
@@ -36,5 +36,5 @@ def logging_to_stderr() -> Iterator[None]:
 
 
 def log_everything() -> None:
-    """Write retries and requests too."""
+    """Also write retries and requests to standard error."""
     _LOGGER.setLevel(logging.DEBUG)

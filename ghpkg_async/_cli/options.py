@@ -1,4 +1,4 @@
-"""The options and arguments that several commands take."""
+"""Options and arguments shared by several commands."""
 
 import os
 import re
@@ -20,9 +20,7 @@ _UNVERSIONED_ACCEPT: Final = "application/vnd.github.v3+json"
 
 Json: TypeAlias = Annotated[
     bool,
-    Parameter(
-        negative=(), show_default=False, help="Print JSON Lines instead of what is for people."
-    ),
+    Parameter(negative=(), show_default=False, help="Print JSON Lines instead of tables and text."),
 ]
 Owner: TypeAlias = Annotated[
     str,
@@ -32,17 +30,20 @@ PackageType: TypeAlias = Annotated[
     str, Parameter(name="TYPE", help=f"The package's type: {', '.join(PACKAGE_TYPES)}.")
 ]
 Name: TypeAlias = Annotated[
-    str, Parameter(help="The package's name as it is, slashes and all: team/app.")
+    str, Parameter(help="The package's name, unquoted, with its slashes: team/app.")
 ]
 VersionId: TypeAlias = Annotated[
     str | None,
-    Parameter(name="--version", help="One version, by its id (not its name), not the package."),
+    Parameter(
+        name="--version",
+        help="Only the version with this id (not its name).",
+    ),
 ]
 
 
 @attrs.frozen
 class _Options:
-    """How to reach the server, and how to print."""
+    """Options for the connection and the output."""
 
     json: Json = False
     base_url: Annotated[
@@ -74,11 +75,11 @@ class _Options:
     ] = False
 
     def output(self) -> Output:
-        """What the run says goes there."""
+        """Return the output for this run."""
         return Output(json=self.json)
 
     def client(self, **settings: Any) -> GitHubPackages:
-        """A client for that server, with the environment's token.
+        """Return a client for the server, with the token from the environment.
 
         Args:
             **settings: further arguments of `GitHubPackages`.
@@ -104,13 +105,16 @@ DEFAULTS: Final = _Options()
 
 
 def version_id(typed: str | None) -> int | None:
-    """The version that ``--version`` names; ``None``: it was left out.
+    """Parse the value of ``--version``; ``None`` if it is absent.
 
-    Taken as text and read here: a command line parser that rounds ``1.0`` to an id, or drops an
-    empty ``"$ID"``, would delete something else than was meant.
+    Not left to cyclopts: it would read ``1.0`` as the id 1 and ignore an empty ``"$ID"``, and
+    `ghpkg delete` would delete another version or the whole package.
+
+    Args:
+        typed: the text, a positive number of at most 19 digits besides leading zeros.
 
     Raises:
-        WrongUsage: it is no id.
+        WrongUsage: the text is not an id.
     """
     if typed is None:
         return None

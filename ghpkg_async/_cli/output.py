@@ -28,48 +28,48 @@ Item = TypeVar("Item", Package, PackageVersion)
 
 
 class QuietConsole(Console):
-    """A console that leaves it to the command what a reader's leaving means."""
+    """A console that raises `BrokenPipeError` instead of exiting with status 1."""
 
     def on_broken_pipe(self) -> None:
-        """Called by rich while it handles the error; by itself it would exit with 1."""
+        """Re-raise the error that rich is handling."""
         raise
 
 
 class Output:
-    """What one run of a command says.
+    """Standard output and standard error of one run of a command.
 
     Args:
-        json: results as JSON Lines rather than as tables.
+        json: whether to write results as JSON Lines instead of tables.
     """
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self.progress = QuietConsole(stderr=True, highlight=False)
-        """Standard error, for what moves."""
+        """Console on standard error, for notes and progress."""
         self._writing = asyncio.Lock()
 
     @property
     def shows_progress(self) -> bool:
-        """Whether what moves on standard error is seen, and disturbs no results."""
-        # Not the console's opinion: FORCE_COLOR makes no terminal of a log file.
+        """True if standard error is a terminal, and no JSON Lines are written to the terminal."""
+        # Not console.is_terminal: FORCE_COLOR sets it for a log file too.
         return sys.stderr.isatty() and not (self.json and sys.stdout.isatty())
 
     def note(self, text: str) -> None:
-        """A line on standard error."""
+        """Print a line on standard error."""
         self.progress.print(_text(text), soft_wrap=True)
 
     async def listing(
         self, listing: Listing[Item], columns: Sequence[Column[Item]], *, noun: str, nothing: str
     ) -> None:
-        """Shows a listing: JSON Lines page by page, or a table of all there is.
+        """Print a listing, as JSON Lines page by page or as one table at the end.
 
-        What was obtained before an error, or before Ctrl-C, is shown in any case.
+        Items received before an error or Ctrl-C are printed too.
 
         Args:
-            listing: what to show.
-            columns: the table's.
-            noun: what one item is.
-            nothing: what to tell a person when there is none.
+            listing: the listing.
+            columns: columns of the table.
+            noun: name of one item, in the singular.
+            nothing: message on standard error if the listing is empty.
         """
         items: list[Item] = []
         obtained = 0
@@ -88,23 +88,23 @@ class Output:
                 self.table(items, columns)
         except GitHubPackagesError:
             if obtained:
-                self.note(f"Incomplete: {counted(obtained, noun)} came before this:")
+                self.note(f"Incomplete: {counted(obtained, noun)} received before this error:")
             raise
         if not obtained and not self.json:
             self.note(nothing)
 
     async def lines(self, items: Iterable[Package | PackageVersion]) -> None:
-        """Writes a line of JSON for each.
+        """Write one line of JSON per item.
 
-        In a thread: a reader that takes its time, like ``less``, must not hold the event loop, or
-        the requests under way time out.
+        In a thread: a slow reader, such as ``less``, would block the event loop, and requests in
+        flight would time out.
         """
         text = "".join(f"{json.dumps(to_dict(item))}\n" for item in items)
         async with self._writing:
             await asyncio.to_thread(_write, text)
 
     def table(self, items: Sequence[T], columns: Sequence[Column[T]]) -> None:
-        """Writes a table, if there is anything to put in it."""
+        """Write a table; nothing if there are no items."""
         if not items:
             return
         console = QuietConsole(highlight=False)
@@ -114,12 +114,12 @@ class Output:
         console.print(rich_table(items, columns))
 
     def line(self, text: str) -> None:
-        """Writes a line for people to standard output."""
+        """Write a line of text to standard output."""
         _write(f"{printable(text)}\n")
 
     @contextmanager
     def _status(self, noun: str) -> Iterator[Callable[[int], None]]:
-        """A count on standard error for as long as it takes; yields what sets it."""
+        """Show a count on standard error in the block; yield the function that sets it."""
         if not self.shows_progress:
             yield lambda count: None
             return
@@ -128,15 +128,15 @@ class Output:
 
 
 def _text(text: str) -> Text:
-    """For rich to show as it is: in a string it would look for markup and emoji."""
+    """Return text in which rich interprets neither markup nor emoji."""
     return Text(printable(text))
 
 
 def _write(text: str) -> None:
-    """Writes all of it to standard output.
+    """Write the whole text to standard output.
 
-    Under ``PYTHONUNBUFFERED``, `sys.stdout` drops the rest of a write that a signal, or a reader
-    that left, cut short.
+    Under ``PYTHONUNBUFFERED``, ``sys.stdout.write`` drops the rest of a partial write, which a
+    signal or a closed pipe can cause.
     """
     stream = sys.stdout
     stream.flush()

@@ -1,4 +1,4 @@
-"""`ghpkg restore`: a deleted package, or one deleted version."""
+"""`ghpkg restore`: restore a deleted package or one deleted version."""
 
 import asyncio
 
@@ -17,9 +17,9 @@ def restore(
 ) -> None:
     """Restore a deleted package, or one deleted version of a package.
 
-    GitHub does so within 30 days, and for a package only while its name is not taken again.
-    `ghpkg versions ... --state deleted` lists the versions; nothing lists deleted packages.
-    With --json, what is there again is asked for and printed.
+    Possible for 30 days, and for a package only while no other package uses its name. List
+    deleted versions with `ghpkg versions ... --state deleted`; deleted packages cannot be listed.
+    With --json, the restored package or version is requested and printed.
 
     Example: ghpkg restore acme container team/app --version 1042
     """
@@ -32,15 +32,15 @@ async def _restore(
     output = options.output()
     async with options.client() as client:
         package = namespace_of(client, owner).package(package_type, name)
-        described = f"the {package_type} package {name} of {owner}"
+        description = f"the {package_type} package {name} of {owner}"
         if version is None:
             await package.restore()
             if options.json:
                 await output.lines([await package.get()])
         else:
             await package.version(version).restore()
-            described = f"version {version} of {described}"
+            description = f"version {version} of {description}"
             if options.json:
                 await output.lines([await package.version(version).get()])
     if not options.json:
-        output.line(f"Restored {described}.")
+        output.line(f"Restored {description}.")

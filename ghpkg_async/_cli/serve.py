@@ -1,4 +1,4 @@
-"""`ghpkg serve`: the embedded GitHub Packages, for any client in any language."""
+"""`ghpkg serve`: serve the embedded GitHub Packages over HTTP to any client."""
 
 import asyncio
 import signal
@@ -29,47 +29,47 @@ def serve(
         Parameter(
             negative=(),
             show_default=False,
-            help="Serve the demo's world. Its tokens are ghp_demo (every scope) and "
+            help="Serve the packages of the demo. Tokens: ghp_demo (every scope) and "
             "ghp_demo_read (read:packages).",
         ),
     ] = False,
     data: Annotated[
         Path | None,
-        Parameter(help="Serve the world of this JSON file, with the tokens in it."),
+        Parameter(help="Serve the packages and tokens of this JSON file."),
     ] = None,
     behaves: Annotated[
         Behaves,
         Parameter(
-            help="The GitHub to imitate: as its responses are recorded, as its reference "
-            "documents them, or as recorded and without Link for package listings."
+            help="Behave like GitHub's recorded responses, like its reference, or like the "
+            "recorded responses without the Link header in package listings."
         ),
     ] = "recorded",
     fault: Annotated[
         list[str],
         Parameter(
-            help="Let this part of the requests fail, NAME=RATE, such as server_error=0.1; "
-            "repeatable. reset_after and other names with _after fail when the request is done.",
+            help="Fail a part of the requests, NAME=RATE, such as server_error=0.1; repeatable. "
+            "Names with _after, such as reset_after, fail after the request has taken effect.",
             negative=(),
             show_default=False,
         ),
-    ] = [],  # noqa: B006  (never changed; what cyclopts shows and takes)
+    ] = [],  # noqa: B006  (never mutated; cyclopts reads the default)
     limit: Annotated[
         int | None,
-        Parameter(help="Requests an hour that each token has, at least 1. Default: no limit."),
+        Parameter(help="Requests per hour and token, at least 1. Default: no limit."),
     ] = None,
 ) -> None:
     """Serve an embedded GitHub Packages API on 127.0.0.1, until SIGINT or SIGTERM.
 
-    It prints "listening on http://127.0.0.1:PORT" once it accepts connections. Without --demo
-    and --data its world is empty, and takes the token ghp_embedded (every scope). What is changed
-    lasts until it ends. `ghpkg` reads the token for it from GH_ENTERPRISE_TOKEN.
+    Prints "listening on http://127.0.0.1:PORT" as soon as it accepts connections. Without --demo
+    and --data, it has no packages and accepts the token ghp_embedded (every scope). Changes are
+    lost when it exits. Pass the token to `ghpkg` in GH_ENTERPRISE_TOKEN.
 
     Example: ghpkg serve --port 8080 --demo --fault server_error=0.1 --limit 5000
     """
     if not 0 <= port <= _HIGHEST_PORT:
         raise WrongUsage(f"--port: {port} is not a port, 0 to {_HIGHEST_PORT}")
     if demo and data is not None:
-        raise WrongUsage("--demo and --data are two worlds; choose one")
+        raise WrongUsage("--demo and --data exclude each other; choose one")
     from ..testing import EmbeddedGitHub
 
     server = EmbeddedGitHub(
@@ -79,7 +79,7 @@ def serve(
         faults=_faults(fault, limit),
         max_requests=0,
     )
-    asyncio.run(_serve(server, port, Output(json=False), of_a_file=data is not None))
+    asyncio.run(_serve(server, port, Output(json=False), hides_tokens=data is not None))
 
 
 def _faults(given: Sequence[str], limit: int | None) -> "Faults":
@@ -104,7 +104,7 @@ def _faults(given: Sequence[str], limit: int | None) -> "Faults":
 
 
 def _world(demo: bool, data: Path | None) -> "World | None":
-    """The world to serve; ``None``: the server's own empty one."""
+    """Return the world to serve; ``None`` for the default, empty world of the server."""
     if demo:
         from ..testing import demo_world
 
@@ -119,29 +119,31 @@ def _world(demo: bool, data: Path | None) -> "World | None":
         raise WrongUsage(f"--data: {data}: {error}") from error
 
 
-async def _serve(server: "EmbeddedGitHub", port: int, output: Output, *, of_a_file: bool) -> None:
-    # Handlers of `signal`, not of the loop: those are there on Windows too.
-    loop, told_to_stop = asyncio.get_running_loop(), asyncio.Event()
+async def _serve(
+    server: "EmbeddedGitHub", port: int, output: Output, *, hides_tokens: bool
+) -> None:
+    # signal.signal, not loop.add_signal_handler: the latter does not exist on Windows.
+    loop, stop_requested = asyncio.get_running_loop(), asyncio.Event()
     for number in STOPPING:
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told_to_stop.set))
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop_requested.set))
 
     try:
         await server.start()
     except OSError as error:
         raise CannotListen(f"Cannot listen on port {port}: {error.strerror or error}") from error
     try:
-        output.note(_served(server.world, of_a_file=of_a_file))
+        output.note(_summary(server.world, hides_tokens=hides_tokens))
         output.line(f"listening on {server.url}")
-        await told_to_stop.wait()
+        await stop_requested.wait()
     finally:
         await server.close()
-        for number in STOPPING:  # It stops already; the loop to tell is about to be gone.
+        for number in STOPPING:  # A second signal would call a loop that is closed.
             signal.signal(number, signal.SIG_IGN)
 
 
-def _served(world: "World", *, of_a_file: bool) -> str:
+def _summary(world: "World", *, hides_tokens: bool) -> str:
     owners = [owner.login for owner in world.owners if any(owner.all_packages())]
     tokens = [token.value for token in world.tokens]
-    # The tokens of a file are somebody's own; the others are in the documentation.
-    accepted = counted(len(tokens), "token") if of_a_file else " or ".join(tokens)
+    # Tokens of a file may be secret; the others are documented.
+    accepted = counted(len(tokens), "token") if hides_tokens else " or ".join(tokens)
     return f"Serving {', '.join(owners) or 'no packages yet'}; accepting {accepted or 'no token'}."

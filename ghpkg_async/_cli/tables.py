@@ -1,4 +1,4 @@
-"""Rows and columns for people."""
+"""Tables for a terminal, and for a pipe or file."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 @attrs.frozen
 class Column(Generic[T]):
-    """One column.
+    """One column of a table.
 
     Attributes:
-        header: its heading.
-        cell: what an item shows in it.
-        justify: to which side.
-        shorten: what it shows where width is dear; the name a digest is known by, for one.
+        header: heading of the column.
+        cell: function from an item to the text of its cell.
+        justify: alignment.
+        shorten: function that shortens the text on a terminal, such as a digest to 12 digits.
     """
 
     header: str
@@ -52,7 +52,7 @@ class Column(Generic[T]):
 
 
 def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
-    """For a terminal: as wide as that is, long names folded."""
+    """Return a table for a terminal: as wide as the terminal, long names folded."""
     table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
@@ -62,19 +62,19 @@ def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
             min_width=cell_len(column.header),
         )
     for item in items:
-        # Text, not str: brackets in a name are no markup.
+        # Text, not str: rich would interpret brackets in a name as markup.
         table.add_row(*(Text(column.shorten(printable(column.cell(item)))) for column in columns))
     return table
 
 
 def least_width(columns: Sequence[Column[Any]]) -> int:
-    """The least width that splits no word of a heading."""
+    """Return the minimum width at which no heading is folded."""
     headers = sum(cell_len(column.header) for column in columns)
     return headers + len(GAP) * (len(columns) - 1)
 
 
 def plain(items: Iterable[T], columns: Sequence[Column[T]]) -> str:
-    """For a file or a pipe: as wide as it takes, nothing cut and nothing folded."""
+    """Return a table for a file or pipe: as wide as necessary, nothing cut or folded."""
     rows = [[column.header for column in columns]]
     rows += [[printable(column.cell(item)) for column in columns] for item in items]
     widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]

@@ -18,13 +18,13 @@ def versions(
     /,
     *,
     state: Annotated[
-        State, Parameter(help="active, or deleted: what can still be restored.")
+        State, Parameter(help="active, or deleted: versions that can still be restored.")
     ] = "active",
     options: Options = DEFAULTS,
 ) -> None:
     """List a package's versions, newest first.
 
-    On a terminal the names of images are cut to 12 digits, as docker shows them.
+    On a terminal, image digests are shortened to 12 digits, as in docker.
 
     Example: ghpkg versions acme container team/app --state deleted
     """

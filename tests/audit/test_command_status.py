@@ -56,7 +56,7 @@ class TestStatus:
         assert "untagged:2" not in run.err
 
     @pytest.mark.parametrize(
-        ("failures", "found", "tolerates", "status"),
+        ("failures", "findings", "tolerates", "status"),
         [
             (0, 0, False, 0),
             (0, 1, False, 1),
@@ -66,9 +66,12 @@ class TestStatus:
         ],
     )
     def test_what_could_not_be_listed_weighs_more_than_what_was_found(
-        self, failures: int, found: int, tolerates: bool, status: int
+        self, failures: int, findings: int, tolerates: bool, status: int
     ) -> None:
-        assert exit_status(failures=failures, found=found, tolerates_failures=tolerates) == status
+        assert (
+            exit_status(failures=failures, findings=findings, tolerates_failures=tolerates)
+            == status
+        )
 
     @pytest.mark.usefixtures("small")
     async def test_a_failure_is_told_with_what_to_do(self, world: World, ghpkg: Command) -> None:
@@ -85,7 +88,7 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
-            ([], "Nobody to audit"),
+            ([], "No owners to audit"),
             (["a b"], "OWNER: 'a b'"),
             (["acme", "--type=cargo"], "--type: 'cargo' is none of npm, maven"),
             (["acme", "--fail-on=publik"], "--fail-on: 'publik' is none of"),

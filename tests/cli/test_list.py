@@ -105,7 +105,9 @@ async def test_what_came_before_an_error_is_kept(
     assert len(lines.items) == 100
     for ran in (table, lines):
         assert ran.status == 3
-        assert ran.err.startswith("Incomplete: 100 npm packages came before this:\nghpkg: GET ")
+        assert ran.err.startswith(
+            "Incomplete: 100 npm packages received before this error:\nghpkg: GET "
+        )
         assert "422 No." in ran.err
 
 

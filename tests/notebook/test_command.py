@@ -43,7 +43,7 @@ def test_what_is_there_stays_unless_forced(tmp_path: Path, capsys: Captured) -> 
     assert run(["notebook"]) == 2
     out, err = capsys.readouterr()
     assert (out, mine.read_bytes()) == ("", before)
-    assert err.startswith("ghpkg: FILE: packages.ipynb is there already")
+    assert err.startswith("ghpkg: FILE: packages.ipynb exists already")
     assert "--force" in err
     assert run(["notebook", "--force"]) == 0
     assert mine.read_bytes() == SHIPPED.read_bytes()
