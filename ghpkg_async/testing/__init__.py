@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from ._faults import Fault, Faults
     from ._images import push_build_cache, push_image, push_signature
     from ._limits import PrimaryLimit, SecondaryLimit
-    from ._packages import Package, Refusal, Version
+    from ._packages import Namespace, Package, Repository, Version
+    from ._refusals import Refusal
     from ._server import EmbeddedGitHub, Hook, Received
-    from ._world import ALL_SCOPES, Namespace, Repository, Token, TokenKind, World
+    from ._tokens import ALL_SCOPES, Token, TokenKind
+    from ._world import World
 
 __all__ = [
     "ALL_SCOPES",
@@ -69,9 +71,11 @@ _HOMES = {
     "_faults": ("Fault", "Faults"),
     "_images": ("push_build_cache", "push_image", "push_signature"),
     "_limits": ("PrimaryLimit", "SecondaryLimit"),
-    "_packages": ("Package", "Refusal", "Version"),
+    "_packages": ("Namespace", "Package", "Repository", "Version"),
+    "_refusals": ("Refusal",),
     "_server": ("EmbeddedGitHub", "Hook", "Received"),
-    "_world": ("ALL_SCOPES", "Namespace", "Repository", "Token", "TokenKind", "World"),
+    "_tokens": ("ALL_SCOPES", "Token", "TokenKind"),
+    "_world": ("World",),
 }
 
 

@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ._packages import (
-    PACKAGE_TYPES,
-    VISIBILITIES,
-    BadRequest,
-    NotAllowed,
-    NotThere,
-    Package,
-    Version,
-)
+from ._packages import PACKAGE_TYPES, VISIBILITIES, Package, Version
 from ._paging import T, Window, link_header
+from ._refusals import BadRequest, NotAllowed, NotThere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ._behavior import Behavior
+    from ._packages import Namespace
     from ._render import Renderer
     from ._routes import Action
-    from ._world import Namespace, Token
+    from ._tokens import Token
 
 #: Pages of packages, though not of versions, end here.
 LISTING_CAP = 10_000

@@ -16,15 +16,17 @@ from . import _routes as routes
 from ._actions import ACTIONS, Answer, Call
 from ._behavior import BEHAVIORS, Behaves, Behavior
 from ._limits import Quota
-from ._packages import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
+from ._refusals import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
 from ._render import Renderer, error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ._limits import LimitReached
+    from ._packages import Namespace
     from ._routes import Operation
-    from ._world import Namespace, Token, World
+    from ._tokens import Token
+    from ._world import World
 
 DEFAULT_API_VERSION = "2022-11-28"
 API_VERSIONS = (DEFAULT_API_VERSION, "2026-03-10")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ._images import image_manifest, push_build_cache, push_image, push_signature
+from ._images import push_build_cache, push_image, push_signature
+from ._manifests import image_manifest
 from ._world import World
 
 if TYPE_CHECKING:
-    from ._packages import Package
-    from ._world import Clock, Namespace
+    from ._packages import Namespace, Package
+    from ._world_base import Clock
 
 #: The time it is in the demo, so that everything in it is the same on every run.
 NOW = datetime(2025, 6, 2, 9, 0, tzinfo=UTC)

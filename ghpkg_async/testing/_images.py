@@ -1,52 +1,27 @@
-"""Manifests of container images, and images pushed into a package. Pure.
+"""Images, signatures and build caches pushed into a container package.
 
-https://github.com/opencontainers/image-spec
 https://docs.docker.com/build/metadata/attestations/attestation-storage/
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from ._manifests import (
+    ATTESTATION,
+    CACHE_CONFIG,
+    LAYER,
+    SIGNATURE,
+    descriptor,
+    image_manifest,
+    index_manifest,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from ._packages import Package, Version
-
-INDEX: Final = "application/vnd.oci.image.index.v1+json"
-IMAGE: Final = "application/vnd.oci.image.manifest.v1+json"
-CONFIG: Final = "application/vnd.oci.image.config.v1+json"
-LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
-CACHE_CONFIG: Final = "application/vnd.buildkit.cacheconfig.v0"
-ATTESTATION: Final = "application/vnd.in-toto+json"
-SIGNATURE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
-
-
-def digest_of(content: bytes) -> str:
-    """Return the digest of a manifest or blob, `sha256:` and 64 hexadecimal digits."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def encode(manifest: Mapping[str, Any]) -> bytes:
-    """Return the body of a manifest."""
-    return json.dumps(manifest, separators=(",", ":")).encode()
-
-
-def image_manifest(seed: str, *, layer_type: str = LAYER) -> dict[str, Any]:
-    """Return the manifest of an image for one platform.
-
-    Args:
-        seed: Images of other seeds have other digests.
-        layer_type: The media type of its layer.
-    """
-    return {
-        "schemaVersion": 2,
-        "mediaType": IMAGE,
-        "config": _blob(CONFIG, f"{seed} config"),
-        "layers": [_blob(layer_type, f"{seed} layer")],
-    }
 
 
 def push_image(
@@ -75,15 +50,15 @@ def push_image(
     """
     tags = tuple(tags)
     seed = f"{package.owner.login}/{package.name} {' '.join(tags)} {seed}"
-    entries = [_descriptor(child) for child in shared]
+    entries = [_version_descriptor(child) for child in shared]
     for platform in platforms:
         child = package.push(image_manifest(f"{seed} {platform}"), **version)
-        entries.append({**_descriptor(child), "platform": _platform(platform)})
+        entries.append({**_version_descriptor(child), "platform": _platform(platform)})
         if attestations:
             statement = image_manifest(f"{seed} {platform} provenance", layer_type=ATTESTATION)
             entries.append(
                 {
-                    **_descriptor(package.push(statement, **version)),
+                    **_version_descriptor(package.push(statement, **version)),
                     "annotations": {
                         "vnd.docker.reference.digest": child.name,
                         "vnd.docker.reference.type": "attestation-manifest",
@@ -91,7 +66,7 @@ def push_image(
                     "platform": _platform("unknown/unknown"),
                 }
             )
-    return package.push(_index(entries), tags=tags, **version)
+    return package.push(index_manifest(entries), tags=tags, **version)
 
 
 def push_signature(image: Version, **version: Any) -> Version:
@@ -116,21 +91,12 @@ def push_build_cache(package: Package, *, tags: Iterable[str], **version: Any) -
     """
     tags = tuple(tags)
     seed = f"{package.owner.login}/{package.name} {' '.join(tags)}"
-    entries = [_blob(LAYER, f"{seed} {number}") for number in range(3)]
-    entries.append(_blob(CACHE_CONFIG, f"{seed} config"))
-    return package.push(_index(entries), tags=tags, **version)
+    entries = [descriptor(LAYER, f"{seed} {number}") for number in range(3)]
+    entries.append(descriptor(CACHE_CONFIG, f"{seed} config"))
+    return package.push(index_manifest(entries), tags=tags, **version)
 
 
-def _index(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-
-
-def _blob(media_type: str, seed: str) -> dict[str, Any]:
-    content = seed.encode()
-    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
-
-
-def _descriptor(version: Version) -> dict[str, Any]:
+def _version_descriptor(version: Version) -> dict[str, Any]:
     if version.manifest is None:
         raise ValueError(f"{version.name} has no manifest, and cannot be part of an index")
     media_type = json.loads(version.manifest)["mediaType"]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ._packages import Package, Version
-    from ._world import Token, World
+    from ._tokens import Token
+    from ._world import World
 
 SERVICE: Final = "ghcr.io"
 

@@ -9,14 +9,13 @@ from urllib.parse import quote
 
 from attrs import define, field
 
-from ._snapshot import timestamp
+from ._times import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._behavior import Behavior
-    from ._packages import Package, Version
-    from ._world import Namespace, Repository
+    from ._packages import Namespace, Package, Repository, Version
 
 #: What hangs off an account's URL, in the order of GitHub's examples.
 _OWNER_LINKS = {

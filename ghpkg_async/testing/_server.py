@@ -21,7 +21,8 @@ from ._faults import Fate, Faults
 from ._paging import Window
 from ._registry import RegistryApi, is_registry
 from ._thread import LoopThread
-from ._world import ALL_SCOPES, World
+from ._tokens import ALL_SCOPES
+from ._world import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

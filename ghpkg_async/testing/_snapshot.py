@@ -1,39 +1,40 @@
-"""A world to JSON-ready data and back.
+"""Conversion of a world to JSON-ready data and back.
 
-The data names what the builder's methods take, so that a file can be written by hand, and reading
-one is calling them.
+The data holds the arguments of the methods that build a world, so a file can be written by hand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._times import timestamp
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from ._packages import Package, Version
-    from ._world import Namespace, Owners, Token, World
+    from ._packages import Namespace, Package, Version
+    from ._tokens import Owners, Token
 
 
-def timestamp(at: datetime) -> str:
-    """A time as GitHub writes it, `2020-05-19T22:19:11Z`."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}Z"
+class Builder(Protocol):
+    """Part of ``World`` that ``read`` uses; the data gives the arguments of the methods."""
+
+    restores_tags: bool
+
+    @property
+    def org(self) -> Callable[..., Namespace]: ...
+
+    @property
+    def user(self) -> Callable[..., Namespace]: ...
+
+    @property
+    def token(self) -> Callable[..., Token]: ...
 
 
-def write(world: World) -> dict[str, Any]:
-    """The world as JSON-ready data."""
-    return {
-        "owners": [_owner(owner) for owner in world.owners],
-        "tokens": [_token(token) for token in world.tokens],
-        **({} if world.restores_tags else {"restores_tags": False}),
-    }
-
-
-def _owner(owner: Namespace) -> dict[str, Any]:
+def owner_to_json(owner: Namespace) -> dict[str, Any]:
+    """Return an owner, with its repositories and packages, as JSON-ready data."""
     return {
         "login": owner.login,
         "type": owner.type,
@@ -81,7 +82,8 @@ def _version(version: Version) -> dict[str, Any]:
     )
 
 
-def _token(token: Token) -> dict[str, Any]:
+def token_to_json(token: Token) -> dict[str, Any]:
+    """Return a token, in plain text, as JSON-ready data."""
     return {
         "value": token.value,
         "login": token.login,
@@ -102,27 +104,32 @@ def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def read(world: World, source: Path | str | Mapping[str, Any]) -> None:
-    """Add to the world what the data holds.
+def read(world: Builder, source: Path | str | Mapping[str, Any]) -> None:
+    """Add the owners and tokens of JSON data to a world.
+
+    Args:
+        world: The world to fill.
+        source: Path of a JSON file, or its decoded contents.
 
     Raises:
-        ValueError: the data makes no world; the message says where.
+        ValueError: if the contents are invalid; the message names the place.
+        OSError: if the file cannot be read.
     """
-    with _saying("the file"):
+    with _locating("the file"):
         data = source
         if not isinstance(data, Mapping):
             data = json.loads(Path(data).read_text(encoding="utf-8"))
         _only(data, "owners", "tokens", "restores_tags")
         world.restores_tags = data.get("restores_tags", world.restores_tags)
         for where, fields in _each(data, "owners"):
-            with _saying(where):
+            with _locating(where):
                 _read_owner(world, dict(fields), where)
         for where, fields in _each(data, "tokens"):
-            with _saying(where):
+            with _locating(where):
                 world.token(**fields)
 
 
-def _read_owner(world: World, fields: dict[str, Any], where: str) -> None:
+def _read_owner(world: Builder, fields: dict[str, Any], where: str) -> None:
     _only(fields, "login", "type", "id", "sso", "repositories", "packages")
     packages, repositories = fields.pop("packages", []), fields.pop("repositories", [])
     kind = fields.pop("type", "Organization")
@@ -130,19 +137,20 @@ def _read_owner(world: World, fields: dict[str, Any], where: str) -> None:
         raise ValueError(f"type is {kind!r}, not Organization or User")
     owner = world.user(**fields) if kind == "User" else world.org(**fields)
     for within, repository in _each({"repositories": repositories}, "repositories", where):
-        with _saying(within):
+        with _locating(within):
             owner.repository(**repository)
     for within, package in _each({"packages": packages}, "packages", where):
-        with _saying(within):
+        with _locating(within):
             owner.package(**package)
 
 
 class _LocatedError(ValueError):
-    """Says where already."""
+    """Error whose message already names the place."""
 
 
 @contextmanager
-def _saying(where: str) -> Iterator[None]:
+def _locating(where: str) -> Iterator[None]:
+    """Put the place in front of the messages of invalid data."""
     try:
         yield
     except _LocatedError:
@@ -162,5 +170,5 @@ def _each(data: Mapping[str, Any], key: str, where: str = "") -> Iterator[tuple[
     items = data.get(key, [])
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise TypeError(f"{key} is no list")
-    for number, item in enumerate(items):
-        yield f"{where}{'.' if where else ''}{key}[{number}]", item
+    for index, item in enumerate(items):
+        yield f"{where}{'.' if where else ''}{key}[{index}]", item
