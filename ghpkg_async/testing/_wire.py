@@ -33,6 +33,8 @@ def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Respons
         if _takes_gzip(accept_encoding):
             headers["Content-Encoding"] = "gzip"
             body = zlib.compress(body, level=1, wbits=31)
+        elif "ETag" in headers:  # It is of this very body, not of a compressed one.
+            headers["ETag"] = headers["ETag"].removeprefix("W/")
     return web.Response(status=answer.status, body=body, headers=headers)
 
 
@@ -62,6 +64,8 @@ async def send(
             await asyncio.sleep(HEAD_START)
             _reset(request)
         case _ if whole is not None:
+            if "Content-Encoding" in whole.headers:
+                whole.enable_chunked_encoding()
             return whole
     return _nothing()
 

@@ -263,6 +263,8 @@ async def test_bodies_are_compressed_for_those_who_take_it(
     ):
         body = await response.read()
     assert response.headers.get("Content-Encoding") == encoding
+    assert response.headers.get("Transfer-Encoding") == ("chunked" if encoding else None)
+    assert response.headers["ETag"].startswith('W/"' if encoding else '"')
     plain = zlib.decompress(body, wbits=31) if encoding else body
     assert plain.startswith(b'[{"id":')
 
