@@ -14,7 +14,7 @@ from ._audit_report import AuditReport
 from ._events import Progress
 from ._owners import OwnerName, parse_owner
 from ._records import AuditHeader, ListingDone, ListingKey
-from ._run import Run, Task
+from ._runner import AuditRunner, OwnerJob
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from .._namespaces import Context
     from ._events import OnEvent
     from ._records import Entry
-    from ._run import Batch
+    from ._runner import Batch
 
 __all__ = ["Audit"]
 
 
 class Audit(AwaitFirst):
-    """Many owners' packages, conflicts and failures: iterate it, or await it. Each time, it asks.
+    """Packages, conflicts and failures of many owners. Each iteration or ``await`` requests anew.
 
-    ``async for entry in audit`` yields a `PackageEntry`, a `ConflictEntry` or a `FailureEntry` as
-    it arrives. An owner's packages of one type come in the server's order; owners and types come
-    mixed. A bounded number is fetched ahead: who takes them slowly slows the audit down.
-    ``await audit`` is an `AuditReport` of all of them.
+    ``async for entry in audit`` yields a `PackageEntry`, `ConflictEntry` or `FailureEntry` for
+    each item in order of arrival: packages of one owner and type in the server's order, owners and
+    types interleaved. A bounded number of pages is prefetched; a slow consumer slows the audit.
+    ``await audit`` returns an `AuditReport` of all entries.
 
-    What the server refuses, or cannot be reached for, is a `FailureEntry`; the rest goes on. Only
-    what is no answer of the server's, like closing the client meanwhile, raises.
+    A listing that the server refuses, or that gets no response, is a `FailureEntry`, and the other
+    listings continue. Other errors, such as `ClientClosed`, are raised.
 
-    Made by `GitHubPackages.audit`, which describes the arguments.
+    Returned by `GitHubPackages.audit`, which documents the arguments.
     """
 
     def __init__(
@@ -60,27 +60,27 @@ class Audit(AwaitFirst):
         self._on_event = on_event or (lambda _event: None)
         self._types = types
         self._owners = tuple(namespaces)
-        self._tasks = [
-            Task(owner, namespace, listings)
+        self._jobs = [
+            OwnerJob(owner, namespace, listings)
             for owner, namespace in namespaces.items()
             if (listings := [key for key in _listings(owner, types) if key not in skip])
         ]
-        self._skipped_owners = len(namespaces) - len(self._tasks)
-        self.progress = self._fresh_progress()
-        """How far the last iteration is."""
+        self._skipped_owners = len(namespaces) - len(self._jobs)
+        self.progress = self._initial_progress()
+        """Progress of the last iteration."""
 
     def __repr__(self) -> str:
         return f"<Audit of {len(self._owners)} owners>"
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """The owners as written, each once."""
+        """The owners as passed, without duplicates."""
         return self._owners
 
     @property
     def listings(self) -> tuple[ListingKey, ...]:
-        """The listings to request, without those to skip."""
-        return tuple(key for task in self._tasks for key in task.listings)
+        """The listings to request, without the skipped ones."""
+        return tuple(key for job in self._jobs for key in job.listings)
 
     async def __aiter__(self) -> AsyncGenerator[Entry, None]:
         async with aclosing(self.batches()) as batches:
@@ -90,18 +90,18 @@ class Audit(AwaitFirst):
                         yield record
 
     def __await__(self) -> Generator[Any, None, AuditReport]:
-        return self._whole().__await__()
+        return self._report().__await__()
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
-        """The records about a page at a time, with a `ListingDone` behind each whole listing.
+        """Yield the records in batches of about a page; `ListingDone` follows a complete listing.
 
-        This is what `ghpkg_async.audit._outputs` takes. Wrap it in `contextlib.aclosing` where the
-        loop may be left early and nothing may go on behind it.
+        Wrap it in `contextlib.aclosing` if the loop may end early: the requests in flight are then
+        cancelled at once.
         """
-        self.progress = self._fresh_progress()
+        self.progress = self._initial_progress()
         context = self._context
-        run = Run(
-            self._tasks,
+        runner = AuditRunner(
+            self._jobs,
             context.session.scheduler,
             versions=self._versions,
             consistent=self._consistent,
@@ -109,15 +109,15 @@ class Audit(AwaitFirst):
             progress=self.progress,
             on_event=self._on_event,
         )
-        async with aclosing(run.batches()) as batches:
+        async with aclosing(runner.batches()) as batches:
             async for batch in batches:
                 yield batch
 
     def header(self, started_at: datetime | None = None) -> AuditHeader:
-        """What is asked, as an output file has it in its first line.
+        """Return the owners and options of the audit, the first record of an output file.
 
         Args:
-            started_at: when it begins, aware. Default: now.
+            started_at: start of the audit, aware. Default: now.
         """
         return AuditHeader(
             base_url=str(self._context.session.base_url),
@@ -127,16 +127,16 @@ class Audit(AwaitFirst):
             started_at=started_at or datetime.now(UTC),
         )
 
-    async def _whole(self) -> AuditReport:
+    async def _report(self) -> AuditReport:
         header = self.header()
         async with aclosing(self.batches()) as batches:
-            return AuditReport.of(header, [each async for batch in batches for each in batch])
+            return AuditReport.of(header, [record async for batch in batches for record in batch])
 
-    def _fresh_progress(self) -> Progress:
+    def _initial_progress(self) -> Progress:
         return Progress(
             owners=len(self._owners),
             owners_done=self._skipped_owners,
-            listings=sum(len(task.listings) for task in self._tasks),
+            listings=sum(len(job.listings) for job in self._jobs),
         )
 
 
@@ -161,7 +161,7 @@ def namespace_of(client: Namespaces, owner: OwnerName) -> Namespace:
 
 
 def _namespaces(context: Context, owners: Iterable[str | Namespace]) -> dict[str, Namespace]:
-    """The owners as written, each once, and their packages."""
+    """Map the owners as written, without duplicates, to their namespaces."""
     if isinstance(owners, (str, Namespace)):
         raise ConfigurationError(f"owners: {owners!r} is one owner; give a list of them")
     first: dict[str, tuple[str, Namespace]] = {}
@@ -180,7 +180,7 @@ def _namespaces(context: Context, owners: Iterable[str | Namespace]) -> dict[str
 
 
 def _written(namespace: Namespace) -> str:
-    """How a namespace is written as an owner: ``org:me`` is the organization of that name."""
+    """Return a namespace as an owner is written; ``org:me`` is the organization named ``me``."""
     name = namespace.name
     return str(OwnerName("org", name)) if is_organization(namespace) else name
 
@@ -191,15 +191,15 @@ def _types(package_types: Iterable[str]) -> tuple[str, ...]:
             f"package_types: {package_types!r} is one type; give a list of them"
         )
     types = tuple(dict.fromkeys(package_types))
-    for each in types:
-        segment(each, "package_types")
+    for package_type in types:
+        segment(package_type, "package_types")
     if not types:
         raise ConfigurationError("package_types: none; give at least one type")
     return types
 
 
 def _listings(owner: str, package_types: Iterable[str]) -> list[ListingKey]:
-    """An owner's listings: a type each; those of Docker packages include their conflicts."""
+    """Return one listing for each type; ``docker`` adds the Docker conflicts."""
     types = list(package_types)
-    listings = [ListingKey(owner, each) for each in types]
+    listings = [ListingKey(owner, package_type) for package_type in types]
     return [*listings, ListingKey(owner, None)] if "docker" in types else listings

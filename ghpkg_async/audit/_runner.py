@@ -1,4 +1,4 @@
-"""One run of an audit: which listings go when, what becomes of their pages, and how it ends."""
+"""List all owners of an audit concurrently, and turn pages and errors into records."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from ._events import Event, Progress
     from ._records import FailureEntry, ListingKey, Record
 
-__all__ = ["Batch", "Run"]
+__all__ = ["AuditRunner", "Batch"]
 
 Batch: TypeAlias = "list[Record]"
 
 BUFFERED_BATCHES: Final = 64
-"""Pages that wait for the caller; then their listings wait too."""
+"""Maximum number of pages buffered for the caller; further listings then wait."""
 TOKEN_REFUSALS: Final = 3
-"""So many owners answer 401, and none anything better: the token is of no use."""
+"""Number of owners with a 401, without any other response, after which no owner is requested."""
 
 TAGGED_TYPES: Final = frozenset({"container", "docker"})
 """The package types whose versions have tags."""
 
 
 @attrs.frozen
-class Task:
-    """An owner, and what to ask of it.
+class OwnerJob:
+    """Listings to request of one owner.
 
     Attributes:
-        owner: as the caller wrote it.
-        namespace: whom to ask.
-        listings: the listings, in order; at least one.
+        owner: the owner as passed to the audit.
+        namespace: the namespace of the owner.
+        listings: the listings in order; at least one.
     """
 
     owner: str
@@ -51,26 +51,26 @@ class Task:
     listings: Sequence[ListingKey]
 
 
-class Run:
-    """Goes once through every listing of every owner.
+class AuditRunner:
+    """Requests each listing of each owner once.
 
-    An owner begins with one listing, and its others follow once that was answered: an owner who is
-    not there, or lets nobody in, costs one request.
+    The other listings of an owner start after the first response for it, so that an owner that is
+    missing or forbidden costs one request.
 
     Args:
-        tasks: the owners, in order.
-        gate: the client's.
-        versions: whether to sum up each package's versions.
-        consistent: whether to repeat each listing until a pass brings nothing new.
-        concurrency: how many requests the client has in flight at once.
-        progress: is kept up to date.
-        on_event: is told what happens.
+        jobs: the owners, in order.
+        scheduler: the request scheduler of the client.
+        versions: whether to list the versions of each package and summarize them.
+        consistent: whether to repeat each listing until a pass adds no item.
+        concurrency: maximum number of requests in flight of the client.
+        progress: updated after each page, listing and owner.
+        on_event: called with each event.
     """
 
     def __init__(
         self,
-        tasks: Sequence[Task],
-        gate: RequestScheduler,
+        jobs: Sequence[OwnerJob],
+        scheduler: RequestScheduler,
         *,
         versions: bool,
         consistent: bool,
@@ -78,24 +78,24 @@ class Run:
         progress: Progress,
         on_event: Callable[[Event], object],
     ) -> None:
-        self._tasks = tasks
-        self._gate = gate
+        self._jobs = jobs
+        self._scheduler = scheduler
         self._versions = versions
         self._consistent = consistent
         self._progress = progress
-        self._tell = on_event
+        self._emit = on_event
         self._queue: asyncio.Queue[Batch | None] = asyncio.Queue(BUFFERED_BATCHES)
-        # As many owners as requests keep the client busy while each begins with one; twice as many
-        # listings do while pages are decoded. More would only wait at the gate, and hold memory.
+        # One owner per request keeps the client busy while each owner has one listing; two
+        # listings per request do while pages are decoded. More would wait and hold memory.
         self._owners = asyncio.Semaphore(concurrency)
         self._listings = asyncio.Semaphore(2 * concurrency)
         self._packages = asyncio.Semaphore(2 * concurrency)
-        self._answered = False
+        self._has_listed = False
         self._refusal: Unauthorized | None = None
         self._token_refusals = 0
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
-        """The records as they come, about a page at a time."""
+        """Yield the records in order of arrival, one batch per page."""
         # Not a task group around the `yield`: should it fail while the caller holds the page, it
         # would cancel the caller.
         producer = asyncio.create_task(self._produce())
@@ -110,33 +110,33 @@ class Run:
     async def _produce(self) -> None:
         failed: BaseException | None = None
         try:
-            with self._gate.listening("on_event", lambda wait: self._tell(Waiting(wait))):
+            with self._scheduler.listening("on_event", lambda wait: self._emit(Waiting(wait))):
                 async with asyncio.TaskGroup() as group:
-                    for task in self._tasks:
+                    for job in self._jobs:
                         await self._owners.acquire()
-                        group.create_task(_Owner(self, task).audit())
-        except BaseExceptionGroup as several:
-            failed = _first(several)
+                        group.create_task(_OwnerAudit(self, job).audit())
+        except BaseExceptionGroup as group_error:
+            failed = _first_error(group_error)
         await self._queue.put(None)
         if failed is not None:
-            # Not from within the handler: its context would be the group that holds it, a circle
-            # that no pickle survives.
+            # Raised outside the handler: as the context of its own exception the group would make
+            # a reference cycle, which cannot be pickled.
             raise failed
 
     async def _put(self, batch: Batch) -> None:
         if batch:
             await self._queue.put(batch)
 
-    def _page_done(self, page: PageDone, counted: int) -> int:
-        """Counts a page of a listing of which so many pages were known; returns how many are."""
+    def _on_page(self, page: PageDone, counted: int) -> int:
+        """Count a page; return the number of pages of its listing known so far."""
         known = max(counted, page.last or 0, page.number)
         self._progress.pages += known - counted
         self._progress.pages_done += 1
-        self._tell(page)
+        self._emit(page)
         return known
 
-    def _pages_end(self, known: int, done: int) -> None:
-        """A listing ended: the pages it still owed, having failed, will not come."""
+    def _on_listing_end(self, known: int, done: int) -> None:
+        """Remove the pages of an ended listing that were expected but not received."""
         self._progress.pages -= known - done
 
     def _failed(self, error: Failure) -> None:
@@ -147,115 +147,117 @@ class Run:
 
     @property
     def _token_refused(self) -> Unauthorized | None:
-        """The refusal of a token that no owner took."""
-        hopeless = not self._answered and self._token_refusals >= TOKEN_REFUSALS
+        """The 401 response, if the token has been refused for every owner so far."""
+        hopeless = not self._has_listed and self._token_refusals >= TOKEN_REFUSALS
         return self._refusal if hopeless else None
 
 
-class _Owner:
-    """The part of a run that is one owner's."""
+class _OwnerAudit:
+    """Requests the listings of one owner."""
 
-    def __init__(self, run: Run, task: Task) -> None:
-        self._run = run
-        self._task = task
+    def __init__(self, runner: AuditRunner, job: OwnerJob) -> None:
+        self._runner = runner
+        self._job = job
         self._ended = False
-        self._answered = asyncio.Event()
+        self._first_response = asyncio.Event()
         self._packages = 0
         self._failures: list[FailureEntry] = []
         self._incomplete: set[ListingKey] = set()
 
     async def audit(self) -> None:
-        run, task = self._run, self._task
+        runner, job = self._runner, self._job
         try:
-            run._tell(OwnerStarted(task.owner))
-            if (refused := run._token_refused) is not None:
-                await self._fail(refused, None)
+            runner._emit(OwnerStarted(job.owner))
+            if (refusal := runner._token_refused) is not None:
+                await self._fail(refusal, None)
                 self._ended = True
             else:
-                await self._ask(task.listings)
+                await self._list_all(job.listings)
             if self._ended:
-                run._progress.listings_begun += len(task.listings)
-                run._progress.listings_done += len(task.listings)
-            run._progress.owners_done += 1
-            run._tell(OwnerDone(task.owner, self._packages, tuple(self._failures)))
+                runner._progress.listings_begun += len(job.listings)
+                runner._progress.listings_done += len(job.listings)
+            runner._progress.owners_done += 1
+            runner._emit(OwnerDone(job.owner, self._packages, tuple(self._failures)))
         finally:
-            run._owners.release()
+            runner._owners.release()
 
-    async def _ask(self, listings: Sequence[ListingKey]) -> None:
+    async def _list_all(self, listings: Sequence[ListingKey]) -> None:
         first, *others = listings
         async with asyncio.TaskGroup() as group:
             group.create_task(self._list(first, first=True))
-            await self._answered.wait()
+            await self._first_response.wait()
             if not self._ended:
                 for key in others:
                     group.create_task(self._list(key))
 
     async def _list(self, key: ListingKey, *, first: bool = False) -> None:
-        run = self._run
+        runner = self._runner
         try:
-            async with run._listings:
-                await self._walk(key, first=first)
+            async with runner._listings:
+                await self._list_pages(key, first=first)
         finally:
-            self._answered.set()
+            self._first_response.set()
         if not self._ended:
-            run._progress.listings_done += 1
+            runner._progress.listings_done += 1
 
-    async def _walk(self, key: ListingKey, *, first: bool) -> None:
-        run, count, known, done = self._run, 0, 0, 0
+    async def _list_pages(self, key: ListingKey, *, first: bool) -> None:
+        runner, count, known, done = self._runner, 0, 0, 0
         try:
             listing = (
-                self._task.namespace.docker_conflicts(consistent=run._consistent)
+                self._job.namespace.docker_conflicts(consistent=runner._consistent)
                 if key.package_type is None
-                else self._task.namespace.packages(key.package_type, consistent=run._consistent)
+                else self._job.namespace.packages(key.package_type, consistent=runner._consistent)
             )
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
                     if not done:
-                        self._first_page_came()
+                        self._on_first_page()
                     done += 1
-                    told = PageDone(key, page.number, page.last, len(page.items))
-                    known = run._page_done(told, known)
+                    event = PageDone(key, page.number, page.last, len(page.items))
+                    known = runner._on_page(event, known)
                     batch = await self._batch(key, page.items)
                     count += len(page.items)
                     self._count_packages(key, len(page.items))
-                    await run._put(batch)
+                    await runner._put(batch)
         except FAILURES as error:
             if first and not done and ends_owner(error):
                 self._ended = True
             elif not done:
-                run._progress.listings_begun += 1
+                runner._progress.listings_begun += 1
             await self._fail(error, None if self._ended else key)
         else:
             if key not in self._incomplete:
-                await run._put([_done(key, count)])
+                await runner._put([_done(key, count)])
         finally:
-            run._pages_end(known, done)
+            runner._on_listing_end(known, done)
 
-    def _first_page_came(self) -> None:
-        self._run._answered = True
-        self._run._progress.listings_begun += 1
-        self._answered.set()
+    def _on_first_page(self) -> None:
+        self._runner._has_listed = True
+        self._runner._progress.listings_begun += 1
+        self._first_response.set()
 
     def _count_packages(self, key: ListingKey, count: int) -> None:
         if key.package_type is not None:
             self._packages += count
-            self._run._progress.packages += count
+            self._runner._progress.packages += count
 
     async def _batch(self, key: ListingKey, packages: Sequence[Package]) -> Batch:
-        """The records of a page, in its order."""
+        """Return the records of a page, in its order."""
         if key.package_type is None:
             return [ConflictEntry(**_fields(key, package)) for package in packages]
-        if not self._run._versions:
+        if not self._runner._versions:
             return [PackageEntry(**_fields(key, package)) for package in packages]
         batch: Batch = []
         failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._with_versions(key, each)) for each in packages]
-        except BaseExceptionGroup as several:
-            # The packages are known, whatever became of their versions.
-            await self._run._put([PackageEntry(**_fields(key, each)) for each in packages])
-            failed = _first(several)
+                tasks = [
+                    group.create_task(self._with_versions(key, package)) for package in packages
+                ]
+        except BaseExceptionGroup as group_error:
+            # The packages are recorded even though listing their versions failed.
+            await self._runner._put([PackageEntry(**_fields(key, package)) for package in packages])
+            failed = _first_error(group_error)
         if failed is not None:
             raise failed
         for task in tasks:
@@ -263,13 +265,13 @@ class _Owner:
         return batch
 
     async def _with_versions(self, key: ListingKey, package: Package) -> Batch:
-        """A package's record; where its versions failed, the failure's behind it."""
+        """Return the record of a package, followed by the failure to list its versions if any."""
         fields = _fields(key, package)
         if fields["soft_deleted"]:
             return [PackageEntry(**fields)]
         try:
-            async with self._run._packages:
-                summary = await self._sum_up(key, package)
+            async with self._runner._packages:
+                summary = await self._summarize(key, package)
         except FAILURES as error:
             if concerns_all(error):
                 raise
@@ -280,43 +282,43 @@ class _Owner:
             fields["version_count"] = summary.count
         return [PackageEntry(**fields, versions=summary)]
 
-    async def _sum_up(self, key: ListingKey, package: Package) -> VersionsSummary:
-        summing = _Summing(package.package_type in TAGGED_TYPES)
+    async def _summarize(self, key: ListingKey, package: Package) -> VersionsSummary:
+        builder = _VersionsSummaryBuilder(package.package_type in TAGGED_TYPES)
         if package.version_count == 0:
-            return summing.summary()
+            return builder.summary()
         try:
-            listing = self._task.namespace.package(package).versions(
-                consistent=self._run._consistent
+            listing = self._job.namespace.package(package).versions(
+                consistent=self._runner._consistent
             )
-        except ConfigurationError as error:  # The name is the server's, not the caller's.
-            raise InvalidResponse(f"a package's versions cannot be asked for: {error}") from None
+        except ConfigurationError as error:  # The server sent the name.
+            raise InvalidResponse(f"a package's versions cannot be requested: {error}") from None
         known = done = 0
         try:
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
                     done += 1
-                    told = PageDone(key, page.number, page.last, len(page.items), package.name)
-                    known = self._run._page_done(told, known)
+                    event = PageDone(key, page.number, page.last, len(page.items), package.name)
+                    known = self._runner._on_page(event, known)
                     for version in page.items:
-                        summing.add(version)
+                        builder.add(version)
         finally:
-            self._run._pages_end(known, done)
-        return summing.summary()
+            self._runner._on_listing_end(known, done)
+        return builder.summary()
 
     async def _fail(self, error: Failure, key: ListingKey | None) -> None:
-        await self._run._put([self._record_failure(error, key)])
+        await self._runner._put([self._record_failure(error, key)])
 
     def _record_failure(
         self, error: Failure, key: ListingKey | None, name: str | None = None
     ) -> FailureEntry:
-        failure = failure_entry(error, self._task.owner, key, name)
+        failure = failure_entry(error, self._job.owner, key, name)
         self._failures.append(failure)
-        self._run._failed(error)
+        self._runner._failed(error)
         return failure
 
 
-class _Summing:
-    """A `VersionsSummary` in the making; the versions themselves are not kept."""
+class _VersionsSummaryBuilder:
+    """Summarizes versions one by one, without keeping them."""
 
     def __init__(self, has_tags: bool) -> None:
         self._has_tags = has_tags
@@ -351,14 +353,14 @@ def _done(key: ListingKey, count: int) -> ListingDone:
 def _fields(key: ListingKey, package: Package) -> dict[str, Any]:
     fields = {"owner": key.owner, **fields_of(package)}
     if key.package_type:
-        # What was asked for, so that a listing's records are known by it.
+        # The type requested: records of a listing are identified by it.
         fields["package_type"] = key.package_type
     return fields
 
 
-def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Of errors that ended tasks at once, the first one: what a caller can catch by its type."""
-    error: BaseException = several
+def _first_error(group_error: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, which callers can catch by its type."""
+    error: BaseException = group_error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
