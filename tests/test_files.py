@@ -84,7 +84,7 @@ def test_no_draft_is_written_through_a_symbolic_link(tmp_path: Path) -> None:
 def test_a_draft_is_created_exclusively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    monkeypatch.setattr("ghpkg_async._files.redactor.token_hex", lambda _bytes: "guessed")
+    monkeypatch.setattr("ghpkg_async._files.secrets.token_hex", lambda _bytes: "guessed")
     (tmp_path / ".audit.csv.guessed.part").symlink_to(victim)
     with pytest.raises(ConfigurationError, match=r"audit\.csv: cannot be written: File exists"):
         AtomicFile(tmp_path / "audit.csv")
