@@ -11,7 +11,7 @@ import attrs
 
 from .. import ConfigurationError
 from ..audit import Baseline
-from ..audit._outputs import JsonlFile, open_output, read_header, read_records
+from ..audit._outputs import format_of, open_output, read_header, read_records
 from .durations import age_text
 from .failures import WrongUsage
 
@@ -53,9 +53,9 @@ class Files:
     is_placed: bool = attrs.field(default=False, init=False)
 
     @property
-    def resumable(self) -> JsonlFile | None:
+    def resumable(self) -> Output | None:
         """The output from which an audit can be resumed."""
-        return next((output for output in self.outputs if isinstance(output, JsonlFile)), None)
+        return next((output for output in self.outputs if output.is_resumable), None)
 
     @property
     def done(self) -> frozenset[ListingKey]:
@@ -83,17 +83,16 @@ class Files:
                 earlier = read_header(self.compare)
                 self.baseline = Baseline.of(read_records(self.compare))
             self.since = earlier.started_at if earlier else None
-        for path in sorted(self._paths, key=_is_table):
+        fresh_since = header.started_at - self.max_age if self.fresh else None
+        # The resumed output first: the headers of the others have its time.
+        with translate_errors("--output"):
+            paths = sorted(self._paths, key=lambda path: not format_of(path).is_resumable)
+        for path in paths:
             with translate_errors("--output"):
-                output = (
-                    open_output(path, header)
-                    if _is_table(path) or not self.fresh
-                    else JsonlFile(path, header, fresh_since=header.started_at - self.max_age)
-                )
+                output = open_output(path, header, fresh_since=fresh_since)
             stack.callback(output.close)
             self.outputs.append(output)
-            if isinstance(output, JsonlFile):
-                header = attrs.evolve(header, started_at=output.header.started_at)
+            header = attrs.evolve(header, started_at=output.header.started_at)
         return header
 
     def check_age(self) -> None:
@@ -155,10 +154,6 @@ class Files:
                 f"--compare: {self.compare} is an --output too; --fresh compares with it, then "
                 "replaces it"
             )
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() != ".jsonl"
 
 
 def is_markdown(path: Path) -> bool:

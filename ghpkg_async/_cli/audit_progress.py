@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .. import GitHubPackages
     from ..audit import Audit, Event
-    from ..audit._outputs import JsonlFile
+    from ..audit._outputs import Output as OutputFile
     from .output import Output
 
 __all__ = ["Display"]
@@ -70,7 +70,7 @@ class Display:
         """Print a line above the progress bar."""
         self._output.note(text)
 
-    def report_resume(self, resumed: JsonlFile | None) -> None:
+    def report_resume(self, resumed: OutputFile | None) -> None:
         """Print the state of the output that is resumed, if there is one."""
         if resumed is None or resumed.is_new or self._audit is None:
             return

@@ -81,7 +81,7 @@ def to_pandas(items: Iterable[object] | AuditReport, *, kind: type | None = None
     series = {}
     for column in shape.columns:
         with _fitting(column.name):
-            series[column.name] = pandas.Series(cells[column.name], dtype=_DTYPES[column.kind])
+            series[column.name] = pandas.Series(cells[column.name], dtype=_DTYPES[column.cell_type])
     frame: pd.DataFrame = pandas.DataFrame(series)
     return frame
 
@@ -114,9 +114,9 @@ def to_polars(items: Iterable[object] | AuditReport, *, kind: type | None = None
     for column in shape.columns:
         values = cells[column.name]
         with _fitting(column.name, polars.exceptions.PolarsError):
-            if column.kind == "time":
+            if column.cell_type == "time":
                 values = [value and value.astimezone(UTC) for value in values]
-            series.append(polars.Series(column.name, values, dtype=types[column.kind]))
+            series.append(polars.Series(column.name, values, dtype=types[column.cell_type]))
     frame: pl.DataFrame = polars.DataFrame(series)
     return frame
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ghpkg_async.audit._outputs.parquet_file import read_parquet
+from ghpkg_async.audit._outputs.parquet_file import ParquetFile
 from tests.cluster.rig import OTHER, OWNERS, TOKEN, multiset, names, on_cluster, on_one_process
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ async def test_each_part_has_a_file_that_is_whole(
 ) -> None:
     report = await on_cluster(cluster, server, tmp_path, parts=3)
     assert [Path(part.path).name for part in report.parts] == names(tmp_path)
-    owners = [{record.owner for record in read_parquet(Path(part.path))} for part in report.parts]
+    owners = [
+        {record.owner for record in ParquetFile.read(Path(part.path))} for part in report.parts
+    ]
     assert sum(map(len, owners)) == len(OWNERS)
     assert set.union(*owners) == set(OWNERS)
     loaded = report.load()

@@ -1,30 +1,32 @@
-"""Files an audit is written to, and read back from, by their suffix.
+"""Output files of an audit, and reading them back. The suffix selects the format.
 
 ``.jsonl``
-    JSON Lines, written as it goes: a line a record, the first one what was asked. An audit that
-    was broken off, in whatever way, goes on where it stopped. See `JsonlFile`.
+    JSON Lines, one record a line, the header first; written during the audit. An interrupted audit
+    can be resumed. See `JsonlFile`.
 ``.csv``
-    A table with a row a record, all fields of all kinds of record as columns. An apostrophe
-    precedes each character that a spreadsheet would read as the beginning of a formula. See
+    One table with a row for each record and a column for each field of any record. An apostrophe
+    precedes each character that a spreadsheet would interpret as the start of a formula. See
     `CsvFile`.
 ``.parquet``
-    The same table, typed; needs pyarrow. See `ParquetFile`.
+    The same table with types; needs pyarrow. See `ParquetFile`.
 
-The schema of the records is in `ghpkg_async.audit._records`; in tables, the fields of ``versions``
-are columns of their own, ``versions_count`` and so on.
+The fields are those of `ghpkg_async.audit.to_record`; in tables, the fields of ``versions`` are
+columns of their own, ``versions_count`` and so on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ...errors import ConfigurationError
-from .csv_file import CsvFile, read_csv
-from .jsonl_file import JsonlFile, read_jsonl, read_jsonl_header
-from .parquet_file import ParquetFile, read_parquet, read_parquet_header
+from .csv_file import CsvFile
+from .jsonl_file import JsonlFile
+from .output import Output
+from .parquet_file import ParquetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from .._records import AuditHeader, Record
@@ -34,86 +36,54 @@ __all__ = [
     "JsonlFile",
     "Output",
     "ParquetFile",
+    "format_of",
     "open_output",
     "read_header",
     "read_records",
 ]
 
-
-class Output(Protocol):
-    """Takes an audit's records. Opening one checks that it can be written, and changes nothing."""
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-
-    def begin(self) -> None:
-        """Makes ready to write. From here on, what was in the file may be replaced."""
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Writes records; a listing's marker comes after its records."""
-
-    def close(self) -> None:
-        """Finishes the file; where it was not begun or not all written, leaves all as it was."""
-
-
-_FORMATS: Final[Mapping[str, Callable[[Path, AuditHeader], Output]]] = {
-    ".jsonl": JsonlFile,
-    ".csv": CsvFile,
-    ".parquet": ParquetFile,
-}
-_READERS: Final[Mapping[str, Callable[[Path], Iterator[Record]]]] = {
-    ".jsonl": read_jsonl,
-    ".csv": read_csv,
-    ".parquet": read_parquet,
-}
-_HEADER_READERS: Final[Mapping[str, Callable[[Path], AuditHeader | None]]] = {
-    ".jsonl": read_jsonl_header,
-    ".csv": lambda _path: None,  # A table has no place for it.
-    ".parquet": read_parquet_header,
+_FORMATS: Final[Mapping[str, type[Output]]] = {
+    output.suffix: output for output in (JsonlFile, CsvFile, ParquetFile)
 }
 
 
-def open_output(path: Path, header: AuditHeader) -> Output:
-    """Opens a file for an audit's records.
-
-    Args:
-        path: where; its suffix says what it becomes.
-        header: what the audit is asked.
+def format_of(path: Path) -> type[Output]:
+    """Return the format that the suffix of a file selects.
 
     Raises:
-        ConfigurationError: the suffix is none of these, the file cannot be written, or holds
-            something else than an audit that was asked the same.
+        ConfigurationError: no format has this suffix.
     """
-    return _FORMATS[_suffix(path)](path, header)
+    output = _FORMATS.get(path.suffix.lower())
+    if output is None:
+        raise ConfigurationError(f"{path}: its name has to end in {', '.join(_FORMATS)}")
+    return output
+
+
+def open_output(path: Path, header: AuditHeader, *, fresh_since: datetime | None = None) -> Output:
+    """Open a file for the records of an audit; see `Output` for the arguments.
+
+    Raises:
+        ConfigurationError: the suffix is unknown, or the file cannot be written, or holds
+            something else than an audit of the same owners and options.
+    """
+    return format_of(path)(path, header, fresh_since=fresh_since)
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of any output, as they are read.
-
-    Args:
-        path: the file; it may be one that was broken off.
+    """Yield the records of a file; an interrupted audit's file can be read too.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is none.
+        ConfigurationError: the suffix is unknown, or the file cannot be read, or is not an
+            audit's.
     """
-    return _READERS[_suffix(path)](path)
+    return format_of(path).read(path)
 
 
 def read_header(path: Path) -> AuditHeader | None:
-    """What the audit was asked that an output is of; ``None`` of a CSV, which does not tell.
-
-    Args:
-        path: the file. A CSV is not looked at.
+    """Return the header of a file; ``None`` for a CSV, which has none and is not opened.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is none.
+        ConfigurationError: the suffix is unknown, or the file cannot be read, or is not an
+            audit's.
     """
-    return _HEADER_READERS[_suffix(path)](path)
-
-
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        raise ConfigurationError(f"{path}: its name has to end in {', '.join(_FORMATS)}")
-    return suffix
+    return format_of(path).read_header(path)

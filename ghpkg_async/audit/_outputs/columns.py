@@ -1,4 +1,4 @@
-"""Records as rows of one table: the columns that CSV and Parquet have in common."""
+"""Columns of audit tables, shared by CSV and Parquet, and records as rows."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Column", "from_row", "to_row"]
 
-CellKind: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
+CellType: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
 
 
 @attrs.frozen
 class Column:
-    """A column.
+    """A column of a table.
 
     Attributes:
-        name: its heading.
-        kind: what is in it.
-        required: whether an empty cell is an empty text, not the lack of one.
+        name: the heading.
+        cell_type: the type of its values.
+        required: whether an empty cell is an empty text instead of ``None``.
     """
 
     name: str
-    kind: CellKind = "text"
+    cell_type: CellType = "text"
     required: bool = False
 
 
@@ -67,7 +67,7 @@ _VERSIONS: Final = "versions_"
 
 
 def to_row(record: Record) -> dict[str, Any]:
-    """The record as a flat mapping; fields it does not have are left out, times are datetimes."""
+    """Return a record as a flat mapping without ``None`` values; times are datetimes."""
     row = to_record(record, times=True)
     for name, value in (row.pop("versions", None) or {}).items():
         row[f"{_VERSIONS}{name}"] = value
@@ -75,7 +75,7 @@ def to_row(record: Record) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> AuditHeader | Record | None:
-    """The record that `to_row` made the row of; cells may be ``None``."""
+    """Return the record of a row made by `to_row`; cells may be ``None``."""
     record = {
         name: value
         for name, value in row.items()

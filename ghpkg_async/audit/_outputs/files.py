@@ -17,7 +17,7 @@ __all__ = ["foreign", "header_in", "readable"]
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turns what goes wrong in reading a file into a `ConfigurationError` that names it."""
+    """Convert errors in reading a file to a `ConfigurationError` with its path."""
     try:
         yield
     except OSError as error:
@@ -27,10 +27,10 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def header_in(path: Path, mapping: Mapping[str, Any]) -> AuditHeader:
-    """The header that a file has, as it was decoded.
+    """Return the header that was decoded from a file.
 
     Raises:
-        ConfigurationError: it is no audit's, or one of another schema.
+        ConfigurationError: the mapping is not an audit's header, or has another schema version.
     """
     if mapping.get("record") != "audit":
         raise foreign(path)
@@ -46,6 +46,6 @@ def header_in(path: Path, mapping: Mapping[str, Any]) -> AuditHeader:
     raise foreign(path)
 
 
-def foreign(path: Path, what: str = "it is not an audit's output") -> ConfigurationError:
-    """The error of a file that holds something else."""
-    return ConfigurationError(f"{path}: {what}; it is left as it is, name another file")
+def foreign(path: Path, reason: str = "it is not an audit's output") -> ConfigurationError:
+    """Return the error for a file with other content, which is never overwritten."""
+    return ConfigurationError(f"{path}: {reason}; it is left as it is, name another file")

@@ -1,8 +1,8 @@
-"""JSON Lines: a line a record, and an audit that goes on where it was broken off.
+"""JSON Lines: one record a line, written during the audit, which can be resumed.
 
-Lines are appended whole, so a process that is killed leaves at most its last line torn. A listing
-counts as done once its ``done`` marker is there, and as many records as that says: when an audit
-goes on, the lines of all others are taken out first, and their listings asked again.
+Each write appends complete lines, so a killed process leaves at most its last line incomplete. A
+listing is done if its ``done`` marker is in the file with as many records as the marker says. When
+an audit is resumed, all other lines are removed first and their listings are requested again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..._files import AtomicFile, FileLock, draft_of, unwritable
 from ...errors import ConfigurationError
 from .._records import AuditHeader, ListingKey, PackageEntry, from_record, fullest_first, to_line
 from .files import foreign, header_in, readable
+from .output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
     from .._records import Record
 
-__all__ = ["JsonlFile", "read_jsonl", "read_jsonl_header"]
+__all__ = ["JsonlFile"]
 
 _BEGINNING: Final = b'{"record":"audit",'
 _KEPT: Final = frozenset({"package", "conflict", "done"})
 
 
 class _Glance(msgspec.Struct):
-    """As much of a line as tells which listing it belongs to."""
+    """Fields of a line that identify its listing."""
 
     record: str
     owner: str = ""
@@ -51,35 +52,26 @@ class _Glance(msgspec.Struct):
 _glance = msgspec.json.Decoder(_Glance)
 
 
-class JsonlFile:
-    """An audit's records as JSON Lines.
+class JsonlFile(Output):
+    """Records as JSON Lines. An interrupted audit of the same owners and options is resumed.
 
-    Args:
-        path: the file. An audit of the same owners, types and options that is there is resumed.
-        header: what the audit is asked.
-        fresh_since: start anew instead: the records go to a draft beside the file, which `finish`
-            puts in its place. A draft that an interrupted run left is resumed if its audit began
-            at this time or later.
-
-    Attributes:
-        path: the file.
-        header: the header in the file, or the one to write to it.
-        done: the complete listings in the file, which need not be requested again.
-
-    Raises:
-        ConfigurationError: the file cannot be written, or holds something else.
+    With ``fresh_since``, the records are written to a draft beside the file, and `finish` replaces
+    the file by it. A draft of an interrupted run is resumed if its audit began at this time or
+    later.
     """
+
+    suffix = ".jsonl"
+    is_resumable = True
 
     def __init__(
         self, path: Path, header: AuditHeader, *, fresh_since: datetime | None = None
     ) -> None:
         self.path = path
         self.header = header
-        self.done: frozenset[ListingKey] = frozenset()
         self._fresh_since = fresh_since
-        self._begun = False
-        self._is_new = True
-        self._has_more = False
+        self._started = False
+        self.is_new = True
+        self._has_incomplete = False
         self._has_packages = False
         self._lock = FileLock(path)
         with self._lock.release_on_error():
@@ -91,30 +83,25 @@ class JsonlFile:
             self._created = not os.path.lexists(self._written)
             self._file = _open(self._written, is_draft=fresh_since is not None)
             try:
-                self._look()
+                self._read_or_start_anew()
             except BaseException:
                 self._file.close()
                 raise
 
-    @property
-    def is_new(self) -> bool:
-        """Whether there was nothing to go on with."""
-        return self._is_new
-
     def begin(self) -> None:
-        """Takes out what is not whole, and writes the first line where there is none."""
-        self._begun = True
-        if self._is_new:
+        """Remove the lines of incomplete listings; write the header of a new file."""
+        self._started = True
+        if self.is_new:
             self._file.truncate(0)
             self._file.write(to_line(self.header))
             self._file.flush()
-        elif self._has_more:
-            self._drop_the_rest()
+        elif self._has_incomplete:
+            self._remove_incomplete()
 
     def kept(self) -> Iterator[Record]:
-        """The records that are there already, in the file's order; after `begin`."""
-        if not self._is_new:
-            yield from read_jsonl(self._written)
+        """Yield the records of complete listings, in the order of the file; after `begin`."""
+        if not self.is_new:
+            yield from self.read(self._written)
 
     def finish(self) -> None:
         """Put a fresh audit in place of the earlier one; called when the audit has ended."""
@@ -141,7 +128,7 @@ class JsonlFile:
         try:
             if self._file.closed:
                 return
-            if self._begun:
+            if self._started:
                 os.fsync(self._file.fileno())
             elif self._created:
                 self._written.unlink(missing_ok=True)
@@ -150,32 +137,60 @@ class JsonlFile:
                 self._file.close()
             self._lock.release()
 
-    def _look(self) -> None:
+    @classmethod
+    def read(cls, path: Path) -> Iterator[Record]:
+        """Yield the records of a file of JSON Lines, without an incomplete last line.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is not an audit's of this schema.
+        """
+        with readable(path), path.open("rb") as file:
+            _read_header(path, file.readline())
+            for number, line in enumerate(_complete_lines(file), 2):
+                try:
+                    record = from_record(_read_line(line))
+                except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:
+                    raise _broken(path, number, error) from None
+                if record is not None and not isinstance(record, AuditHeader):
+                    yield record
+
+    @classmethod
+    def read_header(cls, path: Path) -> AuditHeader:
+        """Return the header of a file of JSON Lines.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is not an audit's of this schema.
+        """
+        return _read_file_header(path)
+
+    def _read_or_start_anew(self) -> None:
         """Read the header and which listings are done; a draft that cannot be resumed is new."""
         try:
             self._read_existing()
         except ConfigurationError:
             if self._fresh_since is None:
                 raise
-            self._is_new = True
+            self.is_new = True
 
     def _read_existing(self) -> None:
         self._file.seek(0)
         first = self._file.readline()
-        torn = not first.endswith(b"\n")
-        self._is_new = torn and (first.startswith(_BEGINNING) or _BEGINNING.startswith(first))
-        if self._is_new:
+        is_incomplete = not first.endswith(b"\n")
+        self.is_new = is_incomplete and (
+            first.startswith(_BEGINNING) or _BEGINNING.startswith(first)
+        )
+        if self.is_new:
             return
-        there = _read_header(self.path, first)
-        _check_same(self.path, there, self.header)
-        if self._fresh_since is not None and there.started_at < self._fresh_since:
-            self._is_new = True
+        existing = _read_header(self.path, first)
+        _check_same(self.path, existing, self.header)
+        if self._fresh_since is not None and existing.started_at < self._fresh_since:
+            self.is_new = True
             return
         records: Counter[ListingKey] = Counter()
         finished: dict[ListingKey, int] = {}
         lines = 0
-        for line in _whole_lines(self._file):
-            glance = _look_at(self.path, line, lines + 2)
+        for line in _complete_lines(self._file):
+            glance = _glance_at(self.path, line, lines + 2)
             lines += 1
             if glance.record == "done":
                 finished[glance.key()] = glance.count
@@ -183,49 +198,22 @@ class JsonlFile:
                 records[glance.key()] += 1
         self.done = frozenset(key for key, count in finished.items() if records[key] == count)
         kept = sum(records[key] + 1 for key in self.done)
-        self._has_more = kept != lines or not _ends_whole(self._file)
-        self.header = there
+        self._has_incomplete = kept != lines or not _ends_with_newline(self._file)
+        self.header = existing
 
-    def _drop_the_rest(self) -> None:
-        """Replaces the file by one with the lines of finished listings alone."""
-        whole = AtomicFile(self._written)
-        with whole.discard_on_error():
+    def _remove_incomplete(self) -> None:
+        """Replace the file by one with only the header and the lines of complete listings."""
+        replacement = AtomicFile(self._written)
+        with replacement.discard_on_error():
             self._file.seek(0)
-            whole.file.write(self._file.readline())
-            for line in _whole_lines(self._file):
+            replacement.file.write(self._file.readline())
+            for line in _complete_lines(self._file):
                 glance = _glance.decode(line)
                 if glance.record in _KEPT and glance.key() in self.done:
-                    whole.file.write(line)
+                    replacement.file.write(line)
         self._file.close()
-        whole.commit()
+        replacement.commit()
         self._file = _open(self._written, is_draft=self._fresh_since is not None)
-
-
-def read_jsonl(path: Path) -> Iterator[Record]:
-    """The records of a file of JSON Lines, but for a torn last line.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or is no audit's of this schema.
-    """
-    with readable(path), path.open("rb") as file:
-        _read_header(path, file.readline())
-        for number, line in enumerate(_whole_lines(file), 2):
-            try:
-                record = from_record(_read_line(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:
-                raise _broken(path, number, error) from None
-            if record is not None and not isinstance(record, AuditHeader):
-                yield record
-
-
-def read_jsonl_header(path: Path) -> AuditHeader:
-    """What the audit was asked that a file of JSON Lines is of.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or is no audit's of this schema.
-    """
-    with readable(path), path.open("rb") as file:
-        return _read_header(path, file.readline())
 
 
 def _check_replaceable(path: Path) -> None:
@@ -233,7 +221,7 @@ def _check_replaceable(path: Path) -> None:
     if path.is_dir():
         raise ConfigurationError(f"{path}: is a directory")
     if path.exists() and path.stat().st_size:
-        read_jsonl_header(path)
+        _read_file_header(path)
 
 
 def _open(path: Path, *, is_draft: bool) -> BinaryIO:
@@ -254,13 +242,13 @@ def _open(path: Path, *, is_draft: bool) -> BinaryIO:
     return file
 
 
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+def _complete_lines(file: BinaryIO) -> Iterator[bytes]:
     for line in file:
         if line.endswith(b"\n"):
             yield line
 
 
-def _ends_whole(file: BinaryIO) -> bool:
+def _ends_with_newline(file: BinaryIO) -> bool:
     file.seek(-1, 2)
     return file.read(1) == b"\n"
 
@@ -269,7 +257,7 @@ def _read_line(line: bytes) -> dict[str, Any]:
     return msgspec.json.decode(line, type=dict[str, Any])
 
 
-def _look_at(path: Path, line: bytes, number: int) -> _Glance:
+def _glance_at(path: Path, line: bytes, number: int) -> _Glance:
     try:
         return _glance.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -280,6 +268,11 @@ def _broken(path: Path, number: int, error: Exception) -> ConfigurationError:
     return foreign(path, f"its line {number} is not an audit's: {error}")
 
 
+def _read_file_header(path: Path) -> AuditHeader:
+    with readable(path), path.open("rb") as file:
+        return _read_header(path, file.readline())
+
+
 def _read_header(path: Path, line: bytes) -> AuditHeader:
     try:
         mapping = _read_line(line)
@@ -288,17 +281,17 @@ def _read_header(path: Path, line: bytes) -> AuditHeader:
     return header_in(path, mapping)
 
 
-def _check_same(path: Path, there: AuditHeader, asked: AuditHeader) -> None:
-    """Refuses a file that is another audit's: their records would mix."""
+def _check_same(path: Path, existing: AuditHeader, requested: AuditHeader) -> None:
+    """Refuse the file of an audit with other owners or options: the records would mix."""
     differing = [
-        what
-        for what, one, other in (
-            ("--base-url", there.base_url, asked.base_url),
-            ("owners", _lower(there.owners), _lower(asked.owners)),
-            ("package types", set(there.package_types), set(asked.package_types)),
-            ("--versions", there.with_versions, asked.with_versions),
+        option
+        for option, old, new in (
+            ("--base-url", existing.base_url, requested.base_url),
+            ("owners", _lower(existing.owners), _lower(requested.owners)),
+            ("package types", set(existing.package_types), set(requested.package_types)),
+            ("--versions", existing.with_versions, requested.with_versions),
         )
-        if one != other
+        if old != new
     ]
     if differing:
         raise foreign(path, f"it is the output of an audit with other {' and '.join(differing)}")

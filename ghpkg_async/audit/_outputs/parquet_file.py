@@ -1,4 +1,4 @@
-"""Parquet: the table of records, typed and compressed. Needs pyarrow, which loads on first use."""
+"""Parquet: the table of records, typed and compressed. pyarrow is imported on first use."""
 
 from __future__ import annotations
 
@@ -13,39 +13,43 @@ from ...errors import ConfigurationError
 from .._records import AuditHeader, to_record
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, header_in, readable
+from .output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from .._records import Record
     from .columns import Column
 
-__all__ = ["ParquetFile", "audit_schema", "read_parquet", "read_parquet_header", "schema_of"]
+__all__ = ["ParquetFile", "audit_schema", "schema_of"]
 
 ROWS_A_GROUP: Final = 2048
-"""Rows written at a time: few enough not to hold up the event loop."""
+"""Rows written at once; few enough not to block the event loop noticeably."""
 METADATA_KEY: Final = b"ghpkg_audit"
-"""Where in the file's metadata the audit's header is, as JSON."""
+"""Key of the audit's header, as JSON, in the metadata of the file."""
 
 
-class ParquetFile:
-    """An audit's records as Parquet, in place once it is closed.
+class ParquetFile(Output):
+    """Records as Parquet. `close` replaces an earlier audit in one step.
 
-    Times are UTC timestamps, lists are lists. The file's metadata have the audit's header as JSON
-    under ``ghpkg_audit``.
-
-    Args:
-        path: where. An earlier audit there is replaced.
-        header: what the audit is asked.
+    Times are UTC timestamps, lists are lists. The metadata of the file hold the header of the
+    audit as JSON under ``ghpkg_audit``.
 
     Raises:
-        ConfigurationError: pyarrow is not installed, the file cannot be written, or it holds
+        ConfigurationError: pyarrow is not installed, or the file cannot be written, or holds
             something else.
     """
 
-    def __init__(self, path: Path, header: AuditHeader) -> None:
+    suffix = ".parquet"
+
+    def __init__(
+        self, path: Path, header: AuditHeader, *, fresh_since: datetime | None = None
+    ) -> None:
+        del fresh_since  # A Parquet file is always written anew.
         self.path = path
+        self.header = header
         self._arrow, self._parquet = _pyarrow(path)
         self._schema = audit_schema(self._arrow, header)
         self._writer: Any = None
@@ -57,23 +61,55 @@ class ParquetFile:
             self._draft = AtomicFile(path)
 
     def begin(self) -> None:
-        """Begins the file, beside the one that is there."""
+        """Start writing a draft beside the file."""
         self._writer = self._parquet.ParquetWriter(
             self._draft.file, self._schema, compression="zstd"
         )
 
     def write(self, records: Sequence[Record]) -> None:
-        """Takes the records, and writes them some thousands at a time."""
+        """Buffer the records; write them `ROWS_A_GROUP` at a time."""
         self._rows += map(to_row, records)
         if len(self._rows) >= ROWS_A_GROUP:
             self._write_group()
 
     def close(self) -> None:
-        """Writes what is left, and puts the file in its place, if all was written."""
+        """Write the buffered records and replace the file by the draft, unless writing failed."""
         try:
             self._finish()
         finally:
             self._lock.release()
+
+    @classmethod
+    def read(cls, path: Path) -> Iterator[Record]:
+        """Yield the records of a Parquet file.
+
+        Raises:
+            ConfigurationError: pyarrow is not installed, or the file cannot be read, or is not an
+                audit's of this schema.
+        """
+        _, parquet = _pyarrow(path)
+        with readable(path):
+            _read_header(path, parquet)
+            with parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(ROWS_A_GROUP):
+                    for row in batch.to_pylist():
+                        try:
+                            record = from_row(row)
+                        except ConfigurationError as error:
+                            raise foreign(path, f"a row of it is not an audit's: {error}") from None
+                        if record is not None and not isinstance(record, AuditHeader):
+                            yield record
+
+    @classmethod
+    def read_header(cls, path: Path) -> AuditHeader:
+        """Return the header of a Parquet file.
+
+        Raises:
+            ConfigurationError: pyarrow is not installed, or the file cannot be read, or is not an
+                audit's of this schema.
+        """
+        _, parquet = _pyarrow(path)
+        return _read_header(path, parquet)
 
     def _finish(self) -> None:
         if self._writer is None:
@@ -97,40 +133,8 @@ class ParquetFile:
             with self._draft.discard_on_error():
                 yield
         except BaseException:
-            self._writer.is_open = False  # Or it would try to finish what is gone.
+            self._writer.is_open = False  # Or its finalizer would write to the removed draft.
             raise
-
-
-def read_parquet(path: Path) -> Iterator[Record]:
-    """The records of a Parquet file.
-
-    Raises:
-        ConfigurationError: pyarrow is not installed, or the file cannot be read, or is no audit's
-            of this schema.
-    """
-    _, parquet = _pyarrow(path)
-    with readable(path):
-        _read_header(path, parquet)
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_A_GROUP):
-                for row in batch.to_pylist():
-                    try:
-                        record = from_row(row)
-                    except ConfigurationError as error:
-                        raise foreign(path, f"a row of it is not an audit's: {error}") from None
-                    if record is not None and not isinstance(record, AuditHeader):
-                        yield record
-
-
-def read_parquet_header(path: Path) -> AuditHeader:
-    """What the audit was asked that a Parquet file is of.
-
-    Raises:
-        ConfigurationError: pyarrow is not installed, or the file cannot be read, or is no audit's
-            of this schema.
-    """
-    _, parquet = _pyarrow(path)
-    return _read_header(path, parquet)
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:
@@ -143,11 +147,11 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
 
 
 def audit_schema(arrow: Any, header: AuditHeader) -> Any:
-    """The schema of an audit's file.
+    """Return the schema of an audit's file.
 
     Args:
         arrow: the module ``pyarrow``.
-        header: what the audit was asked.
+        header: the header of the audit, stored in the metadata.
     """
     return schema_of(arrow, COLUMNS, {METADATA_KEY: msgspec.json.encode(to_record(header))})
 
@@ -155,12 +159,12 @@ def audit_schema(arrow: Any, header: AuditHeader) -> Any:
 def schema_of(
     arrow: Any, columns: Iterable[Column], metadata: Mapping[bytes, bytes] | None = None
 ) -> Any:
-    """The schema of a table with these columns.
+    """Return the schema of a table with these columns.
 
     Args:
         arrow: the module ``pyarrow``.
         columns: the columns.
-        metadata: what else to keep with them.
+        metadata: the metadata of the schema.
     """
     types = {
         "text": arrow.string(),
@@ -170,15 +174,15 @@ def schema_of(
         "texts": arrow.list_(arrow.string()),
     }
     return arrow.schema(
-        [(column.name, types[column.kind]) for column in columns], metadata=metadata
+        [(column.name, types[column.cell_type]) for column in columns], metadata=metadata
     )
 
 
 def _read_header(path: Path, parquet: Any) -> AuditHeader:
     try:
         with readable(path):
-            written = parquet.read_metadata(path).metadata or {}
-        mapping = msgspec.json.decode(written.get(METADATA_KEY, b"{}"), type=dict[str, Any])
-    except (ValueError, msgspec.DecodeError):  # What pyarrow raises of a file that is none.
+            metadata = parquet.read_metadata(path).metadata or {}
+        mapping = msgspec.json.decode(metadata.get(METADATA_KEY, b"{}"), type=dict[str, Any])
+    except (ValueError, msgspec.DecodeError):  # Raised by pyarrow for other files.
         raise foreign(path) from None
     return header_in(path, mapping)

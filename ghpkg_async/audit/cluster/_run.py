@@ -14,7 +14,7 @@ from ..._client import GitHubPackages
 from ...errors import ConfigurationError, GitHubPackagesError
 from ...models import PACKAGE_TYPES
 from .._audit_report import AuditReport
-from .._outputs.parquet_file import read_parquet
+from .._outputs.parquet_file import ParquetFile
 from ._part import audit_part, make_ready, tidy_up
 from ._plan import Budget, Job, budgets, parted, parts_for, unique_tokens
 
@@ -63,7 +63,7 @@ class ClusterReport:
     def records(self) -> Iterator[Record]:
         """What the parts hold, as it is read, where the workers' directory can be."""
         for part in self.parts:
-            yield from read_parquet(Path(part.path))
+            yield from ParquetFile.read(Path(part.path))
 
     def load(self) -> AuditReport:
         """All of it in one object, as ``await gh.audit(...)`` gives it, to find and compare."""
