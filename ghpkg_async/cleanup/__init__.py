@@ -1,6 +1,42 @@
-"""Delete old package versions by a policy: plan, review, apply, undo."""
+"""Delete old package versions by a policy: plan, review, apply, undo.
+
+policy = Policy.from_file("retention.toml")
+async with GitHubPackages() as gh:
+    the_plan = await plan(gh, ["acme", "me"], policy)
+    the_plan.save("plan.jsonl")
+    await apply(gh, the_plan, journal="plan.journal.jsonl")
+    await undo(gh, "plan.journal.jsonl")
+"""
 
 from ._apply import ApplyResult, BrokenImage, apply
+from ._decide import Decision
+from ._manifests import Descriptor, Manifest, ManifestReader, Unreadable
+from ._plan_file import Plan
+from ._planning import plan
+from ._policy import Guard, MaxDeletes, Policy, Rule
+from ._records import Deletion, Group, Held, PackagePlan, PlanHeader
 from ._undo import UndoResult, undo
 
-__all__ = ["ApplyResult", "BrokenImage", "UndoResult", "apply", "undo"]
+__all__ = [
+    "ApplyResult",
+    "BrokenImage",
+    "Decision",
+    "Deletion",
+    "Descriptor",
+    "Group",
+    "Guard",
+    "Held",
+    "Manifest",
+    "ManifestReader",
+    "MaxDeletes",
+    "PackagePlan",
+    "Plan",
+    "PlanHeader",
+    "Policy",
+    "Rule",
+    "UndoResult",
+    "Unreadable",
+    "apply",
+    "plan",
+    "undo",
+]

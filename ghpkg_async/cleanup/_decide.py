@@ -243,7 +243,7 @@ class _ContainerDecision:
         return source
 
     def _follows(self, i: int) -> str:
-        """Return the reason why a version goes along with an image, for people."""
+        """Return the reason why a version is deleted with an image, for people."""
         graph = self._graph
         if graph.is_referrer(i):
             subject = next((each for each in graph.subjects(i) if each in self._deleted), None)

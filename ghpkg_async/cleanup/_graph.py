@@ -9,8 +9,8 @@ mention
     The digest of the version occurs elsewhere in a manifest. It protects, but takes nothing along.
 referrer
     The version is a signature, an attestation or the like: its manifest has a ``subject``, or its
-    tag is ``sha256-<hex>`` with the digest of its subject. It stays with its subject and goes with
-    it, but does not protect it.
+    tag is ``sha256-<hex>`` with the digest of its subject. It stays with its subject and
+    is deleted with it, but does not protect it.
 
 Whatever is not reached from a selected image stays, and protects whatever it links to.
 """
@@ -147,6 +147,7 @@ class VersionGraph:
         if i in self._read:
             return
         self._read.add(i)
+        self.missing.discard(i)
         if manifest.is_opaque:
             self.opaque.add(i)
         children: list[int] = []
@@ -174,7 +175,9 @@ class VersionGraph:
 
     def add_missing(self, digest: str) -> None:
         """Record that the registry does not have a manifest: it has no links and is not deleted."""
-        self.missing.add(self.index[digest])
+        i = self.index[digest]
+        if i not in self._read:
+            self.missing.add(i)
 
     def _add_subject(self, i: int, digest: str) -> None:
         subject = self.index.get(digest)
@@ -210,8 +213,8 @@ class VersionGraph:
     def next_to_read(self) -> list[str]:
         """Return digests to read next; empty once the links of the graph are known.
 
-        Leaves that an index declares are not among them. The tagged versions come first, then the
-        newest part of the others: an index is pushed after its children, and reading it spares
+        Leaves that an index declares are not among them. The tagged versions are read first, then
+        the newest part of the others: an index is pushed after its children, and reading it spares
         them.
         """
         known = self._read | self._leaves | self.missing

@@ -59,6 +59,18 @@ class Plan:
     deletions: tuple[Deletion, ...] = ()
     held: tuple[Held, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        header: PlanHeader,
+        packages: Iterable[PackagePlan],
+        deletions: Iterable[Deletion],
+        held: Iterable[Held],
+    ) -> Plan:
+        """Return a plan; packages whose deletions exceed the policy's limits are marked."""
+        plan = cls(header=header, packages=tuple(packages), held=tuple(held))
+        return plan._keeping(list(deletions))
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Deletions that belong together: each group is deleted as a whole or not at all."""
@@ -178,12 +190,12 @@ class Plan:
         if not isinstance(records[-1], PlanEnd):
             raise ConfigurationError(f"{path}: not a whole plan: its last line is missing")
         _verify(path, records, lines)
-        plan = cls(
-            header=records[0],
-            packages=tuple(each for each in records if isinstance(each, PackagePlan)),
-            held=tuple(each for each in records if isinstance(each, Held)),
+        return cls.of(
+            records[0],
+            (each for each in records if isinstance(each, PackagePlan)),
+            (each for each in records if isinstance(each, Deletion)),
+            (each for each in records if isinstance(each, Held)),
         )
-        return plan._keeping([each for each in records if isinstance(each, Deletion)])
 
     def _records(self) -> Iterator[PlanRecord]:
         yield self.header

@@ -86,7 +86,7 @@ class MaxDeletes:
         """Parse a number (``1000``), a percentage (``"50%"``) or a list of both.
 
         Raises:
-            ValueError: the value is none of these, or has two of a kind.
+            ValueError: the value is not one of these, or has two of a kind.
         """
         values = value if isinstance(value, (list, tuple)) else [value]
         percents: list[int] = []

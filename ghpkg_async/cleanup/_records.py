@@ -91,7 +91,8 @@ class PackagePlan:
     Attributes:
         owner: as passed to the plan: ``acme``, ``user:octocat``, ``me``.
         package_type: like ``container``.
-        name: full name, slashes included.
+        name: full name, slashes included; empty if the owner's packages of this type cannot be
+            listed.
         versions: number of versions listed.
         tagged: number of versions with a tag.
         images: number of images: versions that rules apply to.

@@ -1,4 +1,4 @@
-"""Rules over images and versions: what is selected, kept and held, and why."""
+"""Rules over images and versions: selected, kept and held ones, with the reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images, their parts and the artifacts about them: nothing that stays may lose what it needs."""
+"""Images, their parts and artifacts: no version that stays loses one that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random packages under random policies: whatever is deleted, in whatever part, breaks nothing."""
+"""Random packages under random policies: no deletion breaks a version that stays."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def apps(draw: st.DrawFn) -> App:
         if draw(st.integers(0, 4)) == 0:
             own.append(helper_tag(draw(names), draw(st.sampled_from(["", ".sig"]))))
         parts = draw(st.lists(earlier, max_size=3)) if draw(st.booleans()) else []
-        # An index that declares another one, or what mentions a version, a leaf is wrong: its
-        # parts stay unread while it stays.
+        # No index declares a manifest a leaf that has links: while the index stays, they are
+        # not read.
         manifests = [app.manifests.get(digest(part)) for part in parts]
         leaves = not any(each and (each.children or each.mentions) for each in manifests)
         app.add(
