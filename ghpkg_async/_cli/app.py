@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError
 
 from .._version import __version__
 from .audit import audit
+from .cleanup import cleanup
 from .conflicts import conflicts
 from .delete import delete
 from .demo import demo
@@ -147,5 +148,6 @@ def _app() -> App:
     for name, command in COMMANDS.items():
         # No version flags: delete and restore have a --version option of their own.
         app.command(command, name=name, version_flags=[])
+    app.command(cleanup)
     app.register_install_completion_command(version_flags=[])
     return app

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
-from .._text import counted, printable
+from .._text import counted, markdown
 from ._findings import label_of
 from ._links import Links
 from ._summary import MOST_BY_TYPE, by_owner
@@ -27,8 +26,6 @@ LINES_SHOWN: Final = 20
 """Findings of a rule, changes of a kind, and failures that are listed."""
 
 _COLUMNS: Final = ("Packages", "Public", "Private", "Internal", "Versions", "Conflicts")
-# Characters that begin markup, mentions, emoji, entities or links in GitHub's Markdown.
-_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]<>#|~!@&:$^]|(?<=www)\.", re.IGNORECASE)
 
 
 def render_markdown(
@@ -59,7 +56,7 @@ def render_markdown(
     lines = [
         "## GitHub Packages audit",
         "",
-        f"{moment(header.started_at)}, {_text(header.base_url)}",
+        f"{moment(header.started_at)}, {markdown(header.base_url)}",
         "",
         *_table(rows, total),
         "",
@@ -98,8 +95,8 @@ def _table(rows: Sequence[SummaryRow], total: SummaryRow) -> Iterator[str]:
 
 def _row(row: SummaryRow) -> str:
     cells = [
-        _text(row.owner),
-        _text(row.package_type or ""),
+        markdown(row.owner),
+        markdown(row.package_type or ""),
         *(f"{count:,}" for count in (row.packages, row.public, row.private, row.internal)),
         row.versions_text,
         f"{row.conflicts:,}",
@@ -115,10 +112,10 @@ def _findings(counts: Mapping[str, int], findings: Iterable[Finding]) -> Iterato
     if found:
         yield from ("", "### Findings", "")
     for rule, count in found.items():
-        yield f"- {_text(label_of(rule))}: {count:,}"
+        yield f"- {markdown(label_of(rule))}: {count:,}"
         named = listed.get(rule, [])
         for finding in named[:LINES_SHOWN]:
-            yield f"  - {_place(finding)}: {_text(finding.detail)}"
+            yield f"  - {_place(finding)}: {markdown(finding.detail)}"
         yield from _and_more(len(named), indent="  ")
 
 
@@ -130,7 +127,7 @@ def _changes(comparison: Comparison, since: datetime | None) -> Iterator[str]:
         if changes := comparison.of_kind(kind):
             yield f"- {title}: {len(changes):,}"
             for change in changes[:LINES_SHOWN]:
-                yield f"  - {_text(change_text(change))}"
+                yield f"  - {markdown(change_text(change))}"
             yield from _and_more(len(changes), indent="  ")
     if comparison.not_compared:
         missing = counted(len(comparison.not_compared), "listing")
@@ -145,10 +142,10 @@ def _failures(header: AuditHeader, failures: Sequence[FailureEntry], count: int)
     for failure in failures[:LINES_SHOWN]:
         url = links(failure.authorization_url)
         parts = [
-            f"{_text(failure.owner)}, {_text(what_failed(failure))}:",
-            f"{_text(reason_label(failure.reason))}.",
-            _text(failure.message),
-            _text(advice_on(failure)),
+            f"{markdown(failure.owner)}, {markdown(what_failed(failure))}:",
+            f"{markdown(reason_label(failure.reason))}.",
+            markdown(failure.message),
+            markdown(advice_on(failure)),
             f"[Authorize the token](<{url}>)" if url else "",
         ]
         yield f"- {' '.join(filter(None, parts))}"
@@ -162,8 +159,4 @@ def _and_more(count: int, *, shown: int = LINES_SHOWN, indent: str = "") -> Iter
 
 def _place(finding: Finding) -> str:
     parts = (finding.owner, finding.package_type, finding.name)
-    return " ".join(_text(part) for part in parts if part)
-
-
-def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", printable(text))
+    return " ".join(markdown(part) for part in parts if part)

@@ -164,7 +164,7 @@ class Plan:
         """
         output = AtomicFile(Path(path))
         with output.discard_on_error():
-            output.file.writelines(map(PLAN_CODEC.encode, self._records()))
+            output.file.writelines(map(PLAN_CODEC.encode, self.records()))
         output.commit()
 
     @classmethod
@@ -197,7 +197,8 @@ class Plan:
             (each for each in records if isinstance(each, Held)),
         )
 
-    def _records(self) -> Iterator[PlanRecord]:
+    def records(self) -> Iterator[PlanRecord]:
+        """Yield the records of the file, in order."""
         yield self.header
         deletions, held = _by_package(self.deletions), _by_package(self.held)
         for package in self.packages:

@@ -116,6 +116,7 @@ async def undo(
     check: bool = False,
     group: str | None = None,
     package: PackageKey | None = None,
+    registry_url: str | None = None,
     on_outcome: Callable[[RestoreOutcome], object] | None = None,
 ) -> UndoResult:
     """Restore the versions that a journal says were deleted.
@@ -130,6 +131,7 @@ async def undo(
         check: do everything but restore.
         group: restore this group only: its name, or the first characters of it.
         package: restore versions of this package only: owner, type and name.
+        registry_url: root of the registry, for commands that set tags; ``None``: the journal's.
         on_outcome: called with each outcome; what it raises is logged.
 
     Raises:
@@ -172,7 +174,7 @@ async def undo(
                     base_url=header.base_url,
                 )
             )
-        run = _Run(client, writer, clock, header.registry_url, on_outcome)
+        run = _Run(client, writer, clock, registry_url or header.registry_url, on_outcome)
         await run.restore(chosen)
         result = UndoResult(
             intents=tuple(chosen),

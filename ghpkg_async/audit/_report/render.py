@@ -77,14 +77,32 @@ def render_report(
         findings: what to point out; ``None``: nothing was looked for.
         since: when the earlier audit began, aware, if that is to be told.
     """
-    style, script = _inline(*_STYLES), _inline("report.js")
-    template = _environment().get_template("report.html.j2")
-    return template.render(
+    return render_page(
+        "report.html.j2",
+        script=_inline("report.js"),
         page=page_of(report, comparison=comparison, findings=findings, since=since),
         empty_row=EMPTY_ROW,
-        policy=_policy(style=style, script=script),
-        style=Markup(style),  # noqa: S704  (The package's own file.)
-        script=Markup(script),  # noqa: S704
+    )
+
+
+def render_page(template: str, *, script: str = "", **values: Any) -> str:
+    """Render a template of this package in the look that all reports share.
+
+    Args:
+        template: name of the template.
+        script: the page's script.
+        values: values for the template.
+    """
+    style = _inline(*_STYLES)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(style=style, script=script),
+            style=Markup(style),  # noqa: S704  (The package's own file.)
+            script=Markup(script),  # noqa: S704
+            **values,
+        )
     )
 
 
