@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +11,7 @@ from ghpkg_async import ConfigurationError
 from ghpkg_async.cleanup._policy import Guard, MaxDeletes, Policy, Rule, duration_text
 from ghpkg_async.cleanup._policy import parse_duration as parse
 
-from .rig import digest
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .rig import App, digest
 
 EXAMPLE = r"""
 [guard]
@@ -68,6 +65,16 @@ def test_toml_and_classes_say_the_same() -> None:
 
 def test_guards_of_the_example_are_the_defaults() -> None:
     assert Policy.from_toml(EXAMPLE).guard == Guard()
+
+
+def test_policy_of_the_readme_decides_as_it_says() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    policy = Policy.from_toml(readme.partition("```toml")[2].partition("```")[0])
+    assert policy.guard == Guard()
+    app = App()
+    for name, age in {"a": 1, "b": 5, "c": 40, "d": 50, "e": 60}.items():
+        app.add(name, f"pr-{name}", age=age)
+    assert app.deleted(policy) == ["d", "e"]
 
 
 def test_mapping_restores_the_policy() -> None:
