@@ -24,9 +24,10 @@ from ..audit import (
     to_record,
 )
 from ..audit._markdown import render_markdown
-from ..audit._records import SOFT_DELETED_PREFIX, fullest_first
+from ..audit._records import fullest_first
 from ..audit._summary import MOST_BY_TYPE, by_owner
 from ..audit._wording import change_text, moment
+from ..tables._shapes import SOFT_DELETED_PREFIX
 from .tables import Column
 
 if TYPE_CHECKING:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from ..errors import ConfigurationError
+from ..tables._shapes import Table, table_of
 from ._compare import Baseline, Comparer
 from ._findings import Rule, findings_of
+from ._outputs.columns import SHAPE
+from ._outputs.parquet_file import metadata_of
 from ._records import (
     ConflictEntry,
     FailureEntry,
@@ -185,6 +188,14 @@ class AuditReport:
         return to_polars(self)
 
     def _repr_html_(self) -> str:
-        from ..tables._display import report_html
+        from ._notebook import report_html
 
         return report_html(self)
+
+
+def _table_of_report(report: AuditReport, kind: type | None = None) -> Table:
+    del kind
+    return Table(report.records(), SHAPE, metadata_of(report.header))
+
+
+table_of.register(AuditReport, _table_of_report)

@@ -42,7 +42,6 @@ from ..errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..models import Package
 
 __all__ = [
     "REASONS",
@@ -58,7 +57,6 @@ __all__ = [
     "Reason",
     "Record",
     "VersionsSummary",
-    "fields_of",
     "from_record",
     "fullest_first",
     "listing_key",
@@ -70,8 +68,6 @@ __all__ = [
 SCHEMA_VERSION: Final = 2
 """The version of the records' schema; another number means that fields changed their meaning."""
 
-SOFT_DELETED_PREFIX: Final = "deleted_"
-"""GitHub's prefix of the names of deleted packages that a listing still holds."""
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -287,22 +283,6 @@ _LAYOUTS: Final = {
     kind: (name, tuple((field.name, field.default) for field in attrs.fields(kind)))
     for name, kind in _KINDS.items()
 }
-
-
-def fields_of(package: Package) -> dict[str, Any]:
-    """What a record of a package, and a row of it in any table, hold beside its owner, by name."""
-    return {
-        "package_type": package.package_type,
-        "name": package.name,
-        "id": package.id,
-        "visibility": package.visibility,
-        "version_count": package.version_count,
-        "created_at": package.created_at,
-        "updated_at": package.updated_at,
-        "html_url": package.html_url,
-        "repository": package.repository and package.repository.full_name,
-        "soft_deleted": package.name.startswith(SOFT_DELETED_PREFIX),
-    }
 
 
 def same_owner(owner: str) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from ..errors import ConfigurationError, InvalidResponse, Unauthorized
+from ..tables._shapes import package_fields
 from ._events import OwnerDone, OwnerStarted, PageDone, Waiting
 from ._failures import FAILURES, Failure, concerns_all, ends_owner, failure_entry
-from ._records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary, fields_of
+from ._records import ConflictEntry, ListingDone, PackageEntry, VersionsSummary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -351,7 +352,7 @@ def _done(key: ListingKey, count: int) -> ListingDone:
 
 
 def _fields(key: ListingKey, package: Package) -> dict[str, Any]:
-    fields = {"owner": key.owner, **fields_of(package)}
+    fields = {"owner": key.owner, **package_fields(package)}
     if key.package_type:
         # The type requested: records of a listing are identified by it.
         fields["package_type"] = key.package_type

@@ -13,9 +13,9 @@ from .._client import session_of
 from .._session.hooks import call_hook
 from ..audit._audit import namespace_of
 from ..audit._owners import parse_owner, unique
-from ..audit._records import SOFT_DELETED_PREFIX
 from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError, InvalidResponse
 from ..models import PACKAGE_TYPES
+from ..tables._shapes import SOFT_DELETED_PREFIX
 from ._apply import first_of
 from ._clock import ServerClock
 from ._decide import Decision, decide_container, decide_versions

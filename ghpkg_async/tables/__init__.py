@@ -9,7 +9,6 @@
 use.
 """
 
-from .._items import Items
 from ._convert import to_arrow, to_pandas, to_polars
 
-__all__ = ["Items", "to_arrow", "to_pandas", "to_polars"]
+__all__ = ["to_arrow", "to_pandas", "to_polars"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import contextmanager
 from datetime import UTC
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from ..audit._audit_report import AuditReport
-from ..audit._outputs.parquet_file import audit_schema, schema_of
 from ..errors import ConfigurationError
-from ._shapes import RECORDS, Shape, shape_of
+from ._shapes import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +17,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from ..audit._records import AuditHeader
+    from ._shapes import Column
+
 
 __all__ = ["to_arrow", "to_pandas", "to_polars"]
 
@@ -32,72 +30,72 @@ _DTYPES: Final[Mapping[str, str]] = {
     "time": "datetime64[us, UTC]",
     "texts": "object",
 }
-"""Those of pandas that know of missing cells; the same whether a table has any or not."""
+"""Types with missing cells; the same whether a table has any or not."""
 
 
-def to_arrow(items: Iterable[object] | AuditReport, *, kind: type | None = None) -> pa.Table:
-    """The items as a table of Arrow, a row each.
+def to_arrow(items: object, *, kind: type | None = None) -> pa.Table:
+    """Return the items as an Arrow table, one row each.
 
-    Times are UTC timestamps and tags are lists. The columns depend on what the items are, not on
-    what they hold: those of packages, of versions, or of an audit's records. A report becomes the
-    table that an audit's ``.parquet`` output is; written to such a file, it can be read as one.
+    Times are UTC timestamps and tags are lists. The columns depend on the items' type only. A
+    report becomes the table of an audit's ``.parquet`` output; written to such a file, it can be
+    read as one.
 
     Args:
-        items: packages, versions, an audit's records, or an `AuditReport`.
-        kind: what an empty list would hold, like ``Package``; what a listing gave remembers it.
+        items: a list of packages, versions or an audit's records, or an `AuditReport`.
+        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
 
     Raises:
-        ConfigurationError: pyarrow is not installed, the items are none of these, or a value does
+        ConfigurationError: pyarrow is not installed, the items make no table, or a value does
             not fit its column.
     """
     pyarrow = _library("pyarrow")
-    rows, shape, header = _rows(items, kind)
-    schema = audit_schema(pyarrow, header) if header else schema_of(pyarrow, shape.columns)
+    table = table_of(items, kind)
+    schema = schema_of(pyarrow, table.shape.columns, table.metadata)
     arrays = []
-    for column, values in zip(schema, shape.cells(rows).values(), strict=True):
+    for column, values in zip(schema, table.shape.cells(table.items).values(), strict=True):
         with _fitting(column.name):
             arrays.append(pyarrow.array(values, column.type))
-    table: pa.Table = pyarrow.Table.from_arrays(arrays, schema=schema)
-    return table
+    converted: pa.Table = pyarrow.Table.from_arrays(arrays, schema=schema)
+    return converted
 
 
-def to_pandas(items: Iterable[object] | AuditReport, *, kind: type | None = None) -> pd.DataFrame:
-    """The items as a data frame of pandas, a row each.
+def to_pandas(items: object, *, kind: type | None = None) -> pd.DataFrame:
+    """Return the items as a pandas data frame, one row each.
 
     The columns are those of `to_arrow`: times are ``datetime64[us, UTC]``, tags are lists,
     numbers are ``Int64``, flags ``boolean`` and texts ``string``, which have missing cells.
 
     Args:
-        items: packages, versions, an audit's records, or an `AuditReport`.
-        kind: what an empty list would hold, like ``Package``; what a listing gave remembers it.
+        items: a list of packages, versions or an audit's records, or an `AuditReport`.
+        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
 
     Raises:
-        ConfigurationError: pandas is not installed, the items are none of these, or a value does
+        ConfigurationError: pandas is not installed, the items make no table, or a value does
             not fit its column.
     """
     pandas = _library("pandas")
-    rows, shape, _ = _rows(items, kind)
-    cells = shape.cells(rows)
+    table = table_of(items, kind)
+    cells = table.shape.cells(table.items)
     series = {}
-    for column in shape.columns:
+    for column in table.shape.columns:
         with _fitting(column.name):
             series[column.name] = pandas.Series(cells[column.name], dtype=_DTYPES[column.cell_type])
     frame: pd.DataFrame = pandas.DataFrame(series)
     return frame
 
 
-def to_polars(items: Iterable[object] | AuditReport, *, kind: type | None = None) -> pl.DataFrame:
-    """The items as a data frame of Polars, a row each.
+def to_polars(items: object, *, kind: type | None = None) -> pl.DataFrame:
+    """Return the items as a Polars data frame, one row each.
 
     The columns are those of `to_arrow`: times are ``Datetime("us", "UTC")``, tags ``List(String)``,
     numbers ``Int64``, flags ``Boolean`` and texts ``String``.
 
     Args:
-        items: packages, versions, an audit's records, or an `AuditReport`.
+        items: a list of packages, versions or an audit's records, or an `AuditReport`.
         kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
 
     Raises:
-        ConfigurationError: polars is not installed, the items are none of these, or a value does
+        ConfigurationError: polars is not installed, the items make no table, or a value does
             not fit its column.
     """
     polars = _library("polars")
@@ -108,10 +106,10 @@ def to_polars(items: Iterable[object] | AuditReport, *, kind: type | None = None
         "time": polars.Datetime("us", "UTC"),
         "texts": polars.List(polars.String),
     }
-    rows, shape, _ = _rows(items, kind)
-    cells = shape.cells(rows)
+    table = table_of(items, kind)
+    cells = table.shape.cells(table.items)
     series = []
-    for column in shape.columns:
+    for column in table.shape.columns:
         values = cells[column.name]
         with _fitting(column.name, polars.exceptions.PolarsError):
             if column.cell_type == "time":
@@ -121,18 +119,26 @@ def to_polars(items: Iterable[object] | AuditReport, *, kind: type | None = None
     return frame
 
 
-def _rows(
-    items: Iterable[object] | AuditReport, kind: type | None
-) -> tuple[Iterable[Any], Shape, AuditHeader | None]:
-    """What the rows are made of, how, and what was asked if that is known."""
-    if isinstance(items, AuditReport):
-        return items.records(), RECORDS, items.header
-    if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
-        raise ConfigurationError(
-            f"items: {items!r} is no list; of a listing or an audit, pass what awaiting it gives"
-        )
-    rows = items if isinstance(items, Collection) else list(items)
-    return rows, shape_of(rows, kind), None
+def schema_of(
+    arrow: Any, columns: Iterable[Column], metadata: Mapping[bytes, bytes] | None = None
+) -> Any:
+    """Return the Arrow schema of a table.
+
+    Args:
+        arrow: the module ``pyarrow``.
+        columns: the columns of the table.
+        metadata: stored with the schema.
+    """
+    types = {
+        "text": arrow.string(),
+        "number": arrow.int64(),
+        "flag": arrow.bool_(),
+        "time": arrow.timestamp("us", tz="UTC"),
+        "texts": arrow.list_(arrow.string()),
+    }
+    return arrow.schema(
+        [(column.name, types[column.cell_type]) for column in columns], metadata=metadata
+    )
 
 
 @contextmanager

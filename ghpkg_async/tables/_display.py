@@ -1,7 +1,7 @@
-"""Items and reports as HTML, for notebooks to show.
+"""Tables of items as HTML, for notebooks.
 
-All of it comes from a server: text is escaped and cut, what cannot be seen or would turn the
-direction is written out, and only https addresses become links.
+The values are from a server: text is escaped and cut, invisible characters and those that change
+the direction are shown escaped, and only https URLs become links.
 """
 
 from __future__ import annotations
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..audit._audit_report import AuditReport
-    from ..audit._records import FailureEntry
-    from ..audit._summary import SummaryRow
 
-__all__ = ["items_html", "report_html"]
+__all__ = ["RIGHT", "HtmlColumn", "count_html", "day", "items_html", "number_column", "table_html"]
 
 T = TypeVar("T")
 
@@ -40,12 +37,12 @@ _LINK: Final = re.compile(
     r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
 )
 _LEFT: Final = ' style="text-align: left"'
-_RIGHT: Final = ' style="text-align: right"'
+RIGHT: Final = ' style="text-align: right"'
 
 
 @attrs.frozen
-class _Column(Generic[T]):
-    """What an item shows in one column, and where that leads."""
+class HtmlColumn(Generic[T]):
+    """A column: its heading, and the text and link of an item's cell."""
 
     header: str
     cell: Callable[[T], object]
@@ -53,15 +50,15 @@ class _Column(Generic[T]):
     align: str = _LEFT
 
 
-def _number(header: str, cell: Callable[[T], int | None]) -> _Column[T]:
-    return _Column(header, lambda item: _thousands(cell(item)), align=_RIGHT)
+def number_column(header: str, cell: Callable[[T], int | None]) -> HtmlColumn[T]:
+    return HtmlColumn(header, lambda item: _thousands(cell(item)), align=RIGHT)
 
 
 def _thousands(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def _day(moment: datetime | None) -> str:
+def day(moment: datetime | None) -> str:
     if moment is None:
         return ""
     with suppress(OverflowError):  # The first or last hours of the calendar.
@@ -69,93 +66,51 @@ def _day(moment: datetime | None) -> str:
     return moment.date().isoformat()
 
 
-_PACKAGES: Final[tuple[_Column[Package], ...]] = (
-    _Column("Name", lambda each: each.name, lambda each: each.html_url),
-    _Column("Type", lambda each: each.package_type),
-    _Column("Visibility", lambda each: each.visibility),
-    _number("Versions", lambda each: each.version_count),
-    _Column("Updated", lambda each: _day(each.updated_at)),
-    _Column(
+_PACKAGES: Final[tuple[HtmlColumn[Package], ...]] = (
+    HtmlColumn("Name", lambda each: each.name, lambda each: each.html_url),
+    HtmlColumn("Type", lambda each: each.package_type),
+    HtmlColumn("Visibility", lambda each: each.visibility),
+    number_column("Versions", lambda each: each.version_count),
+    HtmlColumn("Updated", lambda each: day(each.updated_at)),
+    HtmlColumn(
         "Repository",
         lambda each: each.repository.full_name if each.repository else "",
         lambda each: each.repository.html_url if each.repository else None,
     ),
 )
-_VERSIONS: Final[tuple[_Column[PackageVersion], ...]] = (
-    _Column("Id", lambda each: each.id, align=_RIGHT),
-    _Column("Name", lambda each: each.name, lambda each: each.html_url),
-    _Column("Tags", lambda each: ", ".join(each.tags)),
-    _Column("Created", lambda each: _day(each.created_at)),
-    _Column("Deleted", lambda each: _day(each.deleted_at)),
+_VERSIONS: Final[tuple[HtmlColumn[PackageVersion], ...]] = (
+    HtmlColumn("Id", lambda each: each.id, align=RIGHT),
+    HtmlColumn("Name", lambda each: each.name, lambda each: each.html_url),
+    HtmlColumn("Tags", lambda each: ", ".join(each.tags)),
+    HtmlColumn("Created", lambda each: day(each.created_at)),
+    HtmlColumn("Deleted", lambda each: day(each.deleted_at)),
 )
-_SUMMARY: Final[tuple[_Column[SummaryRow], ...]] = (
-    _Column("Owner", lambda row: row.owner),
-    _Column("Type", lambda row: row.package_type or ""),
-    _number("Packages", lambda row: row.packages),
-    _number("Public", lambda row: row.public),
-    _number("Private", lambda row: row.private),
-    _number("Internal", lambda row: row.internal),
-    _Column("Versions", lambda row: row.versions_text, align=_RIGHT),
-    _number("Conflicts", lambda row: row.conflicts),
-    _number("Failures", lambda row: row.failures),
-    _Column("Updated", lambda row: _day(row.updated_at)),
-)
-_FAILURES: Final[tuple[_Column[FailureEntry], ...]] = (
-    _Column("Owner", lambda each: each.owner),
-    _Column("Type", lambda each: each.package_type or each.listing or ""),
-    _Column("Package", lambda each: each.name or ""),
-    _Column("Reason", lambda each: each.reason, lambda each: each.authorization_url),
-    _Column("Message", lambda each: each.message),
-)
-_KINDS: Final[Mapping[type, tuple[str, Sequence[_Column[Any]]]]] = {
+_KINDS: Final[Mapping[type, tuple[str, Sequence[HtmlColumn[Any]]]]] = {
     Package: ("package", _PACKAGES),
     PackageVersion: ("version", _VERSIONS),
 }
 
 
 def items_html(items: Sequence[Any], kind: type | None) -> str | None:
-    """The first items as a table, and how many there are; ``None``: not a table's items.
+    """Return the first items as a table with their number; ``None`` if they make no table.
 
     Args:
-        items: packages, or versions.
-        kind: what counts where there are none.
+        items: packages or versions.
+        kind: the type of the items of an empty list.
     """
     kinds = set(map(type, items)) if items else {kind or object}
     if len(kinds) > 1 or not kinds <= _KINDS.keys():
         return None
     noun, columns = _KINDS[kinds.pop()]
-    return _told(len(items), noun) + _table(items, columns)
+    return count_html(len(items), noun) + table_html(items, columns)
 
 
-def report_html(report: AuditReport) -> str:
-    """The report's summary as a table, and its failures, if there are any, as another.
-
-    Args:
-        report: what to show.
-    """
-    summary, total, failures = report.summary, report.total, report.failures
-    sums = ", ".join(
-        (
-            counted(len(report.header.owners), "owner"),
-            counted(total.packages, "package"),
-            total.versions_phrase,
-            counted(len(report.conflicts), "conflict"),
-        )
-    )
-    told = _told(len(summary), "row", "by owner and type")
-    html = f"<p>{sums}</p>{told}{_table(summary, _SUMMARY)}"
-    if failures:
-        told = _told(len(failures), "failure", "for which this is incomplete")
-        html += told + _table(failures, _FAILURES)
-    return html
-
-
-def _told(number: int, noun: str, more: str = "") -> str:
+def count_html(number: int, noun: str, more: str = "") -> str:
     shown = f"; the first {ROWS_SHOWN}:" if number > ROWS_SHOWN else ""
     return f"<p>{counted(number, noun)}{more and f' {more}'}{shown}</p>"
 
 
-def _table(items: Sequence[T], columns: Sequence[_Column[T]]) -> str:
+def table_html(items: Sequence[T], columns: Sequence[HtmlColumn[T]]) -> str:
     if not items:
         return ""
     head = _row("th", ((column.align, escape(column.header)) for column in columns))
@@ -170,7 +125,7 @@ def _row(tag: str, cells: Iterable[tuple[str, str]]) -> str:
     return f"<tr>{''.join(f'<{tag}{align}>{html}</{tag}>' for align, html in cells)}</tr>"
 
 
-def _cell(item: T, column: _Column[T]) -> str:
+def _cell(item: T, column: HtmlColumn[T]) -> str:
     text = str(column.cell(item))
     if len(text) > LONGEST_TEXT:
         text = text[: LONGEST_TEXT - 1] + "…"

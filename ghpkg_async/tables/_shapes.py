@@ -1,40 +1,60 @@
-"""Items as rows and columns. Pure; knows neither pyarrow nor pandas.
+"""Items as rows and columns. Knows neither pyarrow nor pandas nor Polars.
 
-Fields that packages and audited packages have in common are columns of the same name, so tables of
-both can be put side by side.
+Other modules register the tables of their own records with `shape_of_item` and `table_of`. Columns
+of the same name hold the same field, so that tables of packages and of audits can be combined.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 
-from ..audit._outputs.columns import COLUMNS, Column, to_row
-from ..audit._records import ConflictEntry, FailureEntry, ListingDone, PackageEntry, fields_of
 from ..errors import ConfigurationError
 from ..models import Package, PackageVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["RECORDS", "Shape", "shape_of"]
+__all__ = ["Column", "Shape", "Table", "package_fields", "shape_of_item", "table_of"]
+
+CellType: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
+
+SOFT_DELETED_PREFIX: Final = "deleted_"
+"""Prefix under which GitHub lists a package that was deleted and can still be restored."""
+
+
+@attrs.frozen
+class Column:
+    """A column.
+
+    Attributes:
+        name: its heading.
+        cell_type: type of its cells.
+        required: whether an empty text is a value, not a missing one.
+    """
+
+    name: str
+    cell_type: CellType = "text"
+    required: bool = False
 
 
 @attrs.frozen
 class Shape:
-    """How items of one kind make a table.
+    """Columns of items of one type, and the conversion of an item to a row.
 
     Attributes:
-        columns: what they have.
-        row: an item's cells by the column's name; those it lacks are left out.
+        columns: the columns.
+        row: returns an item's cells by column name; missing ones are left out.
     """
 
     columns: tuple[Column, ...]
     row: Callable[[Any], Mapping[str, Any]]
 
     def cells(self, items: Iterable[Any]) -> dict[str, list[Any]]:
-        """What is in each column, from top to bottom."""
+        """Return the cells of each column, from top to bottom."""
         # Row by row, and no row is kept: a whole one takes several times its cells.
         cells: dict[str, list[Any]] = {column.name: [] for column in self.columns}
         for item in items:
@@ -44,8 +64,39 @@ class Shape:
         return cells
 
 
+@attrs.frozen
+class Table:
+    """Items with their shape.
+
+    Attributes:
+        items: one for each row.
+        shape: their columns.
+        metadata: stored with an Arrow schema.
+    """
+
+    items: Iterable[Any]
+    shape: Shape
+    metadata: Mapping[bytes, bytes] | None = None
+
+
+def package_fields(package: Package) -> dict[str, Any]:
+    """Return the fields of a package's row by column name, without its owner."""
+    return {
+        "package_type": package.package_type,
+        "name": package.name,
+        "id": package.id,
+        "visibility": package.visibility,
+        "version_count": package.version_count,
+        "created_at": package.created_at,
+        "updated_at": package.updated_at,
+        "html_url": package.html_url,
+        "repository": package.repository and package.repository.full_name,
+        "soft_deleted": package.name.startswith(SOFT_DELETED_PREFIX),
+    }
+
+
 def _package(package: Package) -> dict[str, Any]:
-    return {"owner": package.owner and package.owner.login, **fields_of(package)}
+    return {"owner": package.owner and package.owner.login, **package_fields(package)}
 
 
 def _version(version: PackageVersion) -> dict[str, Any]:
@@ -64,66 +115,76 @@ def _version(version: PackageVersion) -> dict[str, Any]:
     }
 
 
-_OF_RECORDS: Final = {column.name: column for column in COLUMNS}
-
-
-def _columns(*names: str) -> tuple[Column, ...]:
-    """The audit's columns of these names."""
-    return tuple(_OF_RECORDS[name] for name in names)
-
-
 _PACKAGES: Final = Shape(
-    _columns(
-        *("owner", "package_type", "name", "id", "visibility", "version_count"),
-        *("created_at", "updated_at", "html_url", "repository"),
+    (
+        *(Column(name) for name in ("owner", "package_type", "name")),
+        Column("id", "number"),
+        Column("visibility"),
+        Column("version_count", "number"),
+        Column("created_at", "time"),
+        Column("updated_at", "time"),
+        Column("html_url", required=True),
+        Column("repository"),
     ),
     _package,
 )
 _VERSIONS: Final = Shape(
     (
-        *_columns("package_type", "name", "id"),
+        *(Column(name) for name in ("package_type", "name")),
+        Column("id", "number"),
         Column("tags", "texts"),
-        *_columns("created_at", "updated_at"),
+        Column("created_at", "time"),
+        Column("updated_at", "time"),
         Column("deleted_at", "time"),
         Column("license"),
         Column("description"),
-        *_columns("html_url"),
+        Column("html_url", required=True),
         Column("package_html_url"),
     ),
     _version,
 )
-RECORDS: Final = Shape(COLUMNS, to_row)
-"""What an audit's output has: all kinds of record in one table."""
-
-_SHAPES: Final[Mapping[type, Shape]] = {
-    Package: _PACKAGES,
-    PackageVersion: _VERSIONS,
-    PackageEntry: RECORDS,
-    ConflictEntry: RECORDS,
-    FailureEntry: RECORDS,
-    ListingDone: RECORDS,
-}
 
 
-def shape_of(items: Collection[Any], kind: type | None) -> Shape:
-    """How these items make a table.
+@singledispatch
+def shape_of_item(item: Any) -> Shape | None:
+    """Return the shape of the items of a type; ``None`` for a type that makes no table."""
+    del item
+    return None
+
+
+shape_of_item.register(Package, lambda _item: _PACKAGES)
+shape_of_item.register(PackageVersion, lambda _item: _VERSIONS)
+
+
+@singledispatch
+def table_of(items: Any, kind: type | None = None) -> Table:
+    """Return the table of items.
 
     Args:
-        items: what to look at.
-        kind: what counts where there are none.
+        items: packages, versions or records of one table.
+        kind: the type of the items of an empty list.
 
     Raises:
-        ConfigurationError: something else is among them, or kinds of two tables are, or there is
-            nothing to tell by.
+        ConfigurationError: ``items`` is not iterable, they make no table or two of them, or an
+            empty list has no ``kind``.
     """
-    kinds = set(map(type, items))
-    if not kinds:
+    if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
+        raise ConfigurationError(
+            f"items: {items!r} is not a list; await a listing or an audit and pass the result"
+        )
+    rows = items if isinstance(items, Collection) else list(items)
+    return Table(rows, _shape_of_all(rows, kind))
+
+
+def _shape_of_all(items: Collection[Any], kind: type | None) -> Shape:
+    types = set(map(type, items))
+    if not types:
         if kind is None:
             raise ConfigurationError(
                 "kind: missing; an empty list has columns only with a kind, like kind=Package"
             )
         return _shape(kind, "kind")
-    first, *others = sorted(kinds, key=lambda each: each.__name__)
+    first, *others = sorted(types, key=lambda item_type: item_type.__name__)
     shape = _shape(first, "items")
     for other in others:
         if _shape(other, "items") is not shape:
@@ -133,12 +194,10 @@ def shape_of(items: Collection[Any], kind: type | None) -> Shape:
     return shape
 
 
-def _shape(kind: type, argument: str) -> Shape:
-    if isinstance(kind, type):
-        for base in kind.__mro__:
-            if base in _SHAPES:
-                return _SHAPES[base]
-    name = getattr(kind, "__name__", repr(kind))
-    raise ConfigurationError(
-        f"{argument}: {name} is none of {', '.join(each.__name__ for each in _SHAPES)}"
-    )
+def _shape(item_type: type, argument: str) -> Shape:
+    shape = shape_of_item.dispatch(item_type)(None) if isinstance(item_type, type) else None
+    if shape is None:
+        name = getattr(item_type, "__name__", repr(item_type))
+        known = ", ".join(known.__name__ for known in shape_of_item.registry if known is not object)
+        raise ConfigurationError(f"{argument}: {name} is not one of {known}")
+    return shape

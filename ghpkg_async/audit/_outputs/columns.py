@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
-from .._records import from_record, to_record
+from ...tables._shapes import Column, Shape, shape_of_item
+from .._records import (
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    PackageEntry,
+    from_record,
+    to_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._records import AuditHeader, Record
 
-__all__ = ["COLUMNS", "Column", "from_row", "to_row"]
-
-CellType: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
-
-
-@attrs.frozen
-class Column:
-    """A column of a table.
-
-    Attributes:
-        name: the heading.
-        cell_type: the type of its values.
-        required: whether an empty cell is an empty text instead of ``None``.
-    """
-
-    name: str
-    cell_type: CellType = "text"
-    required: bool = False
+__all__ = ["COLUMNS", "SHAPE", "Column", "from_row", "to_row"]
 
 
 COLUMNS: Final = (
@@ -88,3 +77,10 @@ def from_row(row: Mapping[str, Any]) -> AuditHeader | Record | None:
             if name.startswith(_VERSIONS)
         }
     return from_record(record)
+
+
+SHAPE: Final = Shape(COLUMNS, to_row)
+"""All kinds of records in one table."""
+
+for _record in (PackageEntry, ConflictEntry, FailureEntry, ListingDone):
+    shape_of_item.register(_record, lambda _item: SHAPE)

@@ -10,20 +10,20 @@ import msgspec
 
 from ..._files import AtomicFile, FileLock
 from ...errors import ConfigurationError
+from ...tables._convert import schema_of
 from .._records import AuditHeader, to_record
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, header_in, readable
 from .output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from .._records import Record
-    from .columns import Column
 
-__all__ = ["ParquetFile", "audit_schema", "schema_of"]
+__all__ = ["ParquetFile", "audit_schema", "metadata_of"]
 
 ROWS_A_GROUP: Final = 2048
 """Rows written at once; few enough not to block the event loop noticeably."""
@@ -153,29 +153,12 @@ def audit_schema(arrow: Any, header: AuditHeader) -> Any:
         arrow: the module ``pyarrow``.
         header: the header of the audit, stored in the metadata.
     """
-    return schema_of(arrow, COLUMNS, {METADATA_KEY: msgspec.json.encode(to_record(header))})
+    return schema_of(arrow, COLUMNS, metadata_of(header))
 
 
-def schema_of(
-    arrow: Any, columns: Iterable[Column], metadata: Mapping[bytes, bytes] | None = None
-) -> Any:
-    """Return the schema of a table with these columns.
-
-    Args:
-        arrow: the module ``pyarrow``.
-        columns: the columns.
-        metadata: the metadata of the schema.
-    """
-    types = {
-        "text": arrow.string(),
-        "number": arrow.int64(),
-        "flag": arrow.bool_(),
-        "time": arrow.timestamp("us", tz="UTC"),
-        "texts": arrow.list_(arrow.string()),
-    }
-    return arrow.schema(
-        [(column.name, types[column.cell_type]) for column in columns], metadata=metadata
-    )
+def metadata_of(header: AuditHeader) -> dict[bytes, bytes]:
+    """Return the metadata of a schema from which the header can be read."""
+    return {METADATA_KEY: msgspec.json.encode(to_record(header))}
 
 
 def _read_header(path: Path, parquet: Any) -> AuditHeader:

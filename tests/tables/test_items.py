@@ -14,8 +14,8 @@ from IPython.lib.pretty import pretty
 
 from ghpkg_async import GitHubPackages, Package
 from ghpkg_async._items import Items
-from tests.frames.rig import package, version
 from tests.shelf import Shelf
+from tests.tables.rig import package, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,4 +132,4 @@ async def test_those_who_show_nothing_load_nothing_for_it() -> None:
     out, _ = await process.communicate()
     loaded = out.decode().split()
     assert "ghpkg_async._items" in loaded
-    assert not {"pandas", "polars", "pyarrow", "numpy", "rich", "ghpkg_async.tables"} & set(loaded)
+    assert not {"pandas", "polars", "pyarrow", "numpy", "rich", "ghpkg_async.tables._display"} & set(loaded)

@@ -11,11 +11,18 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from ghpkg_async import ConfigurationError, GitHubPackages, Package, PackageVersion, from_dict
+from ghpkg_async import (
+    ConfigurationError,
+    GitHubPackages,
+    Items,
+    Package,
+    PackageVersion,
+    from_dict,
+)
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._outputs import open_output, read_records
-from ghpkg_async.tables import Items, to_arrow, to_pandas, to_polars
-from tests.frames.rig import ELSEWHERE, FIRST, LAST, NOON, entry, failure, package, report, version
+from ghpkg_async.tables import to_arrow, to_pandas, to_polars
+from tests.tables.rig import ELSEWHERE, FIRST, LAST, NOON, entry, failure, package, report, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,14 +201,14 @@ EACH = pytest.mark.parametrize("convert", [to_arrow, to_pandas, to_polars])
     [
         ([], "kind: missing"),
         (Items(), "kind: missing"),
-        ([1], "items: int is none of Package, PackageVersion"),
-        ("left", "items: 'left' is no list"),
-        (b"left", "items: b'left' is no list"),
-        (None, "items: None is no list"),
-        ({"name": "left"}, "items: str is none of"),
+        ([1], "items: int is not one of Package, PackageVersion"),
+        ("left", "items: 'left' is not a list"),
+        (b"left", "items: b'left' is not a list"),
+        (None, "items: None is not a list"),
+        ({"name": "left"}, "items: str is not one of"),
         ([package(), version()], "items: Package and PackageVersion are rows of different tables"),
         ([package(), entry()], "items: Package and PackageEntry are rows of different tables"),
-        ([package(), None], "items: NoneType is none of"),
+        ([package(), None], "items: NoneType is not one of"),
     ],
 )
 def test_what_has_no_columns_is_told(convert: Callable[..., object], items: Any, told: str) -> None:
@@ -213,7 +220,7 @@ def test_what_has_no_columns_is_told(convert: Callable[..., object], items: Any,
 def test_a_listing_is_to_be_awaited_first(convert: Callable[..., object]) -> None:
     gh = GitHubPackages("")
     for unasked in (gh.me().packages("npm"), gh.audit(["acme"])):
-        with pytest.raises(ConfigurationError, match="pass what awaiting it gives"):
+        with pytest.raises(ConfigurationError, match="await a listing or an audit"):
             convert(unasked)
 
 

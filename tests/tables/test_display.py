@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghpkg_async import Package, PackageVersion
+from ghpkg_async import Items, Package, PackageVersion
 from ghpkg_async._text import printable
-from ghpkg_async.tables import Items
 from ghpkg_async.tables._display import LONGEST_LINK, LONGEST_TEXT, ROWS_SHOWN
-from tests.frames.rig import ELSEWHERE, FIRST, LAST, entry, failure, package, report, version
+from tests.tables.rig import ELSEWHERE, FIRST, LAST, entry, failure, package, report, version
 
 ALLOWED = {"p", "table", "thead", "tbody", "tr", "th", "td", "a"}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;"
