@@ -190,7 +190,8 @@ class AuditReport:
     def _repr_html_(self) -> str:
         from ._notebook import report_html
 
-        return report_html(self)
+        owners = len(self.header.owners)
+        return report_html(self.summary, self.total, self.failures, owners=owners)
 
 
 def _table_of_report(report: AuditReport, kind: type | None = None) -> Table:

@@ -8,7 +8,8 @@ from .._text import counted
 from ..tables._display import RIGHT, HtmlColumn, count_html, day, number_column, table_html
 
 if TYPE_CHECKING:
-    from ._audit_report import AuditReport
+    from collections.abc import Sequence
+
     from ._records import FailureEntry
     from ._summary import SummaryRow
 
@@ -35,20 +36,25 @@ _FAILURES: Final[tuple[HtmlColumn[FailureEntry], ...]] = (
 )
 
 
-def report_html(report: AuditReport) -> str:
-    """Return the report's summary as a table, and its failures, if any, as another."""
-    summary, total, failures = report.summary, report.total, report.failures
+def report_html(
+    summary: Sequence[SummaryRow],
+    total: SummaryRow,
+    failures: Sequence[FailureEntry],
+    *,
+    owners: int,
+) -> str:
+    """Return the summary of an audit as a table, and its failures, if any, as another."""
     sums = ", ".join(
         (
-            counted(len(report.header.owners), "owner"),
+            counted(owners, "owner"),
             counted(total.packages, "package"),
             total.versions_phrase,
-            counted(len(report.conflicts), "conflict"),
+            counted(total.conflicts, "conflict"),
         )
     )
-    told = count_html(len(summary), "row", "by owner and type")
-    html = f"<p>{sums}</p>{told}{table_html(summary, _SUMMARY)}"
+    rows = count_html(len(summary), "row", "by owner and type")
+    html = f"<p>{sums}</p>{rows}{table_html(summary, _SUMMARY)}"
     if failures:
-        told = count_html(len(failures), "failure", "for which this is incomplete")
-        html += told + table_html(failures, _FAILURES)
+        html += count_html(len(failures), "failure", "for which this is incomplete")
+        html += table_html(failures, _FAILURES)
     return html

@@ -1,0 +1,112 @@
+"""No module imports one of a layer above it, none imports in a circle, none reads private names."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = "ghpkg_async"
+LAYERS: Final = (
+    ("_cli",),
+    ("cleanup", "audit.cluster", "testing.plugin"),
+    ("",),
+    ("_client",),
+    ("audit",),
+    ("_namespaces",),
+    ("_listing",),
+    ("_session", "_paging"),
+    ("_codec", "_dicts", "_items"),
+    ("tables",),
+    ("models",),
+    ("errors", "_files"),
+    ("_text", "_version"),
+)
+"""From the top down; a module may import from its own layer and from those below."""
+INDEPENDENT: Final = "testing"
+"""The embedded server, which imports nothing of the client."""
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES: Final = modules()
+
+
+def imports(module: str) -> Iterator[tuple[str, str]]:
+    """The modules of the package that a module imports from, and the names."""
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        source = node.module or ""
+        if node.level:
+            base = package.split(".")[: len(package.split(".")) - node.level + 1]
+            source = ".".join([*base, *([source] if source else [])])
+        if source.partition(".")[0] == PACKAGE:
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                yield (name, "") if name in MODULES else (source, alias.name)
+
+
+def layer(module: str) -> int:
+    name = module.removeprefix(PACKAGE).removeprefix(".")
+    depths = {
+        len(prefix): depth
+        for depth, prefixes in enumerate(LAYERS)
+        for prefix in prefixes
+        if name == prefix or (prefix and name.startswith(f"{prefix}."))
+    }
+    return depths[max(depths)]
+
+
+def is_independent(module: str) -> bool:
+    return module.startswith(f"{PACKAGE}.{INDEPENDENT}") and not module.endswith(".plugin")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_its_own_layer_and_those_below(module: str) -> None:
+    for imported, name in imports(module):
+        if is_independent(module):
+            assert is_independent(imported) or layer(imported) == len(LAYERS) - 1, imported
+        elif not is_independent(imported):
+            assert layer(imported) >= layer(module), (imported, name)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_no_private_name_of_another(module: str) -> None:
+    private = [
+        name for _, name in imports(module) if name.startswith("_") and name != "__version__"
+    ]
+    assert private == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        module: {imported for imported, _ in imports(module)} - {module, PACKAGE}
+        for module in MODULES
+        if module != PACKAGE
+    }
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for imported in graph.get(module, ()):
+                visit(imported, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
