@@ -1,4 +1,4 @@
-"""Runs `ghpkg` as its users do: as a process of its own, against a GitHub of its own."""
+"""Fixtures that run `ghpkg` as a process against an embedded server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SECONDS = 30
 OF_DEBUGGING: Final = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE")
-"""What makes a program say more than its own words."""
+"""Variables with which Python writes more to standard error."""
 OF_THE_TERMINAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 COMMAND = (sys.executable, "-m", "ghpkg_async._cli")
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -30,7 +30,7 @@ _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @frozen
 class Finished:
-    """How a run of `ghpkg` ended."""
+    """Exit status and output of a run of `ghpkg`."""
 
     status: int
     out: str
@@ -43,19 +43,19 @@ class Finished:
 
     @property
     def rows(self) -> list[list[str]]:
-        """Standard output as a table, headings first, cut where two spaces are."""
+        """Standard output as the rows of a table, headings first; two spaces separate cells."""
         return [re.split(r" {2,}", line.strip()) for line in self.out.splitlines()]
 
 
 @frozen
 class Command:
-    """`ghpkg`, with options to add to each run and an environment of its own."""
+    """`ghpkg` with an environment and with options that are added to each run."""
 
     environment: Mapping[str, str] = field(repr=False)
     options: tuple[str, ...] = ()
 
     def having(self, **environment: str) -> Command:
-        """The same with more in its environment."""
+        """Return the command with further environment variables."""
         return Command({**self.environment, **environment}, self.options)
 
     async def __call__(self, *arguments: str) -> Finished:
@@ -63,7 +63,7 @@ class Command:
         return await finish(process)
 
     async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Process:
-        """Starts it without a terminal."""
+        """Start the command without a terminal."""
         return await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
@@ -81,18 +81,18 @@ class Command:
         interrupted_at: str | None = None,
         columns: int = 80,
     ) -> Finished:
-        """Runs it on a terminal, where all it says is in one stream."""
-        terminal, its_end = os.openpty()
+        """Run the command on a terminal; standard output and error are one stream."""
+        terminal, other_end = os.openpty()
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             *arguments,
             *self.options,
             env={**self.environment, "COLUMNS": str(columns), "TERM": "xterm"},
-            stdin=its_end,
-            stdout=its_end,
-            stderr=its_end,
+            stdin=other_end,
+            stdout=other_end,
+            stderr=other_end,
         )
-        os.close(its_end)
+        os.close(other_end)
         os.write(terminal, typed.encode())
         shown = b""
         try:
@@ -109,7 +109,7 @@ class Command:
 
 
 async def finish(process: Process) -> Finished:
-    """Waits for its end."""
+    """Wait for the process to exit."""
     async with asyncio.timeout(SECONDS):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -119,13 +119,13 @@ async def finish(process: Process) -> Finished:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)
-    except OSError:  # So Linux says that nobody has the other end any more.
+    except OSError:  # Linux: the other end of the terminal is closed.
         return b""
 
 
 @pytest.fixture
 def bare() -> Command:
-    """`ghpkg` that knows of no server and no token."""
+    """`ghpkg` without a server or token in its environment."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -139,7 +139,7 @@ def bare() -> Command:
 
 @pytest.fixture
 def ghpkg(bare: Command, github: EmbeddedGitHub) -> Command:
-    """`ghpkg` that asks `github`, with a token that may do everything."""
+    """`ghpkg` for the server `github`, with a token that has every scope."""
     return Command(
         {**bare.environment, "GH_ENTERPRISE_TOKEN": github.token}, ("--base-url", github.url)
     )
@@ -147,13 +147,13 @@ def ghpkg(bare: Command, github: EmbeddedGitHub) -> Command:
 
 @pytest.fixture
 def each_github(github: EmbeddedGitHub, behaves: Behaves) -> None:
-    """`github` behaves as each GitHub in turn."""
+    """`github`, behaving like each kind of GitHub in turn."""
     github.api.behaves = behaves
 
 
 @pytest.fixture
 def refuse(github: EmbeddedGitHub) -> Callable[..., None]:
-    """Makes `github` refuse the requests for pages after the first, or all of them."""
+    """Make `github` refuse all requests, or those for pages after the first."""
 
     def refuse(
         status: int,

@@ -1,4 +1,4 @@
-"""`ghpkg delete` and `ghpkg restore`: what goes and comes back, and what has to be said before."""
+"""`ghpkg delete` and `ghpkg restore`: confirmation, requests and output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changes(github: EmbeddedGitHub) -> list[str]:
     return [f"{sent.method} {sent.path}" for sent in github.requests if sent.method != "GET"]
 
 
-async def test_without_a_terminal_it_wants_to_be_told(
+async def test_without_a_terminal_yes_is_required(
     github: EmbeddedGitHub, app: Package, ghpkg: Command
 ) -> None:
     ran = await ghpkg("delete", *APP)
@@ -42,7 +42,9 @@ async def test_yes_deletes_the_package(
     assert changes(github) == ["DELETE /orgs/acme/packages/container/team%2Fapp"]
 
 
-async def test_one_version_goes_alone(github: EmbeddedGitHub, app: Package, ghpkg: Command) -> None:
+async def test_version_deletes_only_that_version(
+    github: EmbeddedGitHub, app: Package, ghpkg: Command
+) -> None:
     newest, middle, oldest = app.versions()
     ran = await ghpkg("delete", *APP, "--version", str(middle.id), "--yes")
     assert ran.status == 0
@@ -55,7 +57,7 @@ async def test_one_version_goes_alone(github: EmbeddedGitHub, app: Package, ghpk
 
 
 @pytest.mark.parametrize("answer", ["y", "YES"])
-async def test_a_terminal_is_asked(app: Package, ghpkg: Command, answer: str) -> None:
+async def test_a_terminal_is_asked_to_confirm(app: Package, ghpkg: Command, answer: str) -> None:
     ran = await ghpkg.on_terminal("delete", *APP, typed=f"{answer}\n")
     assert "Delete the container package team/app of acme (private, 3 versions)? [y/N]" in ran.out
     assert ran.status == 0
@@ -63,7 +65,7 @@ async def test_a_terminal_is_asked(app: Package, ghpkg: Command, answer: str) ->
 
 
 @pytest.mark.parametrize("answer", ["\n", "n\n", "yesterday\n", "\x04"])
-async def test_all_but_a_yes_is_a_no(
+async def test_any_other_reply_deletes_nothing(
     github: EmbeddedGitHub, app: Package, ghpkg: Command, answer: str
 ) -> None:
     ran = await ghpkg.on_terminal("delete", *APP, typed=answer)
@@ -72,7 +74,7 @@ async def test_all_but_a_yes_is_a_no(
     assert changes(github) == []
 
 
-async def test_ctrl_c_at_the_question_is_a_no(
+async def test_ctrl_c_at_the_question_deletes_nothing(
     github: EmbeddedGitHub, app: Package, ghpkg: Command
 ) -> None:
     ran = await ghpkg.on_terminal("delete", *APP, interrupted_at="[y/N]")
@@ -83,7 +85,7 @@ async def test_ctrl_c_at_the_question_is_a_no(
 
 
 @pytest.mark.parametrize("version", ["", "1.0", "0", "-1", "0x10", "²", "9" * 5000, "latest"])
-async def test_only_an_id_is_a_version(
+async def test_only_ids_are_accepted_as_version(
     github: EmbeddedGitHub, app: Package, ghpkg: Command, version: str
 ) -> None:
     ran = await ghpkg("delete", *APP, f"--version={version}", "--yes")
@@ -93,14 +95,14 @@ async def test_only_an_id_is_a_version(
     assert app.deleted_at is None
 
 
-async def test_json_keeps_what_is_gone(app: Package, ghpkg: Command) -> None:
+async def test_json_prints_the_deleted_package(app: Package, ghpkg: Command) -> None:
     ran = await ghpkg("delete", *APP, "--yes", "--json")
     assert [(item["id"], item["name"]) for item in ran.items] == [(app.id, "team/app")]
     assert (ran.status, ran.err) == (0, "")
     assert app.deleted_at is not None
 
 
-async def test_what_github_keeps_is_explained(app: Package, ghpkg: Command) -> None:
+async def test_a_refused_deletion_is_explained(app: Package, ghpkg: Command) -> None:
     for version in app.versions()[1:]:
         version.delete()
     (last,) = app.versions()
@@ -109,7 +111,7 @@ async def test_what_github_keeps_is_explained(app: Package, ghpkg: Command) -> N
     assert "Leave out --version to delete the whole package." in ran.err
 
 
-async def test_a_package_comes_back(github: EmbeddedGitHub, app: Package, ghpkg: Command) -> None:
+async def test_a_package_is_restored(github: EmbeddedGitHub, app: Package, ghpkg: Command) -> None:
     app.delete()
     ran = await ghpkg("restore", *APP)
     assert (ran.status, ran.err) == (0, "")
@@ -118,7 +120,7 @@ async def test_a_package_comes_back(github: EmbeddedGitHub, app: Package, ghpkg:
     assert [sent.method for sent in github.requests] == ["POST"]
 
 
-async def test_a_version_comes_back(app: Package, ghpkg: Command) -> None:
+async def test_a_version_is_restored(app: Package, ghpkg: Command) -> None:
     version = app.versions()[1]
     version.delete()
     ran = await ghpkg("restore", *APP, "--version", str(version.id), "--json")
@@ -127,7 +129,7 @@ async def test_a_version_comes_back(app: Package, ghpkg: Command) -> None:
     assert version.deleted_at is None
 
 
-async def test_what_was_never_deleted_cannot_come_back(app: Package, ghpkg: Command) -> None:
+async def test_restoring_a_package_that_is_not_deleted_fails(app: Package, ghpkg: Command) -> None:
     ran = await ghpkg("restore", *APP)
     assert (ran.status, ran.out) == (3, "")
     assert "404 Package not found." in ran.err

@@ -1,4 +1,4 @@
-"""`ghpkg demo`: without a token, without the internet, the same each time."""
+"""`ghpkg demo`: output, without a token or the internet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ids() -> list[int]:
     return [package.id for owner in demo_world().owners for package in owner.packages()]
 
 
-async def test_it_sums_up_every_owner_and_type(bare: Command) -> None:
+async def test_every_owner_and_type_is_in_the_summary(bare: Command) -> None:
     ran = await bare("demo")
     assert (ran.status, ran.err) == (0, "")
     assert ["acme", "npm", "111", "38", "37", "36", "-"] in ran.rows
@@ -26,8 +26,8 @@ async def test_it_sums_up_every_owner_and_type(bare: Command) -> None:
     assert all(len(line) <= 80 for line in ran.out.splitlines())
 
 
-async def test_the_line_for_github_is_a_command(bare: Command, ghpkg: Command) -> None:
-    """It is run as it stands, but against a server that is there."""
+async def test_the_suggested_command_works(bare: Command, ghpkg: Command) -> None:
+    """Run the printed command against the embedded server."""
     shown = (await bare("demo")).out.splitlines()[-1]
     token, command, *arguments = shown.split()
     assert (token, command) == ("GH_TOKEN=ghp_...", "ghpkg")
@@ -35,19 +35,19 @@ async def test_the_line_for_github_is_a_command(bare: Command, ghpkg: Command) -
     assert ran.status == 0
 
 
-async def test_the_environment_has_no_say(bare: Command) -> None:
+async def test_the_environment_is_ignored(bare: Command) -> None:
     odd = {"GH_TOKEN": "not a token", "GH_ENTERPRISE_TOKEN": "x", "HTTP_PROXY": "x"}
     ran = await bare.having(**odd, FORCE_COLOR="1")("demo")
     assert (ran.status, ran.err) == (0, "")
 
 
-async def test_json_is_every_package_once(bare: Command) -> None:
+async def test_json_prints_every_package_once(bare: Command) -> None:
     ran = await bare("demo", "--json")
     assert (ran.status, ran.err) == (0, "")
     assert sorted(item["id"] for item in ran.items) == sorted(ids())
 
 
-async def test_a_terminal_sees_it_happen(bare: Command) -> None:
+async def test_a_terminal_shows_progress(bare: Command) -> None:
     ran = await bare.on_terminal("demo")
     assert ran.status == 0
     assert re.search(r"octo-org +\S+ 7/7 listings, 81 packages", ran.out)

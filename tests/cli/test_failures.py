@@ -1,4 +1,4 @@
-"""Every error ends in an exit status, and in one line that says what to do."""
+"""Each error becomes an exit status and one line of advice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIST = ("list", "acme", "--type", "npm")
 SSO_URL = "https://github.com/orgs/acme/sso?authorization_request=A"
 
 
-def answered(error: type[APIError], status: int, message: str = "No.", /, **more: Any) -> APIError:
+def api_error(error: type[APIError], status: int, message: str = "No.", /, **more: Any) -> APIError:
     answer: dict[str, Any] = {
         "status": status,
         "method": "GET",
@@ -50,40 +50,45 @@ def answered(error: type[APIError], status: int, message: str = "No.", /, **more
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (answered(Unauthorized, 401), "Set GH_TOKEN to"),
-        (answered(Unauthorized, 401, url="https://acme.ghe.com/x"), "Set GH_TOKEN to"),
-        (answered(Unauthorized, 401, url="https://ghes/api/v3/x"), "Set GH_ENTERPRISE_TOKEN to"),
+        (api_error(Unauthorized, 401), "Set GH_TOKEN to"),
+        (api_error(Unauthorized, 401, url="https://acme.ghe.com/x"), "Set GH_TOKEN to"),
+        (api_error(Unauthorized, 401, url="https://ghes/api/v3/x"), "Set GH_ENTERPRISE_TOKEN to"),
         (
-            answered(InsufficientScope, 403, granted=("repo",), required=("read:packages",)),
+            api_error(InsufficientScope, 403, granted=("repo",), required=("read:packages",)),
             "The token's scopes are repo; needed are read:packages.",
         ),
-        (answered(InsufficientScope, 403, granted=(), required=()), "scopes are none that"),
-        (answered(SSORequired, 403, authorization_url=SSO_URL), SSO_URL),
-        (answered(SSORequired, 403, authorization_url=None), "the token's settings"),
-        (answered(Forbidden, 403), "admin rights"),
-        (answered(NotFound, 404), "user:NAME"),
+        (api_error(InsufficientScope, 403, granted=(), required=()), "scopes are none that"),
+        (api_error(SSORequired, 403, authorization_url=SSO_URL), SSO_URL),
+        (api_error(SSORequired, 403, authorization_url=None), "the token's settings"),
+        (api_error(Forbidden, 403), "admin rights"),
+        (api_error(NotFound, 404), "user:NAME"),
         (
-            answered(
+            api_error(
                 RateLimited, 403, kind="primary", retry_at=datetime(2025, 6, 2, 9, 0, tzinfo=UTC)
             ),
             "The primary rate limit holds until 2025-06-0",
         ),
-        (answered(DeletionRefused, 400, reason="last_version"), "Leave out --version"),
-        (answered(DeletionRefused, 400, reason="last_tagged_version"), "Leave out --version"),
-        (answered(DeletionRefused, 400, reason="download_limit"), "downloaded less"),
-        (answered(BadRequest, 400, url="https://x/?package_type=nmp"), "npm, maven, rubygems"),
+        (api_error(DeletionRefused, 400, reason="last_version"), "Leave out --version"),
+        (api_error(DeletionRefused, 400, reason="last_tagged_version"), "Leave out --version"),
+        (api_error(DeletionRefused, 400, reason="download_limit"), "downloaded less"),
+        (api_error(BadRequest, 400, url="https://x/?package_type=nmp"), "npm, maven, rubygems"),
         (
-            answered(BadRequest, 400, "Invalid argument.", url="https://x/?package_type=container"),
+            api_error(
+                BadRequest, 400, "Invalid argument.", url="https://x/?package_type=container"
+            ),
             "GITHUB_TOKEN of Actions",
         ),
         (
-            answered(Forbidden, 403, "Resource not accessible by personal access token"),
+            api_error(Forbidden, 403, "Resource not accessible by personal access token"),
             "Fine-grained tokens",
         ),
-        (answered(BadRequest, 400, documentation_url="https://docs"), "See https://docs."),
-        (answered(UnprocessableEntity, 422, documentation_url="https://docs"), "See https://docs."),
-        (answered(ServerError, 502), "Try again later."),
-        (answered(APIError, 418), "418 No."),
+        (api_error(BadRequest, 400, documentation_url="https://docs"), "See https://docs."),
+        (
+            api_error(UnprocessableEntity, 422, documentation_url="https://docs"),
+            "See https://docs.",
+        ),
+        (api_error(ServerError, 502), "Try again later."),
+        (api_error(APIError, 418), "418 No."),
         (PaginationCapReached("more packages exist"), "--visibility"),
         (ConnectionFailed("no connection"), "--base-url"),
         (RequestTimeout("no answer"), "--concurrency"),
@@ -92,7 +97,7 @@ def answered(error: type[APIError], status: int, message: str = "No.", /, **more
     ],
     ids=repr,
 )
-def test_what_the_server_refused(error: GitHubPackagesError, advice: str) -> None:
+def test_a_refused_request_is_explained(error: GitHubPackagesError, advice: str) -> None:
     failure = failure_of(error)
     assert failure is not None
     assert failure.status == 3
@@ -102,8 +107,8 @@ def test_what_the_server_refused(error: GitHubPackagesError, advice: str) -> Non
     assert ".." not in failure.message
 
 
-def test_a_doubt_is_passed_on() -> None:
-    error = answered(NotFound, 404, method="DELETE")
+def test_notes_of_an_error_are_shown() -> None:
+    error = api_error(NotFound, 404, method="DELETE")
     error.add_note("An earlier attempt may have been carried out.")
     failure = failure_of(error)
     assert failure is not None
@@ -127,11 +132,11 @@ def test_a_doubt_is_passed_on() -> None:
     ],
     ids=repr,
 )
-def test_how_else_it_may_end(error: BaseException, failure: Failure | None) -> None:
+def test_other_errors_have_an_exit_status(error: BaseException, failure: Failure | None) -> None:
     assert failure_of(error) == failure
 
 
-async def test_no_token(ghpkg: Command) -> None:
+async def test_a_missing_token(ghpkg: Command) -> None:
     ran = await ghpkg.having(GH_ENTERPRISE_TOKEN="")(*LIST)
     assert (ran.status, ran.out) == (3, "")
     assert ran.err.startswith("ghpkg: GET http://127.0.0.1:")
@@ -148,7 +153,7 @@ async def test_a_token_for_another_host(github: EmbeddedGitHub, ghpkg: Command) 
     )
 
 
-async def test_a_token_for_github_goes_to_no_other_server(
+async def test_a_token_for_github_is_not_sent_to_another_server(
     github: EmbeddedGitHub, ghpkg: Command
 ) -> None:
     ran = await ghpkg.having(GH_ENTERPRISE_TOKEN="", GH_TOKEN=github.token)(*LIST)
@@ -173,7 +178,7 @@ async def test_single_sign_on(github: EmbeddedGitHub, ghpkg: Command) -> None:
     assert "Authorize the token for the organization's single sign-on: http" in ran.err
 
 
-async def test_a_rate_limit_longer_than_it_waits(
+async def test_a_rate_limit_longer_than_the_maximum_wait(
     ghpkg: Command, refuse: Callable[..., None]
 ) -> None:
     refuse(403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"})
@@ -182,7 +187,7 @@ async def test_a_rate_limit_longer_than_it_waits(
     assert "The primary rate limit holds until 2100-01-01 00:00:00 UTC; run it again" in ran.err
 
 
-async def test_nobody_there(bare: Command) -> None:
+async def test_a_refused_connection(bare: Command) -> None:
     ran = await bare(*LIST, "--base-url", "http://127.0.0.1:1")
     assert (ran.status, ran.out) == (3, "")
     assert ran.err.startswith("ghpkg: GET http://127.0.0.1:1/")

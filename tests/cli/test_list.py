@@ -1,4 +1,4 @@
-"""`ghpkg list` and `ghpkg conflicts`: whose packages, and how they are shown."""
+"""`ghpkg list` and `ghpkg conflicts`: requests and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LIST = ("list", "acme", "--type", "npm")
 
 
-async def test_a_table_names_what_there_is(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_a_table_lists_the_packages(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.api.behaves = "documented"
     acme = github.world.org("acme")
     acme.package(
@@ -38,7 +38,7 @@ async def test_a_table_names_what_there_is(github: EmbeddedGitHub, ghpkg: Comman
     assert (ran.status, ran.err) == (0, "")
 
 
-async def test_json_is_a_package_a_line(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_json_prints_one_package_per_line(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.world.org("acme").package("npm", "left", repository="pad", versions=250)
     ran = await ghpkg(*LIST, "--json")
     package = from_dict(Package, ran.items[0])
@@ -57,7 +57,7 @@ async def test_all_pages_are_listed(github: EmbeddedGitHub, ghpkg: Command) -> N
     assert [item["name"] for item in ran.items] == names
 
 
-async def test_visibility_narrows(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_visibility_filters(github: EmbeddedGitHub, ghpkg: Command) -> None:
     for visibility in ("public", "private", "internal"):
         github.world.org("acme").package("npm", visibility, visibility=visibility)
     ran = await ghpkg(*LIST, "--visibility", "internal", "--json")
@@ -81,7 +81,7 @@ async def test_owners(github: EmbeddedGitHub, ghpkg: Command, owner: str, path: 
     assert {request.path for request in github.requests} == {path}
 
 
-async def test_nothing_is_said_where_only_people_look(
+async def test_an_empty_listing_is_noted_on_standard_error(
     github: EmbeddedGitHub, ghpkg: Command
 ) -> None:
     github.world.org("acme")
@@ -93,7 +93,7 @@ async def test_nothing_is_said_where_only_people_look(
 
 
 @pytest.mark.usefixtures("each_github")
-async def test_what_came_before_an_error_is_kept(
+async def test_items_before_an_error_are_printed(
     github: EmbeddedGitHub, ghpkg: Command, refuse: Callable[..., None]
 ) -> None:
     for number in range(150):
@@ -111,13 +111,15 @@ async def test_what_came_before_an_error_is_kept(
         assert "422 No." in ran.err
 
 
-async def test_a_name_no_terminal_has_letters_for(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_a_name_outside_the_encoding_of_the_terminal(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
     github.world.org("acme").package("npm", "日本")
     ran = await ghpkg.having(PYTHONIOENCODING="ascii", PYTHONUTF8="0")(*LIST)
     assert (ran.status, ran.rows[1][0]) == (0, r"\u65e5\u672c")
 
 
-async def test_a_terminal_gets_a_table_that_fits(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_a_table_fits_the_terminal(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.world.org("acme").package("npm", "x" * 100, repository="pad")
     ran = await ghpkg.on_terminal(*LIST)
     assert ran.status == 0
@@ -125,7 +127,7 @@ async def test_a_terminal_gets_a_table_that_fits(github: EmbeddedGitHub, ghpkg: 
     assert ran.out.count("x") == 100
 
 
-async def test_the_options_reach_the_server(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_connection_options_reach_the_server(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.world.org("acme")
     for option, value, accept in (
         (("--api-version", "2026-03-10"), "2026-03-10", "application/vnd.github+json"),
@@ -140,7 +142,7 @@ async def test_the_options_reach_the_server(github: EmbeddedGitHub, ghpkg: Comma
         assert headers["Accept"] == accept
 
 
-async def test_concurrency_holds(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_concurrency_is_bounded(github: EmbeddedGitHub, ghpkg: Command) -> None:
     for number in range(30):
         github.world.org("acme").package("npm", f"package-{number}")
     github.latency = 0.01

@@ -1,4 +1,4 @@
-"""Standard output under bad conditions: Ctrl-C, a reader that leaves, one that is slow."""
+"""Standard output with Ctrl-C, a closed pipe and a slow reader."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LIST = ("list", "acme", "--type", "npm")
 
 
 @pytest.fixture
-def later_pages_never_come(github: EmbeddedGitHub) -> asyncio.Event:
-    """Set as soon as a second page is asked for, which nobody gets."""
+def later_pages_hang(github: EmbeddedGitHub) -> asyncio.Event:
+    """An event that is set when a second page is requested; its response never arrives."""
     asked = asyncio.Event()
     for number in range(150):
         github.world.org("acme").package("npm", f"package-{number}", repository="pad")
@@ -50,14 +50,14 @@ def later_pages_never_come(github: EmbeddedGitHub) -> asyncio.Event:
     return asked
 
 
-async def test_ctrl_c_leaves_whole_lines(
-    later_pages_never_come: asyncio.Event, ghpkg: Command
+async def test_ctrl_c_leaves_complete_lines(
+    later_pages_hang: asyncio.Event, ghpkg: Command
 ) -> None:
     process = await ghpkg.start(*LIST, "--json")
     assert process.stdout is not None
     async with asyncio.timeout(30):
         lines = [await process.stdout.readline() for _ in range(100)]
-        await later_pages_never_come.wait()
+        await later_pages_hang.wait()
         process.send_signal(signal.SIGINT)
         rest, err = await process.communicate()
     assert (process.returncode, rest, err) == (130, b"", b"")
@@ -65,11 +65,11 @@ async def test_ctrl_c_leaves_whole_lines(
 
 
 async def test_ctrl_c_shows_the_table_so_far(
-    later_pages_never_come: asyncio.Event, ghpkg: Command
+    later_pages_hang: asyncio.Event, ghpkg: Command
 ) -> None:
     process = await ghpkg.start(*LIST)
     async with asyncio.timeout(30):
-        await later_pages_never_come.wait()
+        await later_pages_hang.wait()
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
     assert (process.returncode, err) == (130, b"")
@@ -78,7 +78,7 @@ async def test_ctrl_c_shows_the_table_so_far(
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("options", [("--json",), ()])
-async def test_a_reader_that_leaves_ends_it_quietly(
+async def test_a_closed_pipe_ends_the_command_quietly(
     github: EmbeddedGitHub, ghpkg: Command, options: tuple[str, ...], unbuffered: str
 ) -> None:
     for number in range(1000):  # More than a pipe holds, as a table too.
@@ -93,7 +93,7 @@ async def test_a_reader_that_leaves_ends_it_quietly(
     assert (process.returncode, err) == (141, b"")
 
 
-async def test_a_full_disk_is_said(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_a_full_disk_is_reported(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.world.org("acme").package("npm", "left")
     full = os.open("/dev/full", os.O_WRONLY)
     process = await ghpkg.start(*LIST, stdout=full)
@@ -104,23 +104,23 @@ async def test_a_full_disk_is_said(github: EmbeddedGitHub, ghpkg: Command) -> No
 
 
 class SlowReader(io.RawIOBase):
-    """Takes nothing until the event loop went on, and then little at a time."""
+    """A stream that blocks until the event loop has run, and then accepts little at a time."""
 
     def __init__(self) -> None:
-        self.loop_went_on = threading.Event()
+        self.loop_ran = threading.Event()
         self.took = b""
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Buffer, /) -> int:
-        assert self.loop_went_on.wait(5), "the event loop stands still"
+        assert self.loop_ran.wait(5), "the event loop is blocked"
         taken = bytes(data)[:100]
         self.took += taken
         return len(taken)
 
 
-async def test_a_slow_reader_does_not_hold_the_loop(
+async def test_a_slow_reader_does_not_block_the_event_loop(
     github: EmbeddedGitHub, github_client: GitHubPackages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     github.world.org("acme").package("npm", "left")
@@ -128,12 +128,12 @@ async def test_a_slow_reader_does_not_hold_the_loop(
     reader = SlowReader()
     with io.TextIOWrapper(reader, write_through=True) as stdout:  # type: ignore[type-var]
         monkeypatch.setattr(sys, "stdout", stdout)
-        asyncio.get_running_loop().call_soon(reader.loop_went_on.set)
+        asyncio.get_running_loop().call_soon(reader.loop_ran.set)
         await Output(json=True).lines(packages)
     assert json.loads(reader.took)["name"] == "left"
 
 
-async def test_the_secret_of_a_repository_is_left_out(
+async def test_the_secret_of_a_repository_is_not_printed(
     github: EmbeddedGitHub, ghpkg: Command
 ) -> None:
     github.world.org("acme").package("npm", "left", repository="pad")
@@ -141,10 +141,10 @@ async def test_the_secret_of_a_repository_is_left_out(
     async def hook(
         request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        answered = await answer()
-        assert isinstance(answered, web.Response)
-        assert isinstance(answered.body, bytes)
-        packages = json.loads(gzip.decompress(answered.body))
+        response = await answer()
+        assert isinstance(response, web.Response)
+        assert isinstance(response.body, bytes)
+        packages = json.loads(gzip.decompress(response.body))
         for package in packages:
             package["repository"]["temp_clone_token"] = "ABC"
         return web.json_response(packages)
@@ -155,7 +155,7 @@ async def test_the_secret_of_a_repository_is_left_out(
     assert "temp_clone_token" not in package["repository"]
 
 
-async def test_sigterm_ends_it_like_ctrl_c(ghpkg: Command, refuse: Callable[..., None]) -> None:
+async def test_sigterm_is_handled_like_ctrl_c(ghpkg: Command, refuse: Callable[..., None]) -> None:
     refuse(429, headers={"Retry-After": "600"})
     process = await ghpkg.start(*LIST)
     assert process.stderr is not None
@@ -183,7 +183,7 @@ async def test_verbose_shows_each_request_and_retry(ghpkg: Command, github: Embe
     assert "ghp_" not in ran.err
 
 
-async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) -> None:
+async def test_a_rate_limit_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) -> None:
     refuse(429, headers={"Retry-After": "600"})
     process = await ghpkg.start(*LIST)
     assert process.stderr is not None
@@ -197,7 +197,7 @@ async def test_a_wait_is_announced(ghpkg: Command, refuse: Callable[..., None]) 
 
 
 @pytest.mark.parametrize("columns", [20, 44, 80])
-async def test_a_narrow_terminal_splits_no_heading(
+async def test_headings_are_not_folded_on_a_narrow_terminal(
     ghpkg: Command, github: EmbeddedGitHub, columns: int
 ) -> None:
     github.world.org("acme").package("npm", "x" * 60, repository="r" * 30)

@@ -1,4 +1,4 @@
-"""`ghpkg serve`: a port that answers, and an end without fuss."""
+"""`ghpkg serve`: requests, signals and wrong usage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def names(url: str, token: str, owner: str, package_type: str) -> list[str
         return [package.name for package in await client.org(owner).packages(package_type)]
 
 
-async def test_the_demo_takes_its_tokens_and_no_other(bare: Command) -> None:
+async def test_the_demo_accepts_only_its_tokens(bare: Command) -> None:
     async with serving(bare, "--port", "0", "--demo") as served:
         for token in ("ghp_demo", "ghp_demo_read"):
             found = await names(served.url, token, "acme", "container")
@@ -66,12 +66,12 @@ async def test_the_demo_takes_its_tokens_and_no_other(bare: Command) -> None:
                 await names(served.url, token, "acme", "container")
 
 
-async def test_without_a_world_it_is_empty(bare: Command) -> None:
+async def test_the_default_world_is_empty(bare: Command) -> None:
     async with serving(bare) as served, GitHubPackages("ghp_embedded", base_url=served.url) as gh:
         assert await gh.me().packages("npm") == []
 
 
-async def test_a_world_comes_from_a_file(bare: Command, tmp_path: Path) -> None:
+async def test_a_world_is_read_from_a_file(bare: Command, tmp_path: Path) -> None:
     file = tmp_path / "world.json"
     package = {"package_type": "npm", "name": "left"}
     world = {
@@ -86,10 +86,10 @@ async def test_a_world_comes_from_a_file(bare: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_quietly(bare: Command, number: signal.Signals) -> None:
+async def test_a_signal_ends_the_server_quietly(bare: Command, number: signal.Signals) -> None:
     async with (
         serving(bare, "--demo") as served,
-        aiohttp.ClientSession() as session,  # It keeps its connection, which holds nothing up.
+        aiohttp.ClientSession() as session,  # An idle connection must not delay the exit.
         session.get(served.url) as answer,
     ):
         assert answer.status == 404
@@ -98,7 +98,7 @@ async def test_a_signal_ends_it_quietly(bare: Command, number: signal.Signals) -
     assert ended.err == ("Serving acme, octo-org, octocat; accepting ghp_demo or ghp_demo_read.\n")
 
 
-async def test_a_taken_port_is_no_place_to_listen(bare: Command) -> None:
+async def test_a_port_in_use_is_an_error(bare: Command) -> None:
     async with serving(bare) as served:
         port = served.url.rpartition(":")[2]
         ran = await bare("serve", "--port", port)
@@ -107,7 +107,7 @@ async def test_a_taken_port_is_no_place_to_listen(bare: Command) -> None:
     assert "in use" in ran.err
 
 
-async def test_faults_and_the_hourly_limit_are_switched_on(bare: Command) -> None:
+async def test_faults_and_the_hourly_limit_apply(bare: Command) -> None:
     options = ("--demo", "--fault", "server_error=1", "--limit=2")
     async with serving(bare, *options) as served, aiohttp.ClientSession() as session:
         url = f"{served.url}/user/packages?package_type=npm"
@@ -133,7 +133,7 @@ async def test_another_github_is_imitated(bare: Command, behaves: str, count: in
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--fault", "explode=0.1"), "--fault: 'explode' is not a fault; choose from reset_before"),
         (("--fault", "stall"), "--fault: 'stall' has no rate from 0 to 1"),
@@ -150,16 +150,16 @@ async def test_another_github_is_imitated(bare: Command, behaves: str, count: in
         (("--data", "nowhere.json", "--demo"), "choose one"),
     ],
 )
-async def test_wrong_usage(bare: Command, options: tuple[str, ...], told: str) -> None:
+async def test_wrong_usage(bare: Command, options: tuple[str, ...], message: str) -> None:
     ran = await bare("serve", *options)
     assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert message in ran.err
 
 
-async def test_a_file_that_holds_no_world(bare: Command, tmp_path: Path) -> None:
+async def test_an_invalid_world_file(bare: Command, tmp_path: Path) -> None:
     file = tmp_path / "world.json"
-    for text, told in (("{", "Expecting"), ('{"owner": []}', "unknown owner"), ("[]", "object")):
+    for text, message in (("{", "Expecting"), ('{"owner": []}', "unknown owner"), ("[]", "object")):
         file.write_text(text, encoding="utf-8")
         ran = await bare("serve", "--data", str(file))
         assert (ran.status, ran.out) == (2, "")
-        assert told in ran.err
+        assert message in ran.err

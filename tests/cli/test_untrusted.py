@@ -1,4 +1,4 @@
-"""Names and messages from a server steer no terminal, and no secret is shown."""
+"""Text from a server cannot control the terminal, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SHOWN = r"\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m\u3164\u2800\ufe0f
 LIST = ("list", "acme", "--type", "npm")
 
 
-async def test_a_name_steers_nothing(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_control_characters_in_a_name_are_escaped(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
     github.world.org("acme").package("npm", EVIL)
     table = await ghpkg(*LIST)
     assert table.rows[1][0] == SHOWN
@@ -27,14 +29,18 @@ async def test_a_name_steers_nothing(github: EmbeddedGitHub, ghpkg: Command) -> 
     assert "\x1b" not in lines.out
 
 
-async def test_markup_in_a_name_is_its_text(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_markup_in_a_name_is_printed_literally(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
     name = "[bold red]x[/] [link=http://x]:smile:"
     github.world.org("acme").package("npm", name)
     assert name in (await ghpkg.on_terminal(*LIST, columns=200)).out
     assert name in (await ghpkg(*LIST)).out
 
 
-async def test_markup_in_a_note_is_its_text(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_markup_in_a_note_is_printed_literally(
+    github: EmbeddedGitHub, ghpkg: Command
+) -> None:
     github.world.org("acme").package("npm", "[bold]:boom:")
     ran = await ghpkg("versions", "acme", "npm", "[bold]:boom:")
     assert ran.err == "[bold]:boom: has no active versions.\n"

@@ -1,4 +1,4 @@
-"""What is typed: help, mistakes, and a missing extra."""
+"""Help, wrong usage and a missing extra."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_each_command_has_help(capsys: pytest.CaptureFixture[str], command: str)
     assert "--token" not in out
 
 
-async def test_its_version(bare: Command) -> None:
+async def test_version(bare: Command) -> None:
     ran = await bare("--version")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.startswith("ghpkg 0.")
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "message"),
     [
         ("nope", "nope"),
         ("list", "OWNER"),
@@ -80,20 +80,22 @@ async def test_its_version(bare: Command) -> None:
         ("demo --base-url http://127.0.0.1", "--base-url"),
     ],
 )
-def test_a_mistake_is_named(capsys: pytest.CaptureFixture[str], typed: str, told: str) -> None:
+def test_wrong_usage_names_the_argument(
+    capsys: pytest.CaptureFixture[str], typed: str, message: str
+) -> None:
     assert run(typed.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("ghpkg: ")
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err
 
 
 @pytest.mark.parametrize(
     ("typed", "help_of"),
     [("nope", "ghpkg"), ("list acme", "ghpkg list"), ("audit --fail-on", "ghpkg audit")],
 )
-def test_a_mistake_leads_to_the_help_of_its_command(
+def test_wrong_usage_names_the_help_of_the_command(
     capsys: pytest.CaptureFixture[str], typed: str, help_of: str
 ) -> None:
     assert run(typed.split()) == 2
@@ -101,7 +103,7 @@ def test_a_mistake_leads_to_the_help_of_its_command(
 
 
 @pytest.mark.parametrize("typed", ["list acme -- --type npm", "delete acme npm left -- --yes"])
-def test_after_two_hyphens_options_are_told_to_go_before(
+def test_options_after_two_hyphens_are_explained(
     capsys: pytest.CaptureFixture[str], typed: str
 ) -> None:
     assert run(typed.split()) == 2
@@ -111,7 +113,7 @@ def test_after_two_hyphens_options_are_told_to_go_before(
 
 
 @pytest.mark.parametrize("name", ["GHPKG_BASE_URL", "GITHUB_API_URL"])
-async def test_the_servers_address_may_be_in_the_environment(
+async def test_base_url_from_the_environment(
     bare: Command, github: EmbeddedGitHub, name: str
 ) -> None:
     asking = bare.having(
@@ -134,13 +136,13 @@ async def test_completion_is_installed_for_the_shell(bare: Command, tmp_path: Pa
     assert any("--fail-on" in text for text in texts_in(tmp_path))
 
 
-async def test_a_mistake_is_the_status_of_the_process(bare: Command) -> None:
+async def test_wrong_usage_is_the_exit_status_of_the_process(bare: Command) -> None:
     ran = await bare("list", "acme")
     assert (ran.status, ran.out) == (2, "")
 
 
 @pytest.mark.parametrize("module", ["cyclopts", "rich"])
-async def test_without_the_extra_it_says_what_to_install(bare: Command, module: str) -> None:
+async def test_a_missing_extra_is_named(bare: Command, module: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", BLOCKED.format(module=module)),
         env=bare.environment,

@@ -1,4 +1,4 @@
-"""`ghpkg versions`: which versions, and how they are shown."""
+"""`ghpkg versions`: requests and output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def app(github: EmbeddedGitHub) -> Package:
     return app
 
 
-async def test_a_table_names_them(app: Package, ghpkg: Command) -> None:
+async def test_a_table_lists_the_versions(app: Package, ghpkg: Command) -> None:
     ran = await ghpkg(*VERSIONS)
     (version,) = app.versions()
     assert ran.rows == [
@@ -36,7 +36,7 @@ async def test_a_table_names_them(app: Package, ghpkg: Command) -> None:
     assert (ran.status, ran.err) == (0, "")
 
 
-async def test_deleted_ones_can_be_listed(app: Package, ghpkg: Command) -> None:
+async def test_deleted_versions_are_listed(app: Package, ghpkg: Command) -> None:
     ran = await ghpkg(*VERSIONS, "--state", "deleted")
     (version,) = app.versions("deleted")
     assert ran.rows == [
@@ -45,20 +45,20 @@ async def test_deleted_ones_can_be_listed(app: Package, ghpkg: Command) -> None:
     ]
 
 
-async def test_json_is_a_version_a_line(app: Package, ghpkg: Command) -> None:
+async def test_json_prints_one_version_per_line(app: Package, ghpkg: Command) -> None:
     ran = await ghpkg(*VERSIONS, "--json")
     (version,) = [from_dict(PackageVersion, item) for item in ran.items]
     assert (version.name, version.tags) == (DIGEST, ("1.0", "latest"))
 
 
 @pytest.mark.usefixtures("app")
-async def test_a_terminal_gets_short_digests(ghpkg: Command) -> None:
+async def test_digests_are_short_on_a_terminal(ghpkg: Command) -> None:
     ran = await ghpkg.on_terminal(*VERSIONS)
     assert " sha256:0123456789ab " in ran.out
     assert DIGEST not in ran.out
 
 
-async def test_none_is_said(github: EmbeddedGitHub, ghpkg: Command) -> None:
+async def test_an_empty_listing_is_noted(github: EmbeddedGitHub, ghpkg: Command) -> None:
     github.world.org("acme").package("container", "team/app")
     ran = await ghpkg(*VERSIONS)
     assert (ran.status, ran.out, ran.err) == (0, "", "team/app has no active versions.\n")
