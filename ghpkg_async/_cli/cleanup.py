@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 from cyclopts import App, Parameter
@@ -17,12 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .._files import AtomicFile
 from .._text import counted, printable
 from ..audit._wording import moment
-from ..cleanup import ApplyResult, UndoResult
+from ..cleanup import ApplyResult, Decision, MaxDeletes, Plan, Policy, UndoResult
 from ..cleanup import apply as apply_plan
+from ..cleanup import plan as make_plan
 from ..cleanup import undo as undo_deletions
 from ..cleanup._journal import APPLY_CODEC, UNDO_CODEC, ApplyEnd, Outcome, RestoreOutcome
-from ..cleanup._plan_file import Plan
-from ..cleanup._policy import MaxDeletes
 from ..cleanup._recheck import short_name
 from ..cleanup._records import PLAN_CODEC, PackageKey
 from ..cleanup._review import (
@@ -48,6 +47,7 @@ __all__ = ["cleanup"]
 LONGEST_WAIT: Final = 7200.0
 """Seconds that apply and undo wait for a rate limit: the hourly budget is worth it."""
 LINES_SHOWN: Final = 20
+FOUND: Final = 1
 
 _SWITCH: Final = {"negative": (), "show_default": False}
 
@@ -87,6 +87,119 @@ class Unfinished(Stop):
     """A part could not be deleted, restored or verified."""
 
     status: ClassVar[int] = REFUSED
+
+
+class FoundDeletions(Stop):
+    """The plan deletes something, and `--fail-on deletions` was given."""
+
+    status: ClassVar[int] = FOUND
+
+
+@cleanup.command(version_flags=[])
+def plan(
+    policy: Annotated[Path, Parameter(name="POLICY", help="The policy, a TOML file.")],
+    /,
+    *owners: Annotated[
+        str,
+        Parameter(
+            name="OWNER",
+            help="An organization's name; user:NAME for a user; me for the token's user.",
+        ),
+    ],
+    output: Annotated[Path, Parameter(help="The plan to write, PLAN.jsonl.")],
+    explain: Annotated[
+        str | None,
+        Parameter(
+            help="Show of every version of this package, OWNER/TYPE/NAME, why it goes or stays."
+        ),
+    ] = None,
+    fail_on: Annotated[
+        Literal["deletions"] | None,
+        Parameter(help="deletions: exit with 1 if the plan deletes anything."),
+    ] = None,
+    registry_url: RegistryUrl = None,
+    cache: ManifestCache = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Plan deletions by a policy. Reads GitHub and the registry, and changes nothing.
+
+    A package that cannot be read as a whole is left out, and the exit status is 3. The first plan
+    downloads the manifests of tagged images, which counts for their statistics; they are cached.
+
+    Example: ghpkg cleanup plan retention.toml acme --output plan.jsonl
+    """
+    if not owners:
+        raise WrongUsage("OWNER: name at least one, like acme, user:octocat or me")
+    key = None if explain is None else _package_key("--explain", explain)
+    with translate_errors("POLICY", whole=True):
+        loaded = Policy.from_file(policy)
+    with translate_errors("--output"):
+        AtomicFile(output).discard()  # Fails before hours of reading rather than after them.
+    console = options.output()
+    file = _cache_file(cache, console)
+    explained: list[Decision] = []
+    made = asyncio.run(
+        _plan(owners, loaded, _PlanArguments(key, registry_url, file), options, console, explained)
+    )
+    made.save(output)
+    if console.json:
+        for record in made.records():
+            _write_line(PLAN_CODEC.encode(record))
+    else:
+        show_plan(made, console)
+        for decision in explained:
+            _explain(decision, console)
+    if key is not None and not explained:
+        console.note(f"--explain: no rule applies to {explain}, or it is not there")
+    command = shlex.join(("ghpkg", "cleanup", "apply", str(output)))
+    console.note(f"Plan: {output}. To apply it: {command}")
+    _append_summary(plan_markdown(made), console)
+    if not made.complete:
+        raise Unfinished("A package could not be read and is left out: see above")
+    if fail_on and made.deletions:
+        raise FoundDeletions(f"Found what --fail-on names: {plan_line(made)}")
+
+
+@attrs.frozen
+class _PlanArguments:
+    explain: PackageKey | None
+    registry_url: str | None
+    cache: Path | None
+
+
+async def _plan(
+    owners: Sequence[str],
+    policy: Policy,
+    arguments: _PlanArguments,
+    options: Options,
+    console: Output,
+    explained: list[Decision],
+) -> Plan:
+    """Make a plan; add the decision to explain to ``explained``."""
+    with _progress(console, None, "Reading packages") as advance:
+
+        def report(decision: Decision) -> None:
+            advance()
+            if decision.package.key == arguments.explain:
+                explained.append(decision)
+
+        async with options.client(max_rate_limit_wait=LONGEST_WAIT) as client:
+            return await make_plan(
+                client,
+                owners,
+                policy,
+                registry_url=arguments.registry_url,
+                cache=arguments.cache,
+                on_package=report,
+            )
+
+
+def _explain(decision: Decision, console: Output) -> None:
+    console.line("")
+    console.line(f"{'/'.join(decision.package.key)}, every version:")
+    for status, name, tags, reason in decision.explain():
+        label = f"{short_name(name)} ({', '.join(tags)})" if tags else short_name(name)
+        console.line(f"  {status} {label}: {reason}")
 
 
 @cleanup.command(version_flags=[])
@@ -287,7 +400,7 @@ def undo(
 
     Example: ghpkg cleanup undo plan.journal.jsonl --check
     """
-    key = None if package is None else _package_key(package)
+    key = None if package is None else _package_key("--package", package)
     arguments = _UndoArguments(journal, group, key, registry_url)
     console = options.output()
     if not (check or yes):
@@ -354,13 +467,11 @@ def _show_undone(result: UndoResult, console: Output, *, check: bool) -> None:
         raise Unfinished("A part is not restored, or not with its tags: see above")
 
 
-def _package_key(text: str) -> PackageKey:
+def _package_key(option: str, text: str) -> PackageKey:
     owner, _, rest = text.partition("/")
     package_type, _, name = rest.partition("/")
     if not name:
-        raise WrongUsage(
-            f"--package: {text!r} is not OWNER/TYPE/NAME, like acme/container/team/app"
-        )
+        raise WrongUsage(f"{option}: {text!r} is not OWNER/TYPE/NAME, like acme/container/team/app")
     return owner, package_type, name
 
 
@@ -369,8 +480,8 @@ def _load(path: Path) -> Plan:
         return Plan.load(path)
 
 
-def show_plan(plan: Plan, console: Output) -> None:
-    """Show a plan: a table of packages, then the groups of each."""
+def show_plan(plan: Plan, console: Output, *, groups_shown: int = GROUPS_SHOWN) -> None:
+    """Show a plan: a table of packages, then a number of groups of each."""
     packages = reviewed_packages(plan)
     columns: Sequence[Column[ReviewedPackage]] = (
         Column("PACKAGE", lambda each: each.label),
@@ -386,14 +497,14 @@ def show_plan(plan: Plan, console: Output) -> None:
             console.line(f"{package.label}:")
         if not package.plan.complete:
             console.line(f"  left out: {package.plan.reason}")
-        for group in package.groups[:GROUPS_SHOWN]:
+        for group in package.groups[:groups_shown]:
             root, *parts = group.deletions
             also = f" and {counted(len(parts), 'version')} with it" if parts else ""
             console.line(f"  delete {image_name(root)}{also}: {root.reason}")
-        _and_more(len(package.groups), console)
-        for held in package.held[:GROUPS_SHOWN]:
+        _and_more(len(package.groups) - groups_shown, console)
+        for held in package.held[:groups_shown]:
             console.line(f"  hold {image_name(held)}: {held.reason}")
-        _and_more(len(package.held), console)
+        _and_more(len(package.held) - groups_shown, console)
     console.line("")
     console.line(f"{plan_line(plan)}. Deleting takes {plan.duration} at least.")
     console.line(f"Registry: {plan.header.registry_url}. Expires {moment(plan.header.expires_at)}.")
@@ -402,8 +513,8 @@ def show_plan(plan: Plan, console: Output) -> None:
 
 
 def _and_more(count: int, console: Output) -> None:
-    if count > GROUPS_SHOWN:
-        console.line(f"  ... and {count - GROUPS_SHOWN:,} more in the plan")
+    if count > 0:
+        console.line(f"  ... and {count:,} more in the plan")
 
 
 def _show_lines(lines: Sequence[str], console: Output) -> None:
@@ -469,7 +580,7 @@ def _confirm(number: int, verb: str) -> None:
 
 
 @contextmanager
-def _progress(console: Output, total: int, label: str) -> Iterator[Callable[[], None]]:
+def _progress(console: Output, total: int | None, label: str) -> Iterator[Callable[[], None]]:
     """Show a bar with the time left on standard error; yield the function that advances it."""
     if not console.shows_progress:
         yield lambda: None

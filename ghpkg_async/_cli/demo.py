@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import aclosing, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -13,10 +15,26 @@ from .. import GitHubPackages
 from .._text import counted
 from ..audit import Audit, AuditReport, ListingDone, PackageEntry, Record
 from .audit_results import SUMMARY, print_records
+from .failures import WrongUsage
 from .output import Output
 
 LATENCY: Final = 0.15
 """Seconds that the embedded server takes for a response, as GitHub does."""
+CLEANUP_POLICY: Final = """\
+[guard]
+max-deletes = ["95%", 1000]
+
+[[rule]]
+name = "old builds"
+tags = ["*"]
+older-than = "14d"
+keep-newest = 3
+
+[[rule]]
+name = "untagged"
+untagged = true
+older-than = "7d"
+"""
 
 
 def demo(
@@ -27,15 +45,61 @@ def demo(
             negative=(), show_default=False, help="Print every package as a line of JSON instead."
         ),
     ] = False,
+    cleanup: Annotated[
+        bool,
+        Parameter(negative=(), show_default=False, help="Plan, apply and undo a cleanup instead."),
+    ] = False,
 ) -> None:
     """Try it: audit three owners concurrently, without a token or the internet.
 
     Starts the embedded GitHub Packages of `ghpkg serve --demo`, lists all six package types and
-    the Docker conflicts of every owner concurrently, and prints a summary.
+    the Docker conflicts of every owner concurrently, and prints a summary. With --cleanup, deletes
+    old images of an organization by a policy, and restores them.
 
     Example: ghpkg demo
     """
-    asyncio.run(_demo(Output(json=json)))
+    if not cleanup:
+        asyncio.run(_demo(Output(json=json)))
+    elif json:
+        raise WrongUsage("--cleanup: shows a demonstration for people; leave out --json")
+    else:
+        asyncio.run(_demo_cleanup(Output(json=False)))
+
+
+async def _demo_cleanup(output: Output) -> None:
+    from ..cleanup import Policy, apply, plan, undo
+    from ..testing import EmbeddedGitHub, demo_world
+    from .cleanup import show_plan
+
+    world = demo_world()
+    container_packages = world.org("acme").packages("container")
+
+    def present() -> set[tuple[str, tuple[str, ...]]]:
+        return {(each.name, each.tags) for one in container_packages for each in one.versions()}
+
+    async with (
+        EmbeddedGitHub(world) as server,
+        GitHubPackages(server.token, base_url=server.url, points_per_minute=None) as client,
+    ):
+        before = present()
+        output.line("The policy:")
+        for line in CLEANUP_POLICY.splitlines():
+            output.line(f"  {line}".rstrip())
+        output.line("")
+        made = await plan(client, ["acme"], Policy.from_toml(CLEANUP_POLICY))
+        show_plan(made, output, groups_shown=3)
+        with TemporaryDirectory() as folder:
+            journal = Path(folder) / "plan.journal.jsonl"
+            applied = await apply(client, made, journal=journal)
+            undone = await undo(client, journal)
+    counts = ", ".join(f"{count:,} {status}" for status, count in applied.counts.items())
+    same = "as before" if present() == before else "not as before"
+    output.line("")
+    output.line(f"Applied: {counts}; images that stayed and lost a part: {len(applied.broken)}.")
+    output.line(f"Undone: {undone.counts['restored']:,} restored; digests and tags are {same}.")
+    output.line("")
+    output.line("The same on GitHub, for an organization, user:NAME or me:")
+    output.line("  GH_TOKEN=ghp_... ghpkg cleanup plan POLICY.toml ORG --output plan.jsonl")
 
 
 async def _demo(output: Output) -> None:
