@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from .. import PACKAGE_TYPES, GitHubPackages
 from .._files import AtomicFile
+from .._owners import unique
 from .._text import counted
 from ..audit import (
     FINDING_KINDS,
@@ -25,12 +26,11 @@ from ..audit import (
     read_owners,
 )
 from ..audit._outputs import read_header, read_records
-from ..audit._owners import unique
-from .audit_files import Files, append_step_summary, is_markdown, translate_errors
+from .audit_files import Files, append_step_summary, is_markdown
 from .audit_progress import Display
 from .audit_results import Results
 from .durations import parse_duration
-from .failures import DONE, REFUSED, Stop, WrongUsage
+from .failures import DONE, REFUSED, Stop, WrongUsage, translate_errors
 from .options import DEFAULTS, Options
 from .output import Output
 

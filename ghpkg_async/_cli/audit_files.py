@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import attrs
 
-from .. import ConfigurationError
 from ..audit import Baseline
 from ..audit._outputs import format_of, open_output, read_header, read_records
 from .durations import age_text
-from .failures import WrongUsage
+from .failures import WrongUsage, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from ..audit import AuditHeader, ListingKey, Record
     from ..audit._outputs import Output
 
-__all__ = ["Files", "append_step_summary", "is_markdown", "translate_errors"]
+__all__ = ["Files", "append_step_summary", "is_markdown"]
 
 
 @attrs.define
@@ -188,20 +186,3 @@ def append_step_summary(text: str) -> str | None:
         except OSError as error:
             return f"GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror or error}"
     return None
-
-
-@contextmanager
-def translate_errors(option: str, *, whole: bool = False) -> Iterator[None]:
-    """Raise `WrongUsage` about the option instead of `ConfigurationError` in the block.
-
-    Args:
-        option: name of the option or argument.
-        whole: whether to keep the message whole; else the library's argument is cut from it.
-    """
-    try:
-        yield
-    except ConfigurationError as error:
-        message = str(error)
-        argument, _, rest = message.partition(": ")
-        of_library = not whole and argument in ("owners", "rules", "shard")
-        raise WrongUsage(f"{option}: {rest if of_library else message}") from None

@@ -35,9 +35,9 @@ from ..cleanup._review import (
     reviewed_packages,
     undo_markdown,
 )
-from .audit_files import append_step_summary, is_markdown, translate_errors
+from .audit_files import append_step_summary, is_markdown
 from .durations import parse_duration
-from .failures import REFUSED, Stop, WrongUsage
+from .failures import REFUSED, Stop, WrongUsage, translate_errors
 from .options import DEFAULTS, Options
 from .output import Output
 from .tables import Column

@@ -3,7 +3,7 @@
 import asyncio
 
 from .options import DEFAULTS, Options, Owner
-from .owners import namespace_of
+from .owners import owner_namespace
 from .tables import PACKAGES
 
 
@@ -18,7 +18,7 @@ def conflicts(owner: Owner, /, *, options: Options = DEFAULTS) -> None:
 async def _conflicts(owner: str, options: Options) -> None:
     output = options.output()
     async with options.client() as client:
-        namespace = namespace_of(client, owner)
+        namespace = owner_namespace(client, owner)
         await output.listing(
             namespace.docker_conflicts(),
             PACKAGES,

@@ -10,7 +10,7 @@ from .. import GitHubPackages, Package, PackageVersion
 from .._text import counted, printable
 from .failures import Declined, WrongUsage
 from .options import DEFAULTS, Name, Options, Owner, PackageType, VersionId, version_id
-from .owners import namespace_of
+from .owners import owner_namespace
 
 
 def delete(
@@ -69,7 +69,7 @@ class _Target:
     async def get(self) -> Package | PackageVersion:
         """Get the package or version."""
         async with self._client() as client:
-            package = namespace_of(client, self._owner).package(self._package_type, self._name)
+            package = owner_namespace(client, self._owner).package(self._package_type, self._name)
             if self._version is None:
                 return await package.get()
             return await package.version(self._version).get()
@@ -77,7 +77,7 @@ class _Target:
     async def delete(self) -> None:
         """Delete the package or version."""
         async with self._client() as client:
-            package = namespace_of(client, self._owner).package(self._package_type, self._name)
+            package = owner_namespace(client, self._owner).package(self._package_type, self._name)
             await (package if self._version is None else package.version(self._version)).delete()
 
     def description(self, item: Package | PackageVersion) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,7 +34,7 @@ from .._text import printable
 from ..errors import advice_on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "BROKEN_OFF",
@@ -47,6 +48,7 @@ __all__ = [
     "Stop",
     "WrongUsage",
     "failure_of",
+    "translate_errors",
 ]
 
 DONE: Final = 0
@@ -79,6 +81,23 @@ class Declined(Stop):
     """The user answered no."""
 
     status = BROKEN_OFF
+
+
+@contextmanager
+def translate_errors(option: str, *, whole: bool = False) -> Iterator[None]:
+    """Raise `WrongUsage` about the option instead of `ConfigurationError` in the block.
+
+    Args:
+        option: name of the option or argument.
+        whole: whether to keep the message whole; else the library's argument is cut from it.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        message = str(error)
+        argument, _, rest = message.partition(": ")
+        of_library = not whole and argument in ("owners", "rules", "shard")
+        raise WrongUsage(f"{option}: {rest if of_library else message}") from None
 
 
 @attrs.frozen

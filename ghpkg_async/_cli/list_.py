@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from .. import PACKAGE_TYPES, Visibility
 from .options import DEFAULTS, Options, Owner
-from .owners import namespace_of
+from .owners import owner_namespace
 from .tables import PACKAGES
 
 
@@ -35,7 +35,7 @@ async def _list(
 ) -> None:
     output = options.output()
     async with options.client() as client:
-        namespace = namespace_of(client, owner)
+        namespace = owner_namespace(client, owner)
         selection = f"{visibility} {package_type}" if visibility else package_type
         await output.listing(
             namespace.packages(package_type, visibility=visibility),

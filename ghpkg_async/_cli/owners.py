@@ -1,33 +1,23 @@
-"""OWNER, as it is typed, to a namespace of the client."""
+"""Namespace of the argument OWNER."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .failures import WrongUsage
+from .._owners import namespace_of, parse_owner
+from .failures import translate_errors
 
 if TYPE_CHECKING:
     from .. import GitHubPackages, Namespace
 
-__all__ = ["namespace_of"]
+__all__ = ["owner_namespace"]
 
 
-def namespace_of(client: GitHubPackages, owner: str) -> Namespace:
-    """Whose packages OWNER means: ``acme``, ``user:octocat`` or ``me``.
-
-    ``org:me`` is the organization that is called so: no login holds a colon.
+def owner_namespace(client: GitHubPackages, owner: str) -> Namespace:
+    """Return the namespace of ``acme``, ``org:acme``, ``user:octocat`` or ``me``.
 
     Raises:
-        WrongUsage: it is none of these.
-        ConfigurationError: its name cannot be one.
+        WrongUsage: OWNER has another form.
     """
-    if owner == "me":
-        return client.me()
-    kind, colon, name = owner.partition(":")
-    if not colon:
-        return client.org(owner)
-    if kind == "org":
-        return client.org(name)
-    if kind == "user":
-        return client.user(name)
-    raise WrongUsage(f"OWNER: {owner!r} is neither an organization's name, nor user:NAME, nor me")
+    with translate_errors("OWNER"):
+        return namespace_of(client, parse_owner(owner))

@@ -3,7 +3,7 @@
 import asyncio
 
 from .options import DEFAULTS, Name, Options, Owner, PackageType, VersionId, version_id
-from .owners import namespace_of
+from .owners import owner_namespace
 
 
 def restore(
@@ -31,7 +31,7 @@ async def _restore(
 ) -> None:
     output = options.output()
     async with options.client() as client:
-        package = namespace_of(client, owner).package(package_type, name)
+        package = owner_namespace(client, owner).package(package_type, name)
         description = f"the {package_type} package {name} of {owner}"
         if version is None:
             await package.restore()

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from .. import State
 from .options import DEFAULTS, Name, Options, Owner, PackageType
-from .owners import namespace_of
+from .owners import owner_namespace
 from .tables import DELETED_VERSIONS, VERSIONS
 
 
@@ -37,7 +37,7 @@ async def _versions(
     output = options.output()
     async with options.client() as client:
         await output.listing(
-            namespace_of(client, owner).package(package_type, name).versions(state=state),
+            owner_namespace(client, owner).package(package_type, name).versions(state=state),
             DELETED_VERSIONS if state == "deleted" else VERSIONS,
             noun=f"{state} version",
             nothing=f"{name} has no {state} versions.",

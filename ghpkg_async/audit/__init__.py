@@ -10,12 +10,13 @@ What comes is described in `ghpkg_async.audit._records`, what can be looked for 
 `ghpkg_async.audit._findings`, and files to keep it in are in `ghpkg_async.audit._outputs`.
 """
 
+from .._owners import OwnerName, parse_owner
 from ._audit import Audit
 from ._audit_report import AuditReport
 from ._compare import Baseline, Change, Comparer, Comparison
 from ._events import Event, OwnerDone, OwnerStarted, PageDone, Progress, Waiting
 from ._findings import FINDING_KINDS, Finding, Rule, findings_of
-from ._owners import OwnerName, Shard, parse_owner, read_owners
+from ._owners import Shard, read_owners
 from ._records import (
     SCHEMA_VERSION,
     AuditHeader,

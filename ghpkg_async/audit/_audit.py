@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._items import AwaitFirst
 from .._namespaces import Namespace, is_organization, segment
+from .._owners import OwnerName, namespace_of, parse_owner
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
 from ._audit_report import AuditReport
 from ._events import Progress
-from ._owners import OwnerName, parse_owner
 from ._records import AuditHeader, ListingDone, ListingKey
 from ._runner import AuditRunner, OwnerJob
 
@@ -138,26 +138,6 @@ class Audit(AwaitFirst):
             owners_done=self._skipped_owners,
             listings=sum(len(job.listings) for job in self._jobs),
         )
-
-
-class Namespaces(Protocol):
-    """Makes namespaces: a client, or its context."""
-
-    def org(self, org: str) -> Namespace:
-        """The packages of an organization."""
-
-    def me(self) -> Namespace:
-        """The packages of the token's user."""
-
-    def user(self, username: str) -> Namespace:
-        """The packages of a user."""
-
-
-def namespace_of(client: Namespaces, owner: OwnerName) -> Namespace:
-    """Return the namespace of an owner."""
-    if owner.kind == "me":
-        return client.me()
-    return client.org(owner.login) if owner.kind == "org" else client.user(owner.login)
 
 
 def _namespaces(context: Context, owners: Iterable[str | Namespace]) -> dict[str, Namespace]:

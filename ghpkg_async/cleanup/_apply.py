@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from .._client import session_of
+from .._owners import namespace_of, parse_owner
 from .._session.hooks import call_hook
-from ..audit._audit import namespace_of
-from ..audit._owners import parse_owner
 from ..errors import (
     APIError,
     ConfigurationError,

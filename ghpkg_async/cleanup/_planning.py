@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from .._client import session_of
+from .._owners import namespace_of, parse_owner, unique
 from .._session.hooks import call_hook
-from ..audit._audit import namespace_of
-from ..audit._owners import parse_owner, unique
 from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError, InvalidResponse
 from ..models import PACKAGE_TYPES
 from ..tables._shapes import SOFT_DELETED_PREFIX
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .._client import GitHubPackages
-    from ..audit._owners import OwnerName
+    from .._owners import OwnerName
     from ..models import Package
     from ._manifests import ManifestReader
     from ._policy import Policy

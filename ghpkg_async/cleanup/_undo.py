@@ -23,9 +23,8 @@ from yarl import URL
 
 from .._client import session_of
 from .._files import FileLock
+from .._owners import namespace_of, parse_owner
 from .._session.hooks import call_hook
-from ..audit._audit import namespace_of
-from ..audit._owners import parse_owner
 from ..errors import (
     APIError,
     ConfigurationError,

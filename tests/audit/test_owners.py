@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
+from ghpkg_async._owners import unique
 from ghpkg_async.audit import OwnerName, Shard, parse_owner, read_owners
-from ghpkg_async.audit._owners import unique
 
 LOGINS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,20}", fullmatch=True)
 OWNERS = st.one_of(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypedDict
 import attrs
 
 from ..._client import GitHubPackages
+from ..._owners import parse_owner
 from ...errors import ConfigurationError
-from .._owners import Shard, parse_owner
+from .._owners import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
