@@ -127,8 +127,11 @@ class _ContainerDecision:
         self._package = package
         self._guards = dict(_guarded(graph, policy, now))
         images = graph.roots()
+        orphans = graph.orphans() if policy.selects_orphans else []
+        images += orphans
         versions = [graph.versions[i] for i in images]
-        verdicts = evaluate(policy, package[1], package[2], versions, now)
+        names = {graph.versions[i].name for i in orphans}
+        verdicts = evaluate(policy, package[1], package[2], versions, now, names)
         self._verdicts = dict(zip(images, verdicts, strict=True))
         for i, verdict in self._verdicts.items():
             if verdict.action == "delete" and (reason := _unfit(graph, i)):

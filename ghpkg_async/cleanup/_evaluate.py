@@ -14,7 +14,7 @@ from .._text import counted, printable
 from ._policy import DEFAULT_PROTECT_TAGS, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from ._graph import ListedVersion
@@ -52,6 +52,7 @@ def evaluate(
     package: str,
     versions: Sequence[ListedVersion],
     now: datetime,
+    orphans: Collection[str] = (),
 ) -> list[Verdict]:
     """Decide about each image of a package, or each version of one without images.
 
@@ -61,6 +62,7 @@ def evaluate(
         package: full name of the package.
         versions: its images; versions of packages that are not containers.
         now: time that ages count to.
+        orphans: names of the versions that are no images, but artifacts without their subject.
 
     Returns:
         One verdict for each version, in their order. Protection is stronger than the keep of a
@@ -74,7 +76,7 @@ def evaluate(
     for rule in rules:
         matches = []
         for i, version in enumerate(versions):
-            if _matches(rule, version.name, tags[i]):
+            if _matches(rule, version.name, tags[i], version.name in orphans):
                 matches.append(i)
             elif others := _other_tags(rule, tags[i]):
                 reason = f"also tagged {tags_text(others)}"
@@ -98,7 +100,9 @@ def evaluate(
     return verdicts
 
 
-def _matches(rule: Rule, name: str, tags: Sequence[str]) -> bool:
+def _matches(rule: Rule, name: str, tags: Sequence[str], is_orphan: bool) -> bool:
+    if rule.orphaned or is_orphan:
+        return rule.orphaned and is_orphan
     if rule.versions:
         return rule.versions.match(name)
     if rule.tags:
@@ -148,6 +152,8 @@ def _verdict(
 def _selection(rule: Rule) -> str:
     if rule.tags:
         reasons = ["all its tags match"]
+    elif rule.orphaned:
+        reasons = ["its subject is not in the package"]
     else:
         reasons = ["its name matches" if rule.versions else "untagged"]
     if rule.older_than:

@@ -206,6 +206,14 @@ class VersionGraph:
             return True
         return i not in self._parents and i not in self._subjects
 
+    def is_orphan(self, i: int) -> bool:
+        """Return whether a version is about others that are all absent, and is part of none."""
+        return self._subjects.get(i) == () and not self.is_root(i) and i not in self._parents
+
+    def orphans(self) -> list[int]:
+        """Return the indexes of the orphans, the newest first."""
+        return self._newest_first(i for i in range(len(self)) if self.is_orphan(i))
+
     def roots(self) -> list[int]:
         """Return the indexes of the images, the newest first."""
         return self._newest_first(i for i in range(len(self)) if self.is_root(i))
@@ -300,9 +308,9 @@ class VersionGraph:
     def components(self, deleted: Collection[int]) -> list[list[int]]:
         """Split deletions into groups with no link between them, each in the order of deletion.
 
-        A version is deleted before those it needs, so that an interrupted or refused deletion
-        leaves nothing broken; images are first and referrers last. The group with the newest image
-        is first.
+        A version is deleted before those it needs and before its referrers, so that an interrupted
+        or refused deletion leaves nothing broken; images are first and referrers last. The group
+        with the newest image is first.
         """
         members = set(deleted)
         leader: dict[int, int] = {}
@@ -324,7 +332,7 @@ class VersionGraph:
         return sorted(groups.values(), key=lambda group: self.versions[group[0]].newness)[::-1]
 
     def _rank(self, i: int) -> int:
-        if self.is_root(i):
+        if self.is_root(i) or self.is_orphan(i):
             return 0
         return 2 if self.is_referrer(i) else 1
 
@@ -333,19 +341,23 @@ class VersionGraph:
         done: list[int] = []
         seen: set[int] = set()
         for start in reversed(list(order)):
-            stack = [(start, iter(self.links(start)))] if start not in seen else []
+            stack = [(start, iter(self._later(start)))] if start not in seen else []
             seen.add(start)
             while stack:
                 i, targets = stack[-1]
                 for target in targets:
                     if target in members and target not in seen:
                         seen.add(target)
-                        stack.append((target, iter(self.links(target))))
+                        stack.append((target, iter(self._later(target))))
                         break
                 else:
                     done.append(i)
                     stack.pop()
         return done[::-1]
+
+    def _later(self, i: int) -> tuple[int, ...]:
+        """Return the versions that are deleted after a version: those it needs, its referrers."""
+        return (*self.links(i), *self._referrers.get(i, ()))
 
     def _newest_first(self, indexes: Iterable[int]) -> list[int]:
         return sorted(indexes, key=lambda i: self.versions[i].newness, reverse=True)

@@ -42,7 +42,7 @@ DEFAULT_PROTECT_TAGS: Final = Patterns(("latest", "stable", r"re:v?\d+(\.\d+){0,
 _SUPPORTED_TYPES: Final = tuple(name for name in PACKAGE_TYPES if name != "docker")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"\d{1,8}[smhdw]( ?\d{1,8}[smhdw])*", re.ASCII)
-_SELECTORS: Final = ("tags", "untagged", "versions")
+_SELECTORS: Final = ("tags", "untagged", "orphaned", "versions")
 MaxDeletesValue: TypeAlias = "int | str | Sequence[int | str]"
 _Path: TypeAlias = tuple[str | int, ...]
 
@@ -239,8 +239,8 @@ class Guard:
 class Rule:
     """Selects images or versions, and keeps some of them.
 
-    Exactly one of ``tags``, ``untagged`` and ``versions`` is given. A rule with ``tags`` also needs
-    one of ``older_than``, ``keep_newest``, ``keep_tags`` and ``all``.
+    Exactly one of ``tags``, ``untagged``, ``orphaned`` and ``versions`` is given. A rule with
+    ``tags`` also needs one of ``older_than``, ``keep_newest``, ``keep_tags`` and ``all``.
 
     Attributes:
         name: shown with each deletion; unique in its policy.
@@ -248,6 +248,7 @@ class Rule:
         packages: patterns of full package names.
         tags: patterns of tags; an image is selected only if all its tags match.
         untagged: select images without a tag.
+        orphaned: select signatures and other artifacts whose subject is not in the package.
         versions: patterns of version names; not for containers.
         older_than: age from which a match is selected; the age is that of the later of creation
             and last change.
@@ -261,6 +262,7 @@ class Rule:
     packages: Patterns = attrs.field(converter=_patterns, default=Patterns(("*",)))
     tags: Patterns | None = attrs.field(converter=_some_patterns, default=None)
     untagged: bool = attrs.field(converter=_flag, default=False)
+    orphaned: bool = attrs.field(converter=_flag, default=False)
     versions: Patterns | None = attrs.field(converter=_some_patterns, default=None)
     older_than: timedelta | None = attrs.field(converter=_duration, default=None)
     keep_newest: int | None = attrs.field(converter=_count, default=None)
@@ -272,7 +274,8 @@ class Rule:
         if len(chosen) != 1:
             given = f"has {' and '.join(chosen)}" if chosen else "selects nothing"
             raise ConfigurationError(
-                f"rule {self.name!r} {given}; give it one of tags, untagged = true and versions"
+                f"rule {self.name!r} {given}; give it one of tags, untagged = true, "
+                "orphaned = true and versions"
             )
         self._check_types(chosen[0])
         if self.keep_tags and not self.tags:
@@ -380,6 +383,11 @@ class Policy:
     def sha256(self) -> str:
         """Hash of `to_dict` as canonical JSON."""
         return sha256(msgspec.json.encode(self.to_dict(), order="deterministic")).hexdigest()
+
+    @property
+    def selects_orphans(self) -> bool:
+        """A rule selects artifacts without their subject, which count as images then."""
+        return any(rule.orphaned for rule in self.rules)
 
     def applies_to(self, package_type: str, name: str) -> bool:
         """Return whether a rule selects from a package."""

@@ -174,6 +174,35 @@ def test_orphan_is_neither_untagged_nor_selected_by_tags(orphan: dict[str, str])
     assert kept["orphan"] == "refers to a manifest that is no version of the package"
 
 
+ORPHANED = 'name = "orphaned"\norphaned = true\nolder-than = "50d"'
+
+
+def test_orphans_go_with_their_parts_by_a_rule_of_their_own() -> None:
+    app = App().image("app", "v1").add("app.sig", helper_tag("app", ".sig")).add("plain")
+    app.add("lost.sig", helper_tag("lost", ".sig")).add("young", subject="lost", age=9)
+    app.add("bundle", subject="lost").add("fallback", helper_tag("lost"), parts=["bundle"])
+    app.add("bundle.sig", subject="bundle")
+    decision = app.decide(policy(ORPHANED))
+    groups = [[app.names[each.version] for each in decision.deletions if each.group == digest(name)]
+              for name in ("fallback", "lost.sig")]  # fmt: skip
+    assert groups == [["fallback", "bundle", "bundle.sig"], ["lost.sig"]]
+    assert len(decision.deletions) == 4
+    assert decision.deletions[0].reason == (
+        "rule 'orphaned': its subject is not in the package, older than 50d"
+    )
+
+
+def test_artifact_in_an_index_that_stays_is_no_orphan() -> None:
+    app = App().add("bundle", subject="lost").add("list", "v1", parts=["bundle"])
+    assert app.deleted(policy(ORPHANED)) == []
+
+
+def test_orphan_with_a_tag_of_its_own_is_an_image() -> None:
+    app = App().add("main", "main").add("artifact", "v1", subject="lost")
+    assert app.deleted(policy(ORPHANED)) == []
+    assert app.deleted(policy('name = "x"\ntags = ["v1"]\nall = true')) == ["artifact"]
+
+
 def test_cycle_of_subjects_stays() -> None:
     app = App().add("main", "main").add("one", subject="two").add("two", subject="one")
     assert app.deleted(policy(UNTAGGED)) == []

@@ -169,7 +169,10 @@ def test_every_table_with_a_mistake_is_in_the_error() -> None:
 
 def test_rule_of_keeps_only_is_refused() -> None:
     message = refusal("[[rule]]\nname = 'x'\nkeep-newest = 3")
-    assert "rule 'x' selects nothing; give it one of tags, untagged = true and versions" in message
+    assert (
+        "'x' selects nothing; give it one of tags, untagged = true, orphaned = true and versions"
+        in message
+    )
 
 
 def test_rule_that_would_delete_every_match_must_say_so() -> None:

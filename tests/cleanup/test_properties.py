@@ -65,7 +65,7 @@ def policies(draw: st.DrawFn) -> Policy:
             if draw(st.booleans()):
                 lines.append(f'keep-tags = ["{draw(st.sampled_from(PATTERNS))}"]')
         else:
-            lines.append("untagged = true")
+            lines.append(draw(st.sampled_from(["untagged = true", "orphaned = true"])))
         if draw(st.booleans()):
             lines.append(f'older-than = "{draw(st.integers(0, 20))}d"')
         if draw(st.booleans()):
