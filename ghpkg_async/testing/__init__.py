@@ -1,8 +1,8 @@
-"""The embedded GitHub Packages: a faithful fake of GitHub's Packages API to test against.
+"""Embedded GitHub Packages: a stateful fake of GitHub's Packages API for tests.
 
-It has all 27 endpoints with state behind them, listens on 127.0.0.1, and is filled by a small
-builder or a JSON file. It answers as recorded responses of GitHub.com do; `EmbeddedGitHub` lists
-the other GitHubs it imitates.
+It has all 27 endpoints, listens on 127.0.0.1, and is filled by a builder, `World`, or a JSON file.
+By default it responds like recorded responses of GitHub.com; `EmbeddedGitHub` lists the other
+GitHubs that it imitates.
 
     from ghpkg_async.testing import EmbeddedGitHub, World
 
@@ -12,20 +12,20 @@ the other GitHubs it imitates.
     async with EmbeddedGitHub(world) as server:
         ...  # any client, at server.url
 
-What goes wrong is switched on with `Faults`: latency, resets, stalls, cut answers, server errors
-that may or may not have done what they were asked, missing `Link`, and GitHub's limits:
+`Faults` adds latency, resets, stalls, truncated responses, server errors before or after the
+request is carried out, missing `Link` headers, and GitHub's rate limits:
 
     server.faults = Faults(seed=7, server_error=0.1, primary_limit=PrimaryLimit(60, window=2))
     server.faults.next("reset_after", method="DELETE")
 
-With pytest, the fixtures `github` and `github_client` are there as soon as the library is
-installed; see `ghpkg_async.testing.plugin`.
+The fixtures `github` and `github_client` are available in pytest without configuration; see
+`ghpkg_async.testing.plugin`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ._behavior import Behaves
@@ -63,9 +63,9 @@ __all__ = [
     "push_signature",
 ]
 
-# pytest loads the plugin in this package wherever the library is installed, so the package itself
-# has to cost nothing: each name brings its module when it is first asked for.
-_HOMES = {
+# Names are imported on first use: every `ghpkg` command imports this package for `Behaves` alone,
+# and must not wait for the import of the server.
+_HOMES: Final = {
     "_behavior": ("Behaves",),
     "_demo": ("demo_world",),
     "_faults": ("Fault", "Faults"),

@@ -1,13 +1,13 @@
-"""What the nine operations do for an owner, once the request has been let in.
+"""The nine actions on the packages of an owner, for authorized requests.
 
 https://docs.github.com/en/rest/packages/packages
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from attrs import field, frozen
+import attrs
 
 from ._packages import PACKAGE_TYPES, VISIBILITIES, Package, Version
 from ._paging import T, Window, link_header
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from ._routes import Action
     from ._tokens import Token
 
-#: Pages of packages, though not of versions, end here.
-LISTING_CAP = 10_000
+LISTING_CAP: Final = 10_000
+"""Greatest `page * per_page` of a listing of packages. Listings of versions have no cap."""
 
 
-@frozen
+@attrs.frozen
 class Answer:
-    """What goes back: a status, a body, and headers beside those of the transport."""
+    """Response before transport: status, body, and headers except `Server`, `Date` and encoding."""
 
     status: int
     body: bytes = b""
-    headers: dict[str, str] = field(factory=dict)
+    headers: dict[str, str] = attrs.field(factory=dict)
 
 
-@frozen
+@attrs.frozen
 class Call:
-    """An authorized request.
+    """Authorized request.
 
     Args:
-        arguments: The values of the path's placeholders, decoded.
-        query: The query string, decoded.
-        url: The URL without its query, for `Link`.
+        arguments: Decoded values of the path's placeholders.
+        query: Decoded query string.
+        url: URL without the query, for `Link`.
         token: The request's token.
-        owner: The owner of the packages.
-        render: Writes the bodies.
-        behavior: The imitated GitHub.
-        link: Listings may carry `Link`.
+        owner: Owner of the packages.
+        render: Renderer of the bodies.
+        behavior: Imitated GitHub.
+        link: Listings may have `Link`.
         paged_conflicts: The list of Docker conflicts has pages.
     """
 
@@ -62,24 +62,24 @@ class Call:
     paged_conflicts: bool
 
     def package(self) -> Package:
-        """The package the path names, as far as the token sees it."""
+        """Return the package in the path if the token may see it; else raise `NotThere`."""
         package = self.owner.find(self.arguments["package_type"], self.arguments["package_name"])
         return self._seen(package)
 
     def deleted_package(self) -> Package:
-        """The deleted package the path names, likewise."""
+        """Return the deleted package in the path if the token may see it; else raise `NotThere`."""
         names = self.arguments["package_type"], self.arguments["package_name"]
         return self._seen(self.owner.find_deleted(*names))
 
     def version_id(self) -> int:
-        """The version's id in the path."""
+        """Return the version's id in the path; raise `NotThere` if it is not a number."""
         text = self.arguments["package_version_id"]
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             raise NotThere("Not Found")
         return int(text)
 
     def as_admin(self) -> None:
-        """Refuse a token that may look but not change."""
+        """Raise `NotAllowed` if the token may not administer the owner's packages."""
         if not self.token.may_administer(self.owner):
             raise NotAllowed("Must have admin rights to Repository.")
 
@@ -125,7 +125,7 @@ def list_conflicts(call: Call) -> Answer:
 
 
 def list_packages(call: Call) -> Answer:
-    """List the packages of a type, of one visibility or of all."""
+    """List the packages of a type, optionally of one visibility."""
     package_type = _one_of(PACKAGE_TYPES, call.query.get("package_type"))
     if call.token.kind == "actions" and package_type == "container":
         raise BadRequest("Invalid argument.")
@@ -146,7 +146,7 @@ def list_packages(call: Call) -> Answer:
 
 
 def get_package(call: Call) -> Answer:
-    """One package."""
+    """Get a package."""
     return _ok(call.render.package(call.package()))
 
 
@@ -159,7 +159,7 @@ def delete_package(call: Call) -> Answer:
 
 
 def restore_package(call: Call) -> Answer:
-    """Restore a package; the package token it may be sent with changes nothing here."""
+    """Restore a package; the query parameter `token` is ignored."""
     package = call.deleted_package()
     call.as_admin()
     package.restore()
@@ -167,9 +167,9 @@ def restore_package(call: Call) -> Answer:
 
 
 def list_versions(call: Call) -> Answer:
-    """The versions of a package, the active ones or the deleted.
+    """List the active or deleted versions of a package.
 
-    `/users/{username}` documents no `state`, so it lists the active ones whatever is asked.
+    `/users/{username}` has no documented `state`, so it always lists active versions.
     """
     package = call.package()
     state = "active"
@@ -180,7 +180,7 @@ def list_versions(call: Call) -> Answer:
 
 
 def get_version(call: Call) -> Answer:
-    """One version."""
+    """Get a version."""
     version = call.package().find_version(call.version_id())
     if version.deleted_at is not None:
         raise NotThere("Package version not found.")
@@ -203,7 +203,7 @@ def restore_version(call: Call) -> Answer:
     return Answer(204)
 
 
-ACTIONS: dict[Action, Callable[[Call], Answer]] = {
+ACTIONS: Final[dict[Action, Callable[[Call], Answer]]] = {
     "list_conflicts": list_conflicts,
     "list_packages": list_packages,
     "get_package": get_package,

@@ -1,4 +1,4 @@
-"""A request in, GitHub's answer out: the whole API without a network.
+"""The API without a network: map a request to GitHub's response.
 
 https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api
 """
@@ -6,10 +6,10 @@ https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from attrs import define, field
+import attrs
 from attrs.validators import in_
 
 from . import _routes as routes
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from ._tokens import Token
     from ._world import World
 
-DEFAULT_API_VERSION = "2022-11-28"
-API_VERSIONS = (DEFAULT_API_VERSION, "2026-03-10")
-#: From this version on, repositories have no `has_downloads`.
-WITHOUT_DOWNLOADS = "2026-03-10"
+DEFAULT_API_VERSION: Final = "2022-11-28"
+API_VERSIONS: Final = (DEFAULT_API_VERSION, "2026-03-10")
+WITHOUT_DOWNLOADS: Final = "2026-03-10"
+"""First API version whose repositories have no `has_downloads`."""
 
-ANONYMOUS_LIMIT = 60
+ANONYMOUS_LIMIT: Final = 60
 
 
 class Challenge(Refusal):
-    """No token, or none that is known."""
+    """401: the request has no token, or an unknown one."""
 
     status = 401
 
 
 class Closed(Refusal):
-    """Refused, with headers that say what would open."""
+    """403 with headers that state the missing authorization."""
 
     status = 403
 
@@ -52,29 +52,29 @@ class Closed(Refusal):
         self.headers = headers
 
 
-@define
+@attrs.define
 class Api:
-    """Answers requests out of a world. The arguments are those of `EmbeddedGitHub`."""
+    """Responds to requests from the state of a world; `EmbeddedGitHub` has the same arguments."""
 
-    world: World = field(repr=False)
+    world: World = attrs.field(repr=False)
     base_path: str = ""
-    behaves: Behaves = field(default="recorded", validator=in_(tuple(BEHAVIORS)))
+    behaves: Behaves = attrs.field(default="recorded", validator=in_(tuple(BEHAVIORS)))
     link: bool = True
     paged_conflicts: bool = False
     rate_limits: bool = True
     api_versions: tuple[str, ...] = API_VERSIONS
-    _renderers: dict[tuple[str, bool, Behavior], Renderer] = field(
+    _renderers: dict[tuple[str, bool, Behavior], Renderer] = attrs.field(
         factory=dict, init=False, repr=False
     )
-    _quotas: dict[str, Quota] = field(factory=dict, init=False, repr=False)
-    _answered: int = field(default=0, init=False, repr=False)
+    _quotas: dict[str, Quota] = attrs.field(factory=dict, init=False, repr=False)
+    _answered: int = attrs.field(default=0, init=False, repr=False)
 
     def operation(self, method: str, target: str) -> tuple[Operation, dict[str, str]] | None:
-        """The operation a request line names and its path's arguments; `None`: there is none.
+        """Return the operation of a request and the path's arguments, or `None` without a route.
 
         Args:
-            method: `HEAD` is `GET`.
-            target: Path and query as they were on the wire.
+            method: The request's method; `HEAD` is routed as `GET`.
+            target: Path and query, percent-encoded as received.
         """
         path = target.partition("?")[0]
         if not path.startswith(f"{self.base_path}/"):
@@ -89,14 +89,14 @@ class Api:
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], *, origin: str, now: int
     ) -> Answer:
-        """Carry a request out.
+        """Carry out a request and return the response.
 
         Args:
-            method: The request's.
-            target: Path and query as they were on the wire.
-            headers: The request's, by names that ignore case.
-            origin: Scheme, host and port the request came in by; the answer's URLs lead there.
-            now: The time as real clients know it, in seconds since 1970.
+            method: The request's method.
+            target: Path and query, percent-encoded as received.
+            headers: The request's headers, with case-insensitive names.
+            origin: Scheme, host and port of the URLs in the response.
+            now: Current Unix time in seconds.
         """
         found = self.operation(method, target)
         token = self._token(headers)
@@ -116,18 +116,18 @@ class Api:
     def refusal(
         self, reached: LimitReached, method: str, target: str, headers: Mapping[str, str], now: int
     ) -> Answer:
-        """What a request gets that a limit keeps out.
+        """Return the response to a request that exceeds a rate limit.
 
         Args:
-            reached: What the limit says.
-            method: The request's.
-            target: Path and query as they were on the wire.
-            headers: The request's, by names that ignore case.
-            now: The time as real clients know it, in seconds since 1970.
+            reached: The exceeded limit.
+            method: The request's method.
+            target: Path and query, percent-encoded as received.
+            headers: The request's headers, with case-insensitive names.
+            now: Current Unix time in seconds.
         """
         found, token = self.operation(method, target), self._token(headers)
         common = self._common_headers(found, token, headers, now, counts=False)
-        # Bodies of the secondary limit have been recorded without `status`.
+        # Recorded bodies of the secondary limit have no `status`.
         status = None if reached.limit == "secondary_limit" else reached.status
         body = error(reached.message, reached.documentation_url, status)
         return Answer(reached.status, body, {**common, **reached.headers})
@@ -175,7 +175,7 @@ class Api:
         return self.world.find_token(value.strip())
 
     def _version(self, headers: Mapping[str, str]) -> str | None:
-        """The API version the request selects, or `None`: one that is not supported."""
+        """Return the API version of the request, or `None` if it is not supported."""
         if not self.api_versions:
             return DEFAULT_API_VERSION
         version = headers.get("X-GitHub-Api-Version", DEFAULT_API_VERSION)
@@ -187,7 +187,7 @@ class Api:
         return self.world.find_owner("User", arguments.get("username", token.login))
 
     def _login(self, organization_id: str) -> str:
-        """The login of the organization with that id; no login at all when there is none."""
+        """Return the login of the organization with that id, or an empty string."""
         for owner in self.world.owners:
             if owner.type == "Organization" and str(owner.id) == organization_id:
                 return owner.login
@@ -200,7 +200,7 @@ class Api:
     def _link_path(
         self, operation: Operation, arguments: Mapping[str, str], owner: Namespace
     ) -> str:
-        """Return the path for `Link`, built anew: the request's own is not repeated."""
+        """Return the path for `Link`, built from the operation, not copied from the request."""
         quoted = {name: quote(value, safe="") for name, value in arguments.items()}
         path = operation.path
         if self._behavior.rewritten_links and owner.type == "Organization":
@@ -210,7 +210,7 @@ class Api:
     def _renderer(self, origin: str, *, has_downloads: bool) -> Renderer:
         key = origin, has_downloads, self._behavior
         if key not in self._renderers:
-            # Under a base path it is an Enterprise Server, whose site is on the API's own host.
+            # With a base path, this is an Enterprise Server: site and API have the same host.
             html = origin if self.base_path else "https://github.com"
             self._renderers[key] = Renderer(
                 origin + self.base_path, html, has_downloads, self._behavior
@@ -226,7 +226,7 @@ class Api:
         *,
         counts: bool,
     ) -> dict[str, str]:
-        """What every answer carries, whatever it says."""
+        """Return the headers that all responses have."""
         self._answered += 1
         common = {
             "X-GitHub-Request-Id": f"E3B0:{self._answered:06X}",
@@ -277,10 +277,10 @@ def _check_sso(owner: Namespace, token: Token) -> None:
 
 
 def _conditional(answer: Answer, token: Token | None, condition: str | None) -> Answer:
-    """The answer with its ETag, or 304 when that is what the client has.
+    """Return the response with its ETag, or 304 if the condition has that ETag.
 
-    The tag is of the body alone, so that a page may stay the same while `Link` would change, and
-    it is of the token too: another one's never matches.
+    The ETag depends on the body and the token, but not on `Link`: a page may be unmodified although
+    its `Link` would differ.
     """
     secret = b"" if token is None else token.value.encode()
     digest = hashlib.sha256(hashlib.sha256(secret).digest() + answer.body).hexdigest()

@@ -1,9 +1,9 @@
-"""A world to look around in: two organizations and a user, with something of everything."""
+"""Demo data: two organizations and a user with packages of all types."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ._images import push_build_cache, push_image, push_signature
 from ._manifests import image_manifest
@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from ._packages import Namespace, Package
     from ._world_base import Clock
 
-#: The time it is in the demo, so that everything in it is the same on every run.
-NOW = datetime(2025, 6, 2, 9, 0, tzinfo=UTC)
+NOW: Final = datetime(2025, 6, 2, 9, 0, tzinfo=UTC)
+"""Current time of the demo; fixed, so that each run has the same times."""
 
-_AREAS = ("auth", "billing", "cart", "catalog", "chat", "docs", "ledger", "mail", "media", "search")
-_PARTS = (
+_AREAS: Final = (
+    "auth",
+    "billing",
+    "cart",
+    "catalog",
+    "chat",
+    "docs",
+    "ledger",
+    "mail",
+    "media",
+    "search",
+)
+_PARTS: Final = (
     "api",
     "cache",
     "client",
@@ -30,22 +41,22 @@ _PARTS = (
     "router",
     "types",
 )
-_VISIBILITIES = ("private", "public", "internal")
+_VISIBILITIES: Final = ("private", "public", "internal")
 
 
 def demo_world(*, clock: Clock | None = None) -> World:
-    """The world of `ghpkg demo` and `ghpkg serve --demo`, the same each time.
+    """Return the world of `ghpkg demo` and `ghpkg serve --demo`, with the same data each time.
 
     The organizations `acme` and `octo-org` and the user `octocat` have packages of all six types
-    and three visibilities; among them are names with slashes, packages of over a hundred versions,
+    and three visibilities. They include names with slashes, packages of over a hundred versions,
     untagged and deleted versions, multi-platform images with attestations, a signature and a
-    build cache, Docker migration conflicts, and public packages too often downloaded to be
-    deleted. Both tokens are octocat's: `ghp_demo` has every scope, `ghp_demo_read` has
+    build cache, Docker migration conflicts, and public packages that cannot be deleted because of
+    over 5,000 downloads. Both tokens are octocat's: `ghp_demo` has every scope, `ghp_demo_read` has
     `read:packages`.
 
     Args:
-        clock: As for `World`. Default: it is and stays 9:00 UTC on 2 June 2025, so that what is
-            deleted in the demo can be restored in it.
+        clock: Clock of the world, as in `World`. Default: always 9:00 UTC on 2 June 2025, so that
+            deleted versions remain restorable.
     """
     world = World(clock or (lambda: NOW))
     _acme(world.org("acme"))
@@ -153,7 +164,7 @@ def _octocat(octocat: Namespace) -> None:
 def _images(
     owner: Namespace, name: str, *, repository: str | None, visibility: str, builds: int
 ) -> None:
-    """An image with a build a day: the release builds tagged, two out of three not, two deleted."""
+    """Create an image with a build per day: one in three tagged, two deleted."""
     image = owner.package(
         "container",
         name,
@@ -178,7 +189,7 @@ def _images(
 
 
 def _releases(package: Package) -> None:
-    """Multi-platform releases: one signed, two that share a child, one untagged, and a cache."""
+    """Push multi-platform images (one signed, two sharing a child, one untagged) and a cache."""
     push_image(package, seed="nightly", created_at=_ago(45))
     first = push_image(package, tags=["2.0", "2"], created_at=_ago(40))
     before = package.versions()

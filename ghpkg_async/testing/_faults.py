@@ -1,12 +1,12 @@
-"""What can go wrong between a service and GitHub, to be switched on. Pure: it only decides.
+"""Faults between a client and GitHub. Pure: choose the fault of each request.
 
-A test of a service says what goes wrong in a line:
+A test switches faults on in one line:
 
     async def test_the_cleanup_survives_a_bad_day(github, github_client):
         github.faults = Faults(seed=7, server_error=0.2, reset_after=0.1, latency=(0.0, 0.02))
         ...
 
-    async def test_a_delete_that_was_done_but_failed(github, github_client):
+    async def test_a_delete_that_is_done_but_responds_502(github, github_client):
         github.faults.next("server_error_after", method="DELETE")
         ...
 
@@ -14,16 +14,16 @@ A test of a service says what goes wrong in a line:
         github.faults = Faults(primary_limit=PrimaryLimit(20, window=2))
         ...
 
-`github.requests` tells afterwards what came, what was carried out, and what fault each met.
+Afterwards, `github.requests` has each request with its fault and its status.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from attrs import Attribute, define, field, frozen
+import attrs
 from attrs.validators import ge, instance_of, optional
 
 from ._actions import Answer
@@ -32,7 +32,6 @@ from ._limits import PrimaryLimit, SecondaryLimit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What one request can meet; `Faults` tells what each is.
 Fault: TypeAlias = Literal[
     "reset_before",
     "reset_after",
@@ -45,18 +44,18 @@ Fault: TypeAlias = Literal[
     "server_error",
     "server_error_after",
 ]
+"""Name of a fault; `Faults` describes each."""
 
-FAULTS: tuple[Fault, ...] = get_args(Fault)
-#: The arguments of `Faults` that are rates.
-RATES: tuple[str, ...] = (*FAULTS, "missing_link")
-NOT_CARRIED_OUT: frozenset[Fault] = frozenset(
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
+RATES: Final[tuple[str, ...]] = (*FAULTS, "missing_link")
+"""Arguments of `Faults` that are rates."""
+NOT_CARRIED_OUT: Final[frozenset[Fault]] = frozenset(
     {"reset_before", "close_keep_alive", "stall", "server_error"}
 )
 
-_JSON = "application/json; charset=utf-8"
+_JSON: Final = "application/json; charset=utf-8"
 
-#: What GitHub's failures look like: JSON, the page of a proxy, nothing, and half of something.
-FAILURES = (
+FAILURES: Final = (
     Answer(500, b'{"message":"Server Error"}', {"Content-Type": _JSON}),
     Answer(
         502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}
@@ -65,18 +64,19 @@ FAILURES = (
     Answer(503, b'{"message":"Service unavailable"}', {"Content-Type": _JSON}),
     Answer(504, b'{"message": "We coul', {"Content-Type": _JSON}),
 )
+"""Responses of a failing GitHub: JSON, the page of a proxy, no body, and truncated JSON."""
 
 
-@frozen
+@attrs.frozen
 class Fate:
-    """What one request meets.
+    """Fault of one request, with its details.
 
     Attributes:
-        fault: `None`: none.
-        latency: Seconds before anything happens.
-        link: Whether a listing's answer keeps its `Link`.
-        place: How much of what is cut arrives, from 0 to 1.
-        failure: What is answered in any case, if the fault is an answer.
+        fault: Name of the fault, or `None`.
+        latency: Seconds before the request is carried out.
+        link: A listing's response may have `Link`.
+        place: Fraction of a cut response that is sent, 0 to 1.
+        failure: Response of a server error, sent instead of the real one.
     """
 
     fault: Fault | None = None
@@ -87,11 +87,11 @@ class Fate:
 
     @property
     def carried_out(self) -> bool:
-        """Whether GitHub does what it was asked, whatever becomes of the answer."""
+        """The request is carried out, even if its response is lost or replaced."""
         return self.fault not in NOT_CARRIED_OUT
 
 
-def _is_rate(_: object, attribute: Attribute[float], value: float) -> None:
+def _is_rate(_: object, attribute: attrs.Attribute[float], value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{attribute.name}: {value!r} is not a rate from 0 to 1")
 
@@ -100,7 +100,7 @@ def _span(value: float | tuple[float, float]) -> tuple[float, float]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _is_span(_: object, attribute: Attribute[tuple[float, float]], value: object) -> None:
+def _is_span(_: object, attribute: attrs.Attribute[tuple[float, float]], value: object) -> None:
     match value:
         case (float() | int() as low, float() | int() as high) if 0 <= low <= high:
             return
@@ -108,44 +108,47 @@ def _is_span(_: object, attribute: Attribute[tuple[float, float]], value: object
 
 
 def _rate() -> float:
-    return field(default=0.0, validator=_is_rate)
+    return attrs.field(default=0.0, validator=_is_rate)
 
 
-@define(kw_only=True)
+@attrs.define(kw_only=True)
 class Faults:
-    """What goes wrong, how often, and in which requests. All of it may be changed at any time.
+    """Rates of faults, latency, clock skew and rate limits. All may be changed at any time.
 
-    A rate is how many of the requests meet a fault, from 0 to 1. A request meets one at most, so
-    the rates of the faults sum to no more than 1. Which it meets follows from the seed, from what
-    it asks, and from how often the same was asked before: not from how tasks take turns, so a run
+    A rate is a share of the requests, 0 to 1, default 0. A request has one fault at most, so the
+    rates of the faults sum to at most 1. The fault of a request depends on the seed, the method,
+    the target and the number of equal requests before it, but not on the order of tasks, so a run
     can be repeated.
 
     Args:
-        seed: Another seed, other requests.
-        reset_before: The connection is reset; the request was not carried out.
-        reset_after: The request is carried out, then the connection is reset without an answer.
-        reset_headers: Carried out, then the connection is reset within the answer's headers.
-        reset_body: Carried out, then the connection is reset within the answer's body. Where it
-            has no body, within its headers.
-        cut_body: Carried out, and the connection closed in good order within the answer's body.
-            Where it has no body, within its headers.
-        close_keep_alive: A connection that was kept is closed as the next request comes on it,
-            which is not carried out. The first request of a connection never meets this.
-        stall: No answer comes, for as long as the client cares to wait; not carried out.
-        stall_after: Carried out, but no answer comes.
-        server_error: 500, 502, 503 or 504, with JSON, HTML, nothing or rubbish in it; not carried
-            out.
-        server_error_after: Carried out, but that is the answer.
-        missing_link: The answer to a listing lacks `Link` though there are more pages. This one
-            comes on top of the others.
-        latency: Seconds every request takes longer, or the least and the most.
-        fail_pages_above: Listings asked for with a larger `per_page` get 502, always.
-        clock_skew: Seconds that the server's clock is ahead, as `Date` and resets tell it.
-        primary_limit: The hourly budget, kept to.
-        secondary_limit: What may be asked at once and within a minute, kept to.
+        seed: Each seed gives faults to other requests.
+        reset_before: Reset the connection; the request is not carried out.
+        reset_after: Carry out the request, then reset the connection before the response.
+        reset_headers: Carry out the request, then reset the connection within the response's
+            headers.
+        reset_body: Carry out the request, then reset the connection within the response's body;
+            without a body, within the headers.
+        cut_body: Carry out the request, then close the connection without a reset within the
+            response's body; without a body, within the headers.
+        close_keep_alive: Close a kept-alive connection on its next request, which is not carried
+            out. The first request of a connection is never affected.
+        stall: Send no response until the client disconnects; the request is not carried out.
+        stall_after: Carry out the request, but send no response until the client disconnects.
+        server_error: Respond 500, 502, 503 or 504, with JSON, HTML, an empty or a truncated body;
+            the request is not carried out.
+        server_error_after: Carry out the request, then respond with such a status.
+        missing_link: Omit `Link` from the response to a listing although there are more pages.
+            Combines with the other faults.
+        latency: Seconds before each request is carried out, or their minimum and maximum; at
+            least 0.
+        fail_pages_above: Respond 502 to listings with a greater `per_page`. Default: no limit.
+        clock_skew: Seconds that the server's clock is ahead in `Date` and rate-limit resets.
+        primary_limit: Primary rate limit. Default: none.
+        secondary_limit: Secondary rate limit. Default: none.
 
     Raises:
-        ValueError: a rate is none, or they sum to more than 1.
+        ValueError: if a rate is not 0 to 1, the rates of the faults sum to more than 1, or another
+            value is out of range.
     """
 
     seed: int = 0
@@ -160,19 +163,19 @@ class Faults:
     server_error: float = _rate()
     server_error_after: float = _rate()
     missing_link: float = _rate()
-    latency: float | tuple[float, float] = field(
+    latency: float | tuple[float, float] = attrs.field(
         default=(0.0, 0.0), converter=_span, validator=_is_span
     )
-    fail_pages_above: int | None = field(default=None, validator=optional(ge(1)))
+    fail_pages_above: int | None = attrs.field(default=None, validator=optional(ge(1)))
     clock_skew: float = 0.0
-    primary_limit: PrimaryLimit | None = field(
+    primary_limit: PrimaryLimit | None = attrs.field(
         default=None, validator=optional(instance_of(PrimaryLimit))
     )
-    secondary_limit: SecondaryLimit | None = field(
+    secondary_limit: SecondaryLimit | None = attrs.field(
         default=None, validator=optional(instance_of(SecondaryLimit))
     )
-    _script: list[_Scripted] = field(factory=list, init=False, repr=False)
-    _asked: Counter[tuple[str, str]] = field(factory=Counter, init=False, repr=False)
+    _script: list[_Scripted] = attrs.field(factory=list, init=False, repr=False)
+    _asked: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._rates()
@@ -188,19 +191,20 @@ class Faults:
         headers: Mapping[str, str] | None = None,
         body: bytes | str = b"",
     ) -> None:
-        """Let the next request meet a fault, whatever the rates. What is said first comes first.
+        """Give the next matching request a fault, regardless of the rates. Calls queue up.
 
         Args:
-            fault: Its name.
-            method: The next with this method. Default: with any.
-            target: The next whose path and query, as on the wire, have this in them.
-            times: How many of them in all.
-            status: With `server_error` and `server_error_after`: the answer's.
-            headers: Likewise, such as `{"Retry-After": "1"}`.
-            body: Likewise.
+            fault: Name of the fault.
+            method: Match requests with this method. Default: any method.
+            target: Match requests that contain this text in their path and query, percent-encoded
+                as received. Default: any target.
+            times: Number of requests to match.
+            status: Status of the response to a `server_error` or `server_error_after`.
+            headers: Headers of that response, such as `{"Retry-After": "1"}`. Default: none.
+            body: Body of that response. Default: empty.
 
         Raises:
-            ValueError: there is no such fault.
+            ValueError: if the fault is unknown.
         """
         if fault not in FAULTS:
             raise ValueError(f"{fault!r} is none of the faults: {', '.join(FAULTS)}")
@@ -211,18 +215,18 @@ class Faults:
     def fate(
         self, method: str, target: str, *, kept_alive: bool = False, per_page: int | None = None
     ) -> Fate:
-        """What a request meets, which counts it.
+        """Count the request and return its fault.
 
         Args:
-            method: The request's.
-            target: Its path and query as on the wire.
-            kept_alive: Whether its connection carried another before.
-            per_page: The page size it asks for, if it asks for a listing.
+            method: The request's method.
+            target: Path and query, percent-encoded as received.
+            kept_alive: The connection carried an earlier request.
+            per_page: Page size if the request is for a listing.
         """
         low, high = _span(self.latency)
         self._asked[method, target] += 1
         asked = self._asked[method, target]
-        # Hashed, so that neighbouring seeds and targets have nothing to do with each other.
+        # A string seed is hashed, so similar seeds and targets have independent faults.
         random = Random(f"{self.seed} {asked} {method} {target}")  # noqa: S311
         drawn = self._drawn(random.random())
         fault = None if drawn == "close_keep_alive" and not kept_alive else drawn
@@ -237,7 +241,7 @@ class Faults:
         return Fate(fault, latency, link, random.random(), failure if fails else None)
 
     def _scripted(self, method: str, target: str, *, kept_alive: bool) -> _Scripted | None:
-        """The first scripted fault that waits for this request, which is one less to come."""
+        """Return the first scripted fault that matches the request, and count the match."""
         for scripted in self._script:
             if scripted.matches(method, target, kept_alive=kept_alive):
                 scripted.times -= 1
@@ -247,7 +251,7 @@ class Faults:
         return None
 
     def _drawn(self, number: float) -> Fault | None:
-        """The fault in whose share of the numbers from 0 to 1 this one falls."""
+        """Return the fault whose share of the interval from 0 to 1 contains the number."""
         for fault, rate in self._rates():
             if number < rate:
                 return fault
@@ -262,9 +266,9 @@ class Faults:
         return rates
 
 
-@define
+@attrs.define
 class _Scripted:
-    """A fault that waits for its requests."""
+    """Fault for the next `times` matching requests."""
 
     fault: Fault
     method: str | None
@@ -273,6 +277,6 @@ class _Scripted:
     failure: Answer
 
     def matches(self, method: str, target: str, *, kept_alive: bool) -> bool:
-        """Whether this is a request it waits for."""
+        """Return whether the fault applies to the request."""
         possible = kept_alive or self.fault != "close_keep_alive"
         return possible and self.method in (None, method) and self.target in target

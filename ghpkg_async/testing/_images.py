@@ -39,14 +39,14 @@ def push_image(
     Args:
         package: A container package.
         tags: Tags of the index; the children have none.
-        platforms: One child for each, such as `linux/arm64`.
-        attestations: Push an attestation beside each child.
-        shared: Children of other images that the index names too.
-        seed: Images of other seeds, tags or packages have other digests.
-        **version: Further arguments of `Package.version`, such as `created_at`, for all of them.
+        platforms: Platform of each child, such as `linux/arm64`.
+        attestations: Push an attestation for each child.
+        shared: Children of other images that the index also refers to.
+        seed: Each combination of seed, tags and package has digests of its own.
+        **version: Further arguments of `Package.version` for all versions, such as `created_at`.
 
     Returns:
-        The index.
+        The version of the index.
     """
     tags = tuple(tags)
     seed = f"{package.owner.login}/{package.name} {' '.join(tags)} {seed}"

@@ -1,4 +1,4 @@
-"""GitHub's limits, kept to: who asks too much is refused. Pure, and told the time.
+"""GitHub's rate limits, enforced. Pure: the caller passes the current time.
 
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
@@ -7,42 +7,42 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from attrs import Attribute, define, field, frozen
+import attrs
 from attrs.validators import ge, gt, in_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HOUR = 3600
-MINUTE = 60.0
+HOUR: Final = 3600
+MINUTE: Final = 60.0
 
-#: What a request costs of the secondary limit; whatever is not listed costs `WRITE_POINTS`.
-READ_POINTS = {"GET": 1, "HEAD": 1, "OPTIONS": 1}
-WRITE_POINTS = 5
+READ_POINTS: Final = {"GET": 1, "HEAD": 1, "OPTIONS": 1}
+"""Points of a request by method; all other methods cost `WRITE_POINTS`."""
+WRITE_POINTS: Final = 5
 
-REFERENCE = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"
-PRIMARY_MESSAGE = "API rate limit exceeded for user ID 1."
-SECONDARY_MESSAGE = (
+REFERENCE: Final = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"
+PRIMARY_MESSAGE: Final = "API rate limit exceeded for user ID 1."
+SECONDARY_MESSAGE: Final = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 )
 
 
-@frozen
+@attrs.frozen
 class LimitReached:
-    """What a limit answers to who asks too much."""
+    """Refusal of a request that exceeds a rate limit."""
 
     limit: Literal["primary_limit", "secondary_limit"]
     status: int
     message: str
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
     documentation_url: str = REFERENCE
 
 
-@define
+@attrs.define
 class Quota:
-    """The requests of one token in the window since the first of them."""
+    """Requests of one token in a window of `window` seconds that begins with the first of them."""
 
     limit: int
     used: int = 0
@@ -50,11 +50,11 @@ class Quota:
     window: int = HOUR
 
     def headers(self, now: int, *, counts: bool) -> dict[str, str]:
-        """The headers that tell of it, after counting one more request or not.
+        """Return the `x-ratelimit-*` headers, after counting a request.
 
         Args:
-            now: The time as real clients know it, in seconds since 1970.
-            counts: Whether there was one to count.
+            now: Current Unix time in seconds.
+            counts: Count a request; `False` leaves the quota unchanged.
         """
         if now >= self.reset:
             self.used, self.reset = 0, now + self.window
@@ -68,49 +68,49 @@ class Quota:
         }
 
     def is_used_up(self, now: int) -> bool:
-        """Whether one more request is one too many."""
+        """Return whether one more request would exceed the limit."""
         return (self.used if now < self.reset else 0) >= self.limit
 
 
-@define
+@attrs.define
 class PrimaryLimit:
-    """The budget of requests a token has in an hour, kept to.
+    """Primary rate limit: requests per token and hour.
 
-    Beyond it, requests are refused with `x-ratelimit-remaining: 0` until the reset. All answers
-    tell of it in their headers.
+    Requests above the limit are refused with `x-ratelimit-remaining: 0` until the reset. All
+    responses state the limit in their headers.
 
     Args:
-        limit: Requests in a window. GitHub's is 5,000 for a user, 60 for nobody in particular.
-        window: Whole seconds, from the first request in it to the reset.
-        status: What refused requests get: 403 or 429, GitHub may send either.
+        limit: Requests per window, at least 0. GitHub's is 5,000 with a user's token, 60 without.
+        window: Whole seconds from the first request to the reset, at least 1.
+        status: Status of refused requests, 403 or 429; GitHub may send either.
     """
 
-    limit: int = field(default=5000, validator=ge(0))
-    window: int = field(default=HOUR, kw_only=True, validator=ge(1))
-    status: int = field(default=403, kw_only=True, validator=in_((403, 429)))
-    _quotas: dict[str, Quota] = field(factory=dict, init=False, repr=False)
+    limit: int = attrs.field(default=5000, validator=ge(0))
+    window: int = attrs.field(default=HOUR, kw_only=True, validator=ge(1))
+    status: int = attrs.field(default=403, kw_only=True, validator=in_((403, 429)))
+    _quotas: dict[str, Quota] = attrs.field(factory=dict, init=False, repr=False)
 
     def refuses(self, caller: str, now: int) -> LimitReached | None:
-        """What the caller is refused with, or `None`: the request is let in, and counted.
+        """Count the request and return `None`, or return its refusal.
 
         Args:
-            caller: Whose budget it is.
-            now: The time as real clients know it, in seconds since 1970.
+            caller: Key of the caller; each has a limit of its own.
+            now: Current Unix time in seconds.
         """
         quota = self._quota(caller)
         if not quota.is_used_up(now):
             quota.headers(now, counts=True)
             return None
-        told = quota.headers(now, counts=False)
-        return LimitReached("primary_limit", self.status, PRIMARY_MESSAGE, told)
+        headers = quota.headers(now, counts=False)
+        return LimitReached("primary_limit", self.status, PRIMARY_MESSAGE, headers)
 
     def headers(self, caller: str, now: int, *, free: bool = False) -> dict[str, str]:
-        """The headers that tell of the caller's budget.
+        """Return the caller's `x-ratelimit-*` headers.
 
         Args:
-            caller: Whose budget it is.
-            now: The time as real clients know it, in seconds since 1970.
-            free: Whether the request turned out to cost nothing.
+            caller: Key of the caller.
+            now: Current Unix time in seconds.
+            free: Uncount the request, for example because its response is a 304.
         """
         quota = self._quota(caller)
         quota.used -= free and quota.used > 0
@@ -120,44 +120,44 @@ class PrimaryLimit:
         return self._quotas.setdefault(caller, Quota(self.limit, window=self.window))
 
 
-def _is_wait(_: object, attribute: Attribute[Any], value: int | None) -> None:
+def _is_wait(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
     if value is not None and not (isinstance(value, int) and value >= 0):
         raise ValueError(f"{attribute.name}: {value!r} is not a whole number of seconds")
 
 
-@define
+@attrs.define
 class SecondaryLimit:
-    """What a token may ask of the server at once and within a minute, kept to.
+    """Secondary rate limit: points per token and minute, and concurrent requests per token.
 
-    Who goes beyond it is refused everything for a while. With the refusal comes `retry-after`, or
-    nothing but its message: then a client is to stay away for a minute.
+    After exceeding it, a token is refused all requests for `retry_after` seconds. Without
+    `retry-after` in the refusal, GitHub asks clients to wait for a minute.
 
     Args:
-        points: What a window may cost; a GET costs 1, a write 5.
-        concurrent: Requests that may be in flight at once.
-        window: Seconds.
-        retry_after: Whole seconds for which who went too far is refused, as `retry-after` tells
-            it. `None`: a minute, and only the message tells.
-        status: What refused requests get: 403 or 429, GitHub may send either.
+        points: Points per window, at least 1; a GET costs 1, a write 5.
+        concurrent: Requests in flight, at least 1.
+        window: Seconds, greater than 0.
+        retry_after: Whole seconds of refusal, at least 0, sent as `retry-after`. `None`: 60
+            seconds, and no `retry-after`.
+        status: Status of refused requests, 403 or 429; GitHub may send either.
     """
 
-    points: int = field(default=900, validator=ge(1))
-    concurrent: int = field(default=100, kw_only=True, validator=ge(1))
-    window: float = field(default=MINUTE, kw_only=True, validator=gt(0))
-    retry_after: int | None = field(default=60, kw_only=True, validator=_is_wait)
-    status: int = field(default=403, kw_only=True, validator=in_((403, 429)))
-    _callers: dict[str, _Spending] = field(factory=dict, init=False, repr=False)
+    points: int = attrs.field(default=900, validator=ge(1))
+    concurrent: int = attrs.field(default=100, kw_only=True, validator=ge(1))
+    window: float = attrs.field(default=MINUTE, kw_only=True, validator=gt(0))
+    retry_after: int | None = attrs.field(default=60, kw_only=True, validator=_is_wait)
+    status: int = attrs.field(default=403, kw_only=True, validator=in_((403, 429)))
+    _callers: dict[str, _Spending] = attrs.field(factory=dict, init=False, repr=False)
 
     def refuses(
         self, caller: str, method: str, *, in_flight: int, now: float
     ) -> LimitReached | None:
-        """What the caller is refused with, or `None`: the request is let in, and counted.
+        """Count the request and return `None`, or return its refusal.
 
         Args:
-            caller: Whose requests are counted together.
-            method: The request's.
-            in_flight: The requests in flight, this one too.
-            now: Seconds that never go back.
+            caller: Key of the caller; each has a limit of its own.
+            method: The request's method.
+            in_flight: Number of requests in flight, including this one.
+            now: Current time in seconds by a monotonic clock.
         """
         spending = self._callers.setdefault(caller, _Spending())
         cost = READ_POINTS.get(method, WRITE_POINTS)
@@ -168,22 +168,23 @@ class SecondaryLimit:
             return None
         seconds = MINUTE if self.retry_after is None else self.retry_after
         spending.refused_until = now + seconds
-        spending.spent.clear()  # Who stayed away starts anew.
+        spending.spent.clear()  # After the refusal, all points are available again.
         return self._refusal(seconds)
 
     def _refusal(self, seconds: float) -> LimitReached:
-        told = {} if self.retry_after is None else {"Retry-After": str(math.ceil(seconds))}
-        return LimitReached("secondary_limit", self.status, SECONDARY_MESSAGE, told)
+        headers = {} if self.retry_after is None else {"Retry-After": str(math.ceil(seconds))}
+        return LimitReached("secondary_limit", self.status, SECONDARY_MESSAGE, headers)
 
 
-@define
+@attrs.define
 class _Spending:
-    """What one caller's last requests cost, and how long it is refused."""
+    """Points of one caller's recent requests, and the end of its refusal."""
 
-    spent: deque[tuple[float, int]] = field(factory=deque)
+    spent: deque[tuple[float, int]] = attrs.field(factory=deque)
     refused_until: float = -math.inf
 
     def since(self, then: float) -> int:
+        """Return the points spent after that time; forget older ones."""
         while self.spent and self.spent[0][0] <= then:
             self.spent.popleft()
         return sum(cost for _, cost in self.spent)

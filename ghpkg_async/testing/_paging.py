@@ -1,47 +1,47 @@
-"""Which part of a listing a request asks for, and the `Link` header that goes with it. Pure.
+"""Pages of a listing and the `Link` header. Pure.
 
 https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlencode
 
-from attrs import frozen
+import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
 
-PER_PAGE = 30
-MAX_PER_PAGE = 100
+PER_PAGE: Final = 30
+MAX_PER_PAGE: Final = 100
 
 
-@frozen
+@attrs.frozen
 class Window:
-    """Page `number` of those that hold `per_page` items each."""
+    """One page of a listing: its number, from 1, and the page size."""
 
     number: int
     per_page: int
 
     @classmethod
     def asked(cls, query: Mapping[str, str]) -> Window:
-        """What a query string asks for.
+        """Return the page that a query string asks for.
 
-        What is no number, or below 1, counts as not given, and `per_page` over 100 as 100.
+        Defaults apply to a value that is not a number or below 1; `per_page` is at most 100.
         """
         number = _positive(query.get("page"), 1)
         return cls(number, min(_positive(query.get("per_page"), PER_PAGE), MAX_PER_PAGE))
 
     def cut(self, items: Sequence[T]) -> Sequence[T]:
-        """The items on this page."""
+        """Return the items on this page."""
         start = (self.number - 1) * self.per_page
         return items[start : start + self.per_page]
 
     def pages(self, total: int) -> int:
-        """How many pages `total` items fill."""
+        """Return the number of pages that `total` items fill."""
         return -(-total // self.per_page)
 
     def relations(self, total: int, *, single_page: bool) -> dict[str, int]:

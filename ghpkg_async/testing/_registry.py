@@ -1,7 +1,7 @@
-"""The container registry beside the API: manifests of the world's container versions. Pure.
+"""Container registry that sends the manifests of the world's container versions. Pure.
 
-As far as ghcr.io does it: pulling a manifest by digest or tag with a token of its repository.
-Nothing is pushed or deleted here, and there is no referrers API.
+Of ghcr.io, it has pulling a manifest by digest or tag with a token for its repository. It has no
+pushing, no deleting, no blobs and no referrers API.
 
 https://distribution.github.io/distribution/spec/auth/token/
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
@@ -38,7 +38,7 @@ def is_registry(target: str) -> bool:
 
 
 class _RegistryError(Exception):
-    """An error response of the registry."""
+    """Error response of the registry."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class _UnknownManifest(_RegistryError):
 
 @attrs.frozen
 class _Target:
-    """The parts of a path such as `/v2/acme/app/manifests/latest`, empty for any other."""
+    """Parts of a path such as `/v2/acme/app/manifests/latest`; empty for other paths."""
 
     repository: str = ""
     kind: str = ""
@@ -69,10 +69,10 @@ class _Target:
 
 @attrs.frozen
 class RegistryApi:
-    """Responds to requests of the registry.
+    """Responds to requests for the registry.
 
     Args:
-        world: Its container packages are the repositories.
+        world: World whose container packages are the repositories.
     """
 
     world: World = attrs.field(repr=False)
@@ -80,13 +80,13 @@ class RegistryApi:
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], *, origin: str
     ) -> Answer:
-        """Carry a request out.
+        """Carry out a request and return the response.
 
         Args:
-            method: The request's.
-            target: Path and query as on the wire, of which `is_registry` is true.
-            headers: The request's, by names that ignore case.
-            origin: The server's, for the token endpoint's URL.
+            method: The request's method.
+            target: Path and query, percent-encoded as received; `is_registry` is true of it.
+            headers: The request's headers, with case-insensitive names.
+            origin: Origin of the server, for the URL of the token endpoint.
         """
         path, _, query = target.partition("?")
         authorization = headers.get("Authorization", "")
@@ -105,7 +105,7 @@ class RegistryApi:
             return answer
 
     def _exchange(self, query: str, authorization: str) -> Answer:
-        """Exchange the API token, as the password of any user, for one of a repository."""
+        """Exchange an API token, sent as the password of any user, for a pull token."""
         scheme, _, value = authorization.partition(" ")
         token: Token | None = None
         if scheme:
@@ -119,7 +119,7 @@ class RegistryApi:
 
     def _pull(self, method: str, requested: _Target, authorization: str) -> Answer:
         token = self._caller(authorization, requested.repository)
-        if not requested.repository:  # `/v2/` itself: clients ask it for the challenge.
+        if not requested.repository:  # `/v2/`, which clients request for the challenge.
             return _json(200, {})
         if method not in ("GET", "HEAD"):
             raise _RegistryError(405, "UNSUPPORTED", "The operation is unsupported.")
@@ -143,10 +143,10 @@ class RegistryApi:
         )
 
     def _caller(self, authorization: str, repository: str) -> Token | None:
-        """Return the token whose pull token the request has; `None` is the anonymous one."""
+        """Return the token that the pull token was derived from, or `None` if it is anonymous."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
-            # GitHub also takes the API token itself, in base64.
+            # GitHub also accepts the API token itself, in base64.
             if (token := self.world.find_token(_decoded(value))) is not None:
                 return token
             for candidate in (None, *self.world.tokens):
@@ -184,7 +184,7 @@ def _find(package: Package, reference: str) -> Version:
 
 
 def _pull_token(token: Token | None, repository: str) -> str:
-    """Return the registry token of an API token for a repository: derived, so none is kept."""
+    """Return the pull token of an API token for a repository, derived, so not stored."""
     secret = "" if token is None else token.value
     return b64encode(sha256(f"{secret}\n{repository}".encode()).digest()).decode()
 

@@ -1,13 +1,13 @@
-"""From state to the JSON GitHub answers with."""
+"""JSON bodies of GitHub's responses."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from attrs import define, field
+import attrs
 
 from ._times import timestamp
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from ._behavior import Behavior
     from ._packages import Namespace, Package, Repository, Version
 
-#: What hangs off an account's URL, in the order of GitHub's examples.
-_OWNER_LINKS = {
+_OWNER_LINKS: Final = {
     "followers_url": "/followers",
     "following_url": "/following{/other_user}",
     "gists_url": "/gists{/gist_id}",
@@ -29,9 +28,9 @@ _OWNER_LINKS = {
     "events_url": "/events{/privacy}",
     "received_events_url": "/received_events",
 }
+"""Paths below an owner's URL, in the order of GitHub's examples."""
 
-#: What hangs off a repository's URL, likewise.
-_REPOSITORY_LINKS = {
+_REPOSITORY_LINKS: Final = {
     "forks_url": "/forks",
     "keys_url": "/keys{/key_id}",
     "collaborators_url": "/collaborators{/collaborator}",
@@ -69,43 +68,43 @@ _REPOSITORY_LINKS = {
     "releases_url": "/releases{/id}",
     "deployments_url": "/deployments",
 }
+"""Paths below a repository's URL, in the order of GitHub's examples."""
 
 
-@define
+@attrs.define
 class Renderer:
-    """Writes the JSON of one API version as one GitHub does.
+    """Renderer of bodies for one API version of one imitated GitHub.
 
     Args:
-        api: The API's URL without a slash at its end, for the `url` fields.
-        html: The site's URL, for the `html_url` fields.
-        has_downloads: Repositories have the field `has_downloads`, which API version 2026-03-10
-            dropped.
-        behavior: The imitated GitHub.
+        api: URL of the API without a trailing slash, for the `url` fields.
+        html: URL of the site, for the `html_url` fields.
+        has_downloads: Repositories have `has_downloads`, removed in API version 2026-03-10.
+        behavior: Imitated GitHub.
     """
 
     api: str
     html: str
     has_downloads: bool
     behavior: Behavior
-    # Owners and repositories never change once made, and make up nine tenths of a page's bytes.
-    _owners: dict[int, str] = field(factory=dict, init=False, repr=False)
-    _repositories: dict[int, str] = field(factory=dict, init=False, repr=False)
+    # Cached because owners and repositories are immutable and nine tenths of a page's bytes.
+    _owners: dict[int, str] = attrs.field(factory=dict, init=False, repr=False)
+    _repositories: dict[int, str] = attrs.field(factory=dict, init=False, repr=False)
 
     def packages(self, packages: Iterable[Package]) -> bytes:
-        """A list of packages."""
+        """Return the body of a listing of packages."""
         counted = self.behavior.counts_in_listings
         return _list(self._package(package, counted=counted) for package in packages)
 
     def package(self, package: Package) -> bytes:
-        """One package."""
+        """Return the body of a package."""
         return self._package(package, counted=True).encode()
 
     def versions(self, versions: Iterable[Version]) -> bytes:
-        """A list of versions."""
+        """Return the body of a listing of versions."""
         return _list(self._version(version) for version in versions)
 
     def version(self, version: Version) -> bytes:
-        """One version."""
+        """Return the body of a version."""
         return self._version(version).encode()
 
     def _package(self, package: Package, *, counted: bool) -> str:
@@ -157,13 +156,15 @@ class Renderer:
         )
 
     def _package_url(self, package: Package) -> str:
-        return f"{self.api}/{_place(package)}/packages/{package.package_type}/{_segment(package)}"
+        return (
+            f"{self.api}/{_owner_path(package)}/packages/{package.package_type}/{_segment(package)}"
+        )
 
     def _package_html_url(self, package: Package) -> str:
         if package.repository is not None and package.package_type != "container":
             return f"{self.html}/{_full_name(package.repository)}/packages/{package.id}"
         kind = package.package_type
-        return f"{self.html}/{_place(package)}/packages/{kind}/package/{_segment(package)}"
+        return f"{self.html}/{_owner_path(package)}/packages/{kind}/package/{_segment(package)}"
 
     def _owner_text(self, owner: Namespace) -> str:
         if owner.id not in self._owners:
@@ -228,7 +229,7 @@ def _list(items: Iterable[str]) -> bytes:
     return f"[{','.join(items)}]".encode()
 
 
-def _place(package: Package) -> str:
+def _owner_path(package: Package) -> str:
     owner = package.owner
     return f"{'orgs' if owner.type == 'Organization' else 'users'}/{owner.login}"
 
@@ -242,5 +243,5 @@ def _full_name(repository: Repository) -> str:
 
 
 def _node_id(kind: str, number: int) -> str:
-    """GitHub's older node ids: the length of the kind, the kind, and the id, in base64."""
+    """Return a node id in GitHub's older format: base64 of the kind's length, kind and id."""
     return base64.b64encode(f"0{len(kind)}:{kind}{number}".encode()).decode()

@@ -3,17 +3,16 @@
 https://docs.github.com/en/rest/packages/packages
 """
 
-# The table reads as the reference does, a row an operation.
+# One line per operation, as in the reference.
 # ruff: noqa: E501
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote
 
-from attrs import field, frozen
+import attrs
 
-#: What an operation does, whoever the owner is.
 Action: TypeAlias = Literal[
     "list_conflicts",
     "list_packages",
@@ -25,11 +24,11 @@ Action: TypeAlias = Literal[
     "delete_version",
     "restore_version",
 ]
+"""Action of an operation, the same for all three kinds of owner."""
 
-REFERENCE = "https://docs.github.com/rest/packages/packages"
+REFERENCE: Final = "https://docs.github.com/rest/packages/packages"
 
-#: The scopes an action needs, and its name in the refusal of a token that lacks one of them.
-SCOPES: dict[Action, tuple[tuple[str, ...], str]] = {
+SCOPES: Final[dict[Action, tuple[tuple[str, ...], str]]] = {
     "list_conflicts": (("read:packages",), "list packages"),
     "list_packages": (("read:packages",), "list packages"),
     "get_package": (("read:packages",), "get a package"),
@@ -40,29 +39,30 @@ SCOPES: dict[Action, tuple[tuple[str, ...], str]] = {
     "delete_version": (("delete:packages", "read:packages"), "delete a package version"),
     "restore_version": (("read:packages", "write:packages"), "restore a package version"),
 }
+"""Required scopes of each action, and its name in GitHub's message about a missing scope."""
 
 
-@frozen
+@attrs.frozen
 class Operation:
-    """One row of the reference."""
+    """Operation of the API: one entry of the reference."""
 
     id: str
     method: str
     path: str
     action: Action
     anchor: str
-    segments: tuple[str, ...] = field(init=False, repr=False)
+    segments: tuple[str, ...] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "segments", tuple(self.path.strip("/").split("/")))
 
     @property
     def documentation_url(self) -> str:
-        """The operation's place in GitHub's reference."""
+        """URL of the operation in GitHub's reference."""
         return f"{REFERENCE}#{self.anchor}"
 
     def match(self, segments: list[str]) -> dict[str, str] | None:
-        """What the path's placeholders stand for, or `None`: another path."""
+        """Return the values of the placeholders, or `None` if the path is another operation's."""
         if len(segments) != len(self.segments):
             return None
         found = {}
@@ -77,8 +77,7 @@ class Operation:
 
 
 # fmt: off
-#: Grouped by owner, in the reference's order within each.
-OPERATIONS = (
+OPERATIONS: Final = (
     Operation("list-docker-migration-conflicting-packages-for-organization", "GET", "/orgs/{org}/docker/conflicts", "list_conflicts", "get-list-of-conflicting-packages-during-docker-migration-for-organization"),
     Operation("list-packages-for-organization", "GET", "/orgs/{org}/packages", "list_packages", "list-packages-for-an-organization"),
     Operation("get-package-for-organization", "GET", "/orgs/{org}/packages/{package_type}/{package_name}", "get_package", "get-a-package-for-an-organization"),
@@ -110,12 +109,13 @@ OPERATIONS = (
     Operation("restore-package-version-for-user", "POST", "/users/{username}/packages/{package_type}/{package_name}/versions/{package_version_id}/restore", "restore_version", "restore-package-version-for-a-user"),
 )
 # fmt: on
+"""All operations, grouped by kind of owner, then in the reference's order."""
 
 
 def split(path: str) -> list[str] | None:
-    """The segments of a raw path, each decoded once; `None`: they encode no text.
+    """Return the decoded segments of a raw path, or `None` if one is not valid UTF-8.
 
-    Decoding comes after splitting: an encoded slash belongs to a name, a bare one ends it.
+    The path is split before it is decoded, because an encoded slash is part of a name.
     """
     try:
         return [unquote(segment, errors="strict") for segment in path.removeprefix("/").split("/")]
@@ -124,7 +124,7 @@ def split(path: str) -> list[str] | None:
 
 
 def find(method: str, segments: list[str]) -> tuple[Operation, dict[str, str]] | None:
-    """The operation for a method and path, and what its placeholders stand for."""
+    """Return the operation of a method and path, with the values of the placeholders."""
     for operation in OPERATIONS:
         if operation.method == method:
             found = operation.match(segments)

@@ -1,4 +1,4 @@
-"""The embedded GitHub Packages on a port of its own."""
+"""The embedded GitHub Packages as an HTTP server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 from urllib.parse import parse_qsl
 from weakref import WeakSet
 
+import attrs
 from aiohttp import web
-from attrs import define, field
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import _wire as wire
@@ -31,116 +31,117 @@ if TYPE_CHECKING:
     from ._behavior import Behaves
     from ._limits import LimitReached
 
-#: Decides what a request gets: `await answer()` carries it out and gives GitHub's answer; what
-#: the hook returns is sent.
 Hook: TypeAlias = Callable[
     [web.BaseRequest, Callable[[], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]
 ]
+"""Function of a request and its handler that returns the response to send.
 
-#: How long requests in flight may go on when the server closes, in seconds.
-GRACE = 0.05
+Awaiting the handler carries out the request and returns GitHub's response.
+"""
 
-HTTP_PORT = 80
+GRACE: Final = 0.05
+"""Seconds that requests in flight have to finish when the server closes."""
 
-MISDIRECTED = Answer(
+HTTP_PORT: Final = 80
+
+MISDIRECTED: Final = Answer(
     421,
     b'{"message":"Host: the embedded GitHub serves 127.0.0.1, localhost and [::1] on its port"}',
 )
 
 
-@define(eq=False)
+@attrs.define(eq=False)
 class Received:
-    """A request as it arrived, and what became of it.
+    """Received request, with its outcome.
 
     Attributes:
-        method: The HTTP method.
-        target: Path and query exactly as they were on the wire.
-        headers: Without the credentials: of `Authorization` only the scheme is kept.
-        operation: The operation's id in GitHub's reference, or `None`: there is no such route.
-        at: When it arrived, by `time.monotonic`.
-        status: The status of GitHub's answer, whether or not that got through. `None`: the
-            request was not carried out, or not yet.
-        fault: The fault it met, or the limit that refused it.
+        method: HTTP method.
+        target: Path and query, percent-encoded as received.
+        headers: Headers, with only the scheme of `Authorization`.
+        operation: Id of the operation in GitHub's reference, or `None` without a route.
+        at: Time of arrival by `time.monotonic`.
+        status: Status of GitHub's response, even if a fault replaced or lost it. `None` if the
+            request is not carried out, or not yet.
+        fault: Name of the request's fault, or of the rate limit that refused it.
     """
 
     method: str
     target: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
     operation: str | None
-    at: float = field(factory=time.monotonic)
+    at: float = attrs.field(factory=time.monotonic)
     status: int | None = None
     fault: str | None = None
 
     @property
     def path(self) -> str:
-        """The target without its query, still encoded."""
+        """Percent-encoded path."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> dict[str, str]:
-        """The target's query, decoded."""
+        """Decoded query."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
 
 class EmbeddedGitHub:
-    """GitHub's Packages API on 127.0.0.1, with a `World` behind it.
+    """Server of GitHub's Packages API on 127.0.0.1, with the state of a `World`.
 
     It serves requests whose `Host` is 127.0.0.1, localhost or [::1] with its port, and responds
-    421 to any other, so that a web page cannot reach it under a name of its own.
+    421 to any other, so that a web page cannot reach it by DNS rebinding.
 
-    Open it with `async with`, or with `start` and `close`; code without an event loop opens it with
-    `with`, and it runs in a thread. The world may be changed while it is served (from another
-    thread between requests only), and so may the attributes: those of `api` and `latency` set how
-    a healthy server responds, `faults` what fails, and a `hook` does anything else.
+    Open it with `async with`, or with `start` and `close`; without an event loop, open it with
+    `with`, which runs it in a thread. The world may be changed while it is served (from another
+    thread between requests only), and so may the attributes: those of `api` and `latency` set the
+    responses of a healthy server, `faults` adds failures, and `hook` may replace any response.
 
-    Beside the API, at the root of its origin, it is the container registry as far as ghcr.io goes
-    in sending manifests: `/token` exchanges a token of the world for one of a repository, and
+    At the root of its origin, it is also a container registry that sends manifests like ghcr.io:
+    `/token` exchanges a token of the world for a token of one repository, and
     `/v2/NAME/manifests/REFERENCE` sends the manifest of a version by digest or tag. A GET counts
     as a download of the version. `Package.push`, `push_image`, `push_signature` and
     `push_build_cache` fill it.
 
-    `behaves` chooses the imitated GitHub:
+    `behaves` selects the imitated GitHub:
 
-    - `"recorded"`: GitHub.com, as its responses have been recorded from 2024 to 2026. Packages in
-      a listing have no `version_count`; a package got by itself has it. A listing that fits one
-      page has no `Link`. A page past the end is empty and has `prev`, `first` and `last`, of an
-      empty listing only `last`, with `page=0`. `Link` names organizations by id,
+    - `"recorded"`: GitHub.com, according to responses recorded from 2024 to 2026. Packages in
+      a listing have no `version_count`; the response to a single package has it. A listing that
+      fits one page has no `Link`. A page past the end is empty and has `prev`, `first` and `last`,
+      of an empty listing only `last`, with `page=0`. `Link` names organizations by id,
       `/organizations/1001/packages?...`. `X-Accepted-OAuth-Scopes` is empty. Owners have
       `user_view_type`.
-    - `"documented"`: GitHub as its reference describes it. Packages in a listing have
-      `version_count`, every page of a listing has `Link`, also the only one, `Link` repeats the
+    - `"documented"`: GitHub according to its reference. Packages in a listing have
+      `version_count`, every page of a listing has `Link`, even a single one, `Link` repeats the
       request's path, `X-Accepted-OAuth-Scopes` names the operation's scopes, and no field is
       undocumented.
-    - `"linkless"`: as recorded, but no page of a package listing has `Link`: GitHub.com until 2024
-      and Enterprise Servers of that age. Version listings have it.
+    - `"linkless"`: as recorded, but package listings have no `Link`: GitHub.com until 2024 and
+      Enterprise Servers of that age. Version listings have it.
 
-    All three leave out a field without a value, where the documentation would allow null.
+    All three omit a field without a value, where the documentation would allow null.
 
     Args:
-        world: The state behind the API. Default: an empty world with one token of every scope.
-        port: The port to listen on; 0 takes a free one.
-        base_path: Where the API is mounted: `""` as on GitHub.com, `"/api/v3"` as on Enterprise
-            Server.
+        world: State of the server. Default: an empty world with one token of every scope.
+        port: Port to listen on. Default: a free port.
+        base_path: Path of the API: `""` as on GitHub.com, `"/api/v3"` as on Enterprise Server.
         behaves: `"recorded"`, `"documented"` or `"linkless"`.
-        link: `False` leaves `Link` out of all listings, whatever `behaves` says.
-        paged_conflicts: List the Docker conflicts in pages; GitHub's reference does not say.
-        rate_limits: Send the `x-ratelimit-*` headers. Enterprise Server has them off by default.
-        api_versions: The values of `X-GitHub-Api-Version` it supports; none: a server older than
-            API versioning, which ignores that header.
-        latency: Seconds each request waits before it is carried out.
-        faults: What goes wrong. Default: nothing, until `faults.next` says so or others are set.
-        hook: Passed by every request before it is answered, after the latency. It may answer
-            itself, change GitHub's answer, or cut the connection. The answer it gets has met its
-            faults and limits already.
-        max_requests: How many of the latest requests `requests` keeps, at least 0. Default: all.
+        link: `False` omits `Link` from all listings, regardless of `behaves`.
+        paged_conflicts: List the Docker conflicts in pages. GitHub's reference leaves this open.
+        rate_limits: Send the `x-ratelimit-*` headers. Enterprise Server omits them by default.
+        api_versions: Supported values of `X-GitHub-Api-Version`. Empty: the header is ignored, as
+            by servers older than API versioning.
+        latency: Seconds before each request is carried out.
+        faults: Faults and rate limits. Default: none.
+        hook: Called for each request after the latency. It may return a response of its own,
+            change GitHub's response, or close the connection. Faults and limits are applied before
+            GitHub's response reaches the hook.
+        max_requests: Number of latest requests kept in `requests`, at least 0. Default: all.
 
     Raises:
-        ValueError: `behaves` or `max_requests` is out of range.
+        ValueError: if `behaves` or `max_requests` is out of range.
 
     Attributes:
-        api: What decides the answers.
-        requests: The requests received, in order of arrival. It may be cleared.
-        max_in_flight: The most requests that were in flight at any moment.
+        api: The API without its network.
+        requests: Received requests, in order of arrival. It may be cleared.
+        max_in_flight: Maximum number of requests in flight so far.
 
     Example:
         >>> async with EmbeddedGitHub() as server:
@@ -186,31 +187,31 @@ class EmbeddedGitHub:
         self.max_in_flight = 0
         self._max_requests = max_requests
         self._answering: dict[asyncio.Task[Any], web.BaseRequest] = {}
-        #: aiohttp runs a task a connection: those that carried a request.
+        # aiohttp runs one task per connection; these have carried a request.
         self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
         self._port = port
         self._closing = False
         self._address = ""
-        #: The values of `Host` that are served. Kept after closing, for requests still in flight.
+        # Accepted values of `Host`, kept after closing for requests still in flight.
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.ServerRunner | None = None
         self._thread: LoopThread | None = None
 
     def __repr__(self) -> str:
-        where = "closed" if self._runner is None else self.url
-        return f"<{type(self).__name__} {where}>"
+        state = "closed" if self._runner is None else self.url
+        return f"<{type(self).__name__} {state}>"
 
     @property
     def world(self) -> World:
-        """What it serves."""
+        """State of the server."""
         return self.api.world
 
     @property
     def url(self) -> str:
-        """The API's URL, base path and all, without a slash at its end.
+        """URL of the API, with the base path, without a trailing slash.
 
         Raises:
-            RuntimeError: it is not running.
+            RuntimeError: if the server is not running.
         """
         if self._runner is None:
             raise RuntimeError("the embedded GitHub is not running")
@@ -218,10 +219,10 @@ class EmbeddedGitHub:
 
     @property
     def token(self) -> str:
-        """A classic token with every scope, that sees and administers everything.
+        """First classic token with every scope that administers all owners.
 
         Raises:
-            LookupError: the world has none.
+            LookupError: if the world has no such token.
         """
         for token in self.world.tokens:
             full = token.kind == "classic" and not token.lacks(ALL_SCOPES)
@@ -231,15 +232,15 @@ class EmbeddedGitHub:
 
     @property
     def in_flight(self) -> int:
-        """Requests being answered at the moment, of clients that still wait for the answer."""
+        """Number of requests in flight whose clients are still connected."""
         return sum(not wire.has_left(request) for request in self._answering.values())
 
     async def start(self) -> None:
-        """Listen.
+        """Listen on the port.
 
         Raises:
-            RuntimeError: it does already.
-            OSError: the port is taken.
+            RuntimeError: if the server is running.
+            OSError: if the port is in use.
         """
         if self._runner is not None:
             raise RuntimeError("the embedded GitHub is running already")
@@ -247,7 +248,7 @@ class EmbeddedGitHub:
 
     async def _listen(self, port: int) -> None:
         self._closing = False
-        # The low-level server: a router would decode paths before anyone could look at them.
+        # The low-level server, because a router would decode the paths.
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=GRACE)
         await runner.setup()
         try:
@@ -261,14 +262,14 @@ class EmbeddedGitHub:
         self._hosts = _hosts(bound)
 
     async def close(self) -> None:
-        """Close the port and every connection, idle or not. Closing again does nothing."""
+        """Close the port and all connections. Has no effect if the server is closed."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
         self._closing = True
         for site in list(runner.sites):
             await site.stop()
-        # aiohttp would end them too, but complains of those that outlast its grace.
+        # aiohttp would cancel them too, but logs an error for each that outlasts its timeout.
         if self._answering:
             await asyncio.wait(self._answering, timeout=GRACE)
         unfinished = list(self._answering)
@@ -279,13 +280,11 @@ class EmbeddedGitHub:
 
     @asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
-        """Refuse connections while the block runs: the port and all connections are closed.
-
-        Afterwards it listens on the same port again.
+        """Close the port and all connections during the block, then listen on the port again.
 
         Raises:
-            RuntimeError: it is not running.
-            OSError: the port was taken meanwhile.
+            RuntimeError: if the server is not running.
+            OSError: if another process uses the port at the end of the block.
         """
         port = int(self.url.removesuffix(self.api.base_path).rpartition(":")[2])
         await self.close()
@@ -338,10 +337,10 @@ class EmbeddedGitHub:
         if origin is None:
             received.status = MISDIRECTED.status
             return wire.response(MISDIRECTED, accept_encoding="", now=self._now())
-        task = cast("asyncio.Task[Any]", asyncio.current_task())  # A handler runs in one.
+        task = cast("asyncio.Task[Any]", asyncio.current_task())  # Not None in a handler.
         self._answering[task] = request
         try:
-            # Clients that left before this request came have not been noticed yet.
+            # Lets the loop notice clients that disconnected before this request.
             await asyncio.sleep(0)
             self.max_in_flight = max(self.max_in_flight, self.in_flight)
             reached = self._limit_reached(request)
@@ -371,9 +370,9 @@ class EmbeddedGitHub:
         )
 
     def _limit_reached(self, request: web.BaseRequest) -> LimitReached | None:
-        """What the limits say of a request; one they let in is counted."""
+        """Count the request in the limits; return the limit that refuses it, if one does."""
         if is_registry(request.raw_path):
-            return None  # The registry has limits of its own.
+            return None  # The limits are those of the API.
         caller, faults = _caller(request), self.faults
         reached = None
         if faults.primary_limit is not None:
@@ -384,7 +383,7 @@ class EmbeddedGitHub:
             reached = faults.secondary_limit.refuses(
                 caller,
                 request.method,
-                in_flight=sum(not wire.has_left(each) for each in until_this),
+                in_flight=sum(not wire.has_left(other) for other in until_this),
                 now=time.monotonic(),
             )
         return reached
@@ -408,7 +407,7 @@ class EmbeddedGitHub:
         fate: Fate,
         reached: LimitReached | None,
     ) -> web.Response | None:
-        """The answer, undamaged; `None`: the request is not carried out, and nobody says so."""
+        """Return the undamaged response; `None` if the fault neither carries out nor responds."""
         now = self._now()
         method, target, headers = request.method, request.raw_path, request.headers
         answer: Answer | None = None
@@ -439,7 +438,7 @@ class EmbeddedGitHub:
         return f"http://{host}" if host in self._hosts else None
 
     def _now(self) -> int:
-        """The time by the server's clock, in seconds since 1970."""
+        """Return the Unix time of the server's clock in seconds, with its skew."""
         return int(time.time() + self.faults.clock_skew)
 
 
@@ -450,11 +449,11 @@ def _hosts(port: int) -> frozenset[str]:
 
 
 def _caller(request: web.BaseRequest) -> str:
-    """Whose limits a request counts against."""
+    """Return the key of the rate limits that the request counts against."""
     return request.headers.get("Authorization", "")
 
 
 def _without_secret(authorization: str) -> str:
     scheme, space, _ = authorization.partition(" ")
-    # Without a space the whole of it may be the secret.
+    # Without a space, the whole value may be the secret.
     return f"{scheme} ***" if space else "***"

@@ -1,4 +1,4 @@
-"""An event loop in a thread, for callers without one."""
+"""Event loop in a thread, for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """A thread that runs an event loop from its creation until `close`."""
+    """Thread that runs an event loop from creation until `close`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        # A daemon: a caller that never closes it does not keep the process from ending.
+        # A daemon thread, so that the process can exit if `close` is never called.
         self._thread = Thread(target=self._loop.run_forever, name="embedded GitHub", daemon=True)
         self._thread.start()
 

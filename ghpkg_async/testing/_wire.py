@@ -1,4 +1,4 @@
-"""How an answer, or what is left of it, goes onto the wire."""
+"""Transmission of a response: compression, and damage by faults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import struct
 import zlib
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from ._actions import Answer
     from ._faults import Fate
 
-#: How long what was sent before a reset has to arrive, in seconds: a reset overtakes it.
-HEAD_START = 0.01
-#: How often it is looked whether a client is still there, in seconds.
-PATIENCE = 0.01
+HEAD_START: Final = 0.01
+"""Seconds between sent data and a reset, which would discard data that has not arrived."""
+PATIENCE: Final = 0.01
+"""Seconds between checks for a closed connection."""
 
-#: Closing a socket that lingers for no time sends a reset.
-_NO_LINGER = struct.pack("ii", 1, 0)
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""Value of `SO_LINGER` that makes closing a socket send a reset."""
 
 
 def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Response:
-    """The whole answer, compressed if the client takes that, and dated."""
+    """Return the undamaged response, dated, and compressed if the client accepts gzip."""
     headers = {"Server": "github.com", "Date": formatdate(now, usegmt=True), **answer.headers}
     body: bytes | None = answer.body or None
     if body is not None:
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        if _takes_gzip(accept_encoding):
+        if _accepts_gzip(accept_encoding):
             headers["Content-Encoding"] = "gzip"
             body = zlib.compress(body, level=1, wbits=31)
         elif "ETag" in headers:  # It is of this very body, not of a compressed one.
@@ -41,12 +41,12 @@ def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Respons
 async def send(
     request: web.BaseRequest, whole: web.Response | None, fate: Fate
 ) -> web.StreamResponse:
-    """What of the answer is left for aiohttp to send, after what its fate left on the wire.
+    """Apply a fault to the connection, and return the response that aiohttp is to send.
 
     Args:
-        request: The request to answer.
-        whole: The answer, if the request was carried out.
-        fate: What the request met.
+        request: The request.
+        whole: The undamaged response; `None` if the request is not carried out.
+        fate: Fault of the request.
     """
     match fate.fault:
         case "stall" | "stall_after":
@@ -71,7 +71,7 @@ async def send(
 
 
 def hang_up(request: web.BaseRequest) -> web.StreamResponse:
-    """Close the request's connection in good order; what is left to send is nothing."""
+    """Close the request's connection without a reset; return an empty response for aiohttp."""
     if request.transport is not None:
         request.transport.close()
     return _nothing()
@@ -79,19 +79,25 @@ def hang_up(request: web.BaseRequest) -> web.StreamResponse:
 
 async def until_left(request: web.BaseRequest) -> None:
     """Wait until the client has closed the request's connection."""
-    # aiohttp tells a handler of that only by cancelling it, and then a request could not be
-    # carried out after its client lost patience, which is just what servers do.
+    # aiohttp can only cancel a handler when its client disconnects. Real servers carry out the
+    # request nevertheless, so cancellation is off and the connection is polled.
     while not has_left(request):  # noqa: ASYNC110  (there is no event to wait for)
         await asyncio.sleep(PATIENCE)
 
 
 def has_left(request: web.BaseRequest) -> bool:
-    """Whether the request's connection is closed."""
+    """Return whether the request's connection is closed."""
     return request.transport is None or request.transport.is_closing()
 
 
 def _part(whole: web.Response, place: float, *, headers_only: bool) -> bytes:
-    """The answer as it is on the wire, up to that place in its headers or its body."""
+    """Return the first part of the encoded response, cut in its headers or its body.
+
+    Args:
+        whole: The undamaged response.
+        place: Fraction of the headers or the body before the cut, 0 to 1.
+        headers_only: Cut in the headers; else in the body, if there is one.
+    """
     body = whole.body if isinstance(whole.body, bytes) else b""
     lines = [f"HTTP/1.1 {whole.status} {whole.reason}"]
     lines += [f"{name}: {value}" for name, value in whole.headers.items()]
@@ -104,7 +110,7 @@ def _part(whole: web.Response, place: float, *, headers_only: bool) -> bytes:
 
 
 def _nothing() -> web.StreamResponse:
-    # aiohttp wants an answer; nobody is left to receive it, which ends the connection quietly.
+    # aiohttp requires a response; the connection is closed, so it is not sent.
     return web.Response()
 
 
@@ -122,7 +128,7 @@ def _reset(request: web.BaseRequest) -> None:
         transport.abort()
 
 
-def _takes_gzip(accepted: str) -> bool:
+def _accepts_gzip(accepted: str) -> bool:
     for coding in accepted.lower().split(","):
         name, _, parameters = coding.partition(";")
         if name.strip() in ("gzip", "*"):

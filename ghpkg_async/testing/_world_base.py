@@ -1,4 +1,4 @@
-"""The part of a world that its owners and packages use: clock, ids and the rules of restoring."""
+"""Base of a world, used by its owners and packages: clock, ids and rules of restoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixtures `github` and `github_client`, which pytest has wherever the library is installed.
+"""The pytest fixtures `github` and `github_client`, available wherever the library is installed.
 
 `github` is a running `EmbeddedGitHub`, `github_client` a client for it:
 
@@ -14,8 +14,8 @@ world between requests only.
         github.world.org("acme").package("npm", "left", versions=3)
         subprocess.run(["./cleanup", github.url], env={"TOKEN": github.token}, check=True)
 
-`github_client` paces nothing: no points a minute and no pause between writes. Faults are switched
-on in a line, at any time:
+`github_client` has no pacing: no limit of points per minute and no pause between writes. Faults
+can be switched on at any time:
 
     async def test_a_bad_day(github, github_client):
         github.faults = Faults(seed=7, server_error=0.1, reset_after=0.05, latency=(0.0, 0.02))
@@ -30,9 +30,9 @@ on in a line, at any time:
         async with github.down():
             ...
 
-`Faults` lists them all, and `github.requests` has each request with its fault and its status. These
-names are in `ghpkg_async.testing`.
+`Faults` lists all faults, and `github.requests` has each request with its fault and its status.
+The names used here are in `ghpkg_async.testing`.
 """
 
-#: For `-p ghpkg_async.testing.plugin`, where pytest is told to load no installed plugin by itself.
 pytest_plugins = ("_ghpkg_async_pytest",)
+"""Fixtures for `-p ghpkg_async.testing.plugin`, needed if plugin autoloading is disabled."""
