@@ -1,8 +1,8 @@
 """Embedded GitHub Packages: a stateful fake of GitHub's Packages API for tests.
 
-It has all 27 endpoints, listens on 127.0.0.1, and is filled by a builder, `World`, or a JSON file.
-By default it responds like recorded responses of GitHub.com; `EmbeddedGitHub` lists the other
-GitHubs that it imitates.
+It has all 27 endpoints, listens on 127.0.0.1, and is filled by a builder, ``World``, or a JSON
+file. By default it responds like recorded responses of GitHub.com; ``EmbeddedGitHub`` lists the
+other GitHubs that it imitates.
 
     from ghpkg_async.testing import EmbeddedGitHub, World
 
@@ -12,14 +12,14 @@ GitHubs that it imitates.
     async with EmbeddedGitHub(world) as server:
         ...  # any client, at server.url
 
-`Faults` adds latency, resets, stalls, truncated responses, server errors before or after the
-request is carried out, missing `Link` headers, and GitHub's rate limits:
+``Faults`` adds latency, resets, stalls, truncated responses, server errors before or after the
+request is carried out, missing ``Link`` headers, and GitHub's rate limits:
 
     server.faults = Faults(seed=7, server_error=0.1, primary_limit=PrimaryLimit(60, window=2))
     server.faults.next("reset_after", method="DELETE")
 
-The fixtures `github` and `github_client` are available in pytest without configuration; see
-`ghpkg_async.testing.plugin`.
+The fixtures ``github`` and ``github_client`` are available in pytest without configuration; see
+``ghpkg_async.testing.plugin``.
 """
 
 from __future__ import annotations

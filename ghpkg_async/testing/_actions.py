@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ._tokens import Token
 
 LISTING_CAP: Final = 10_000
-"""Greatest `page * per_page` of a listing of packages. Listings of versions have no cap."""
+"""Greatest ``page * per_page`` of a listing of packages. Listings of versions have no cap."""
 
 
 @attrs.frozen
 class Answer:
-    """Response before transport: status, body, and headers except `Server`, `Date` and encoding."""
+    """Status, body and headers of a response, without the headers that the transport adds."""
 
     status: int
     body: bytes = b""
@@ -42,12 +42,12 @@ class Call:
     Args:
         arguments: Decoded values of the path's placeholders.
         query: Decoded query string.
-        url: URL without the query, for `Link`.
+        url: URL without the query, for ``Link``.
         token: The request's token.
         owner: Owner of the packages.
         render: Renderer of the bodies.
         behavior: Imitated GitHub.
-        link: Listings may have `Link`.
+        link: Listings may have ``Link``.
         paged_conflicts: The list of Docker conflicts has pages.
     """
 
@@ -62,24 +62,24 @@ class Call:
     paged_conflicts: bool
 
     def package(self) -> Package:
-        """Return the package in the path if the token may see it; else raise `NotThere`."""
+        """Return the package in the path; raise ``NotThere`` if it is not visible."""
         package = self.owner.find(self.arguments["package_type"], self.arguments["package_name"])
         return self._seen(package)
 
     def deleted_package(self) -> Package:
-        """Return the deleted package in the path if the token may see it; else raise `NotThere`."""
+        """Return the deleted package in the path; raise ``NotThere`` if it is not visible."""
         names = self.arguments["package_type"], self.arguments["package_name"]
         return self._seen(self.owner.find_deleted(*names))
 
     def version_id(self) -> int:
-        """Return the version's id in the path; raise `NotThere` if it is not a number."""
+        """Return the version's id in the path; raise ``NotThere`` if it is not a number."""
         text = self.arguments["package_version_id"]
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             raise NotThere("Not Found")
         return int(text)
 
     def as_admin(self) -> None:
-        """Raise `NotAllowed` if the token may not administer the owner's packages."""
+        """Raise ``NotAllowed`` if the token may not administer the owner's packages."""
         if not self.token.may_administer(self.owner):
             raise NotAllowed("Must have admin rights to Repository.")
 
@@ -159,7 +159,7 @@ def delete_package(call: Call) -> Answer:
 
 
 def restore_package(call: Call) -> Answer:
-    """Restore a package; the query parameter `token` is ignored."""
+    """Restore a package; the query parameter ``token`` is ignored."""
     package = call.deleted_package()
     call.as_admin()
     package.restore()
@@ -169,7 +169,7 @@ def restore_package(call: Call) -> Answer:
 def list_versions(call: Call) -> Answer:
     """List the active or deleted versions of a package.
 
-    `/users/{username}` has no documented `state`, so it always lists active versions.
+    ``/users/{username}`` has no documented ``state``, so it always lists active versions.
     """
     package = call.package()
     state = "active"

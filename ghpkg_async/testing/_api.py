@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DEFAULT_API_VERSION: Final = "2022-11-28"
 API_VERSIONS: Final = (DEFAULT_API_VERSION, "2026-03-10")
 WITHOUT_DOWNLOADS: Final = "2026-03-10"
-"""First API version whose repositories have no `has_downloads`."""
+"""First API version whose repositories have no ``has_downloads``."""
 
 ANONYMOUS_LIMIT: Final = 60
 
@@ -54,7 +54,7 @@ class Closed(Refusal):
 
 @attrs.define
 class Api:
-    """Responds to requests from the state of a world; `EmbeddedGitHub` has the same arguments."""
+    """Responds to requests from the state of a world; ``EmbeddedGitHub`` has the same arguments."""
 
     world: World = attrs.field(repr=False)
     base_path: str = ""
@@ -70,10 +70,10 @@ class Api:
     _answered: int = attrs.field(default=0, init=False, repr=False)
 
     def operation(self, method: str, target: str) -> tuple[Operation, dict[str, str]] | None:
-        """Return the operation of a request and the path's arguments, or `None` without a route.
+        """Return the operation of a request and the path's arguments, or ``None`` without a route.
 
         Args:
-            method: The request's method; `HEAD` is routed as `GET`.
+            method: The request's method; ``HEAD`` is routed as ``GET``.
             target: Path and query, percent-encoded as received.
         """
         path = target.partition("?")[0]
@@ -175,7 +175,7 @@ class Api:
         return self.world.find_token(value.strip())
 
     def _version(self, headers: Mapping[str, str]) -> str | None:
-        """Return the API version of the request, or `None` if it is not supported."""
+        """Return the API version of the request, or ``None`` if it is not supported."""
         if not self.api_versions:
             return DEFAULT_API_VERSION
         version = headers.get("X-GitHub-Api-Version", DEFAULT_API_VERSION)
@@ -200,7 +200,7 @@ class Api:
     def _link_path(
         self, operation: Operation, arguments: Mapping[str, str], owner: Namespace
     ) -> str:
-        """Return the path for `Link`, built from the operation, not copied from the request."""
+        """Return the path for ``Link``, built from the operation, not copied from the request."""
         quoted = {name: quote(value, safe="") for name, value in arguments.items()}
         path = operation.path
         if self._behavior.rewritten_links and owner.type == "Organization":
@@ -279,8 +279,8 @@ def _check_sso(owner: Namespace, token: Token) -> None:
 def _conditional(answer: Answer, token: Token | None, condition: str | None) -> Answer:
     """Return the response with its ETag, or 304 if the condition has that ETag.
 
-    The ETag depends on the body and the token, but not on `Link`: a page may be unmodified although
-    its `Link` would differ.
+    The ETag depends on the body and the token, but not on ``Link``: a page may be unmodified
+    although its ``Link`` would differ.
     """
     secret = b"" if token is None else token.value.encode()
     digest = hashlib.sha256(hashlib.sha256(secret).digest() + answer.body).hexdigest()

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 Behaves: TypeAlias = Literal["recorded", "documented", "linkless"]
-"""Name of an imitated GitHub; `EmbeddedGitHub` describes each."""
+"""Name of an imitated GitHub; ``EmbeddedGitHub`` describes each."""
 
 
 @attrs.frozen(kw_only=True)
@@ -15,13 +15,13 @@ class Behavior:
     """Details of responses in which one GitHub differs from another.
 
     Attributes:
-        counts_in_listings: Packages in a listing have `version_count`.
-        user_view_type: Owners have `user_view_type`.
-        package_links: Package listings carry `Link`. Version listings always do.
-        single_page_links: A listing that fits one page carries `Link` too.
-        rewritten_links: `Link` names organizations by id, `/organizations/1001/...`, states
-            `per_page` even if the request does not, and sorts the query.
-        accepted_scopes: `X-Accepted-OAuth-Scopes` lists the scopes of the operation; else the
+        counts_in_listings: Packages in a listing have ``version_count``.
+        user_view_type: Owners have ``user_view_type``.
+        package_links: Package listings carry ``Link``. Version listings always do.
+        single_page_links: A listing that fits one page carries ``Link`` too.
+        rewritten_links: ``Link`` names organizations by id, ``/organizations/1001/...``, states
+            ``per_page`` even if the request does not, and sorts the query.
+        accepted_scopes: ``X-Accepted-OAuth-Scopes`` lists the scopes of the operation; else the
             header is empty.
     """
 

@@ -45,17 +45,17 @@ _VISIBILITIES: Final = ("private", "public", "internal")
 
 
 def demo_world(*, clock: Clock | None = None) -> World:
-    """Return the world of `ghpkg demo` and `ghpkg serve --demo`, with the same data each time.
+    """Return the world of ``ghpkg demo`` and ``ghpkg serve --demo``, with the same data each time.
 
-    The organizations `acme` and `octo-org` and the user `octocat` have packages of all six types
-    and three visibilities. They include names with slashes, packages of over a hundred versions,
-    untagged and deleted versions, multi-platform images with attestations, a signature and a
-    build cache, Docker migration conflicts, and public packages that cannot be deleted because of
-    over 5,000 downloads. Both tokens are octocat's: `ghp_demo` has every scope, `ghp_demo_read` has
-    `read:packages`.
+    The organizations ``acme`` and ``octo-org`` and the user ``octocat`` have packages of all six
+    types and three visibilities. They include names with slashes, packages of over a hundred
+    versions, untagged and deleted versions, multi-platform images with attestations, a signature
+    and a build cache, Docker migration conflicts, and public packages that cannot be deleted
+    because of over 5,000 downloads. Both tokens are octocat's: ``ghp_demo`` has every scope,
+    ``ghp_demo_read`` has ``read:packages``.
 
     Args:
-        clock: Clock of the world, as in `World`. Default: always 9:00 UTC on 2 June 2025, so that
+        clock: Clock of the world, as in ``World``. Default: always 9:00 UTC on 2 June 2025, so that
             deleted versions remain restorable.
     """
     world = World(clock or (lambda: NOW))

@@ -14,7 +14,7 @@ A test switches faults on in one line:
         github.faults = Faults(primary_limit=PrimaryLimit(20, window=2))
         ...
 
-Afterwards, `github.requests` has each request with its fault and its status.
+Afterwards, ``github.requests`` has each request with its fault and its status.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ Fault: TypeAlias = Literal[
     "server_error",
     "server_error_after",
 ]
-"""Name of a fault; `Faults` describes each."""
+"""Name of a fault; ``Faults`` describes each."""
 
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 RATES: Final[tuple[str, ...]] = (*FAULTS, "missing_link")
-"""Arguments of `Faults` that are rates."""
+"""Arguments of ``Faults`` that are rates."""
 NOT_CARRIED_OUT: Final[frozenset[Fault]] = frozenset(
     {"reset_before", "close_keep_alive", "stall", "server_error"}
 )
@@ -72,9 +72,9 @@ class Fate:
     """Fault of one request, with its details.
 
     Attributes:
-        fault: Name of the fault, or `None`.
+        fault: Name of the fault, or ``None``.
         latency: Seconds before the request is carried out.
-        link: A listing's response may have `Link`.
+        link: A listing's response may have ``Link``.
         place: Fraction of a cut response that is sent, 0 to 1.
         failure: Response of a server error, sent instead of the real one.
     """
@@ -137,12 +137,12 @@ class Faults:
         server_error: Respond 500, 502, 503 or 504, with JSON, HTML, an empty or a truncated body;
             the request is not carried out.
         server_error_after: Carry out the request, then respond with such a status.
-        missing_link: Omit `Link` from the response to a listing although there are more pages.
+        missing_link: Omit ``Link`` from the response to a listing although there are more pages.
             Combines with the other faults.
         latency: Seconds before each request is carried out, or their minimum and maximum; at
             least 0.
-        fail_pages_above: Respond 502 to listings with a greater `per_page`. Default: no limit.
-        clock_skew: Seconds that the server's clock is ahead in `Date` and rate-limit resets.
+        fail_pages_above: Respond 502 to listings with a greater ``per_page``. Default: no limit.
+        clock_skew: Seconds that the server's clock is ahead in ``Date`` and rate-limit resets.
         primary_limit: Primary rate limit. Default: none.
         secondary_limit: Secondary rate limit. Default: none.
 
@@ -199,8 +199,8 @@ class Faults:
             target: Match requests that contain this text in their path and query, percent-encoded
                 as received. Default: any target.
             times: Number of requests to match.
-            status: Status of the response to a `server_error` or `server_error_after`.
-            headers: Headers of that response, such as `{"Retry-After": "1"}`. Default: none.
+            status: Status of the response to a ``server_error`` or ``server_error_after``.
+            headers: Headers of that response, such as ``{"Retry-After": "1"}``. Default: none.
             body: Body of that response. Default: empty.
 
         Raises:
@@ -268,7 +268,7 @@ class Faults:
 
 @attrs.define
 class _Scripted:
-    """Fault for the next `times` matching requests."""
+    """Fault for the next ``times`` matching requests."""
 
     fault: Fault
     method: str | None

@@ -39,11 +39,12 @@ def push_image(
     Args:
         package: A container package.
         tags: Tags of the index; the children have none.
-        platforms: Platform of each child, such as `linux/arm64`.
+        platforms: Platform of each child, such as ``linux/arm64``.
         attestations: Push an attestation for each child.
         shared: Children of other images that the index also refers to.
         seed: Each combination of seed, tags and package has digests of its own.
-        **version: Further arguments of `Package.version` for all versions, such as `created_at`.
+        **version: Further arguments of ``Package.version``, such as ``created_at``, for all
+            versions.
 
     Returns:
         The version of the index.
@@ -70,11 +71,11 @@ def push_image(
 
 
 def push_signature(image: Version, **version: Any) -> Version:
-    """Push a signature of a version, tagged `sha256-<digest>.sig`, as cosign does.
+    """Push a signature of a version, tagged ``sha256-<digest>.sig``, as cosign does.
 
     Args:
         image: The signed version.
-        **version: Further arguments of `Package.version`.
+        **version: Further arguments of ``Package.version``.
     """
     manifest = image_manifest(f"{image.name} signature", layer_type=SIGNATURE)
     tag = f"{image.name.replace(':', '-')}.sig"
@@ -86,8 +87,8 @@ def push_build_cache(package: Package, *, tags: Iterable[str], **version: Any) -
 
     Args:
         package: A container package.
-        tags: Tags of the cache, such as `buildcache`.
-        **version: Further arguments of `Package.version`.
+        tags: Tags of the cache, such as ``buildcache``.
+        **version: Further arguments of ``Package.version``.
     """
     tags = tuple(tags)
     seed = f"{package.owner.login}/{package.name} {' '.join(tags)}"

@@ -19,7 +19,7 @@ HOUR: Final = 3600
 MINUTE: Final = 60.0
 
 READ_POINTS: Final = {"GET": 1, "HEAD": 1, "OPTIONS": 1}
-"""Points of a request by method; all other methods cost `WRITE_POINTS`."""
+"""Points of a request by method; all other methods cost ``WRITE_POINTS``."""
 WRITE_POINTS: Final = 5
 
 REFERENCE: Final = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"
@@ -42,7 +42,14 @@ class LimitReached:
 
 @attrs.define
 class Quota:
-    """Requests of one token in a window of `window` seconds that begins with the first of them."""
+    """Requests of one token in a window, which begins with the first of them.
+
+    Attributes:
+        limit: Requests per window.
+        used: Requests in the current window.
+        reset: End of the current window, as Unix time in seconds.
+        window: Length of a window in seconds.
+    """
 
     limit: int
     used: int = 0
@@ -50,11 +57,11 @@ class Quota:
     window: int = HOUR
 
     def headers(self, now: int, *, counts: bool) -> dict[str, str]:
-        """Return the `x-ratelimit-*` headers, after counting a request.
+        """Return the ``x-ratelimit-*`` headers, after counting a request.
 
         Args:
             now: Current Unix time in seconds.
-            counts: Count a request; `False` leaves the quota unchanged.
+            counts: Count a request; ``False`` leaves the quota unchanged.
         """
         if now >= self.reset:
             self.used, self.reset = 0, now + self.window
@@ -76,7 +83,7 @@ class Quota:
 class PrimaryLimit:
     """Primary rate limit: requests per token and hour.
 
-    Requests above the limit are refused with `x-ratelimit-remaining: 0` until the reset. All
+    Requests above the limit are refused with ``x-ratelimit-remaining: 0`` until the reset. All
     responses state the limit in their headers.
 
     Args:
@@ -91,7 +98,7 @@ class PrimaryLimit:
     _quotas: dict[str, Quota] = attrs.field(factory=dict, init=False, repr=False)
 
     def refuses(self, caller: str, now: int) -> LimitReached | None:
-        """Count the request and return `None`, or return its refusal.
+        """Count the request and return ``None``, or return its refusal.
 
         Args:
             caller: Key of the caller; each has a limit of its own.
@@ -105,7 +112,7 @@ class PrimaryLimit:
         return LimitReached("primary_limit", self.status, PRIMARY_MESSAGE, headers)
 
     def headers(self, caller: str, now: int, *, free: bool = False) -> dict[str, str]:
-        """Return the caller's `x-ratelimit-*` headers.
+        """Return the caller's ``x-ratelimit-*`` headers.
 
         Args:
             caller: Key of the caller.
@@ -129,15 +136,15 @@ def _is_wait(_: object, attribute: attrs.Attribute[Any], value: int | None) -> N
 class SecondaryLimit:
     """Secondary rate limit: points per token and minute, and concurrent requests per token.
 
-    After exceeding it, a token is refused all requests for `retry_after` seconds. Without
-    `retry-after` in the refusal, GitHub asks clients to wait for a minute.
+    After exceeding it, a token is refused all requests for ``retry_after`` seconds. Without
+    ``retry-after`` in the refusal, GitHub asks clients to wait for a minute.
 
     Args:
         points: Points per window, at least 1; a GET costs 1, a write 5.
         concurrent: Requests in flight, at least 1.
         window: Seconds, greater than 0.
-        retry_after: Whole seconds of refusal, at least 0, sent as `retry-after`. `None`: 60
-            seconds, and no `retry-after`.
+        retry_after: Whole seconds of refusal, at least 0, sent as ``retry-after``. ``None``: 60
+            seconds, and no ``retry-after``.
         status: Status of refused requests, 403 or 429; GitHub may send either.
     """
 
@@ -151,7 +158,7 @@ class SecondaryLimit:
     def refuses(
         self, caller: str, method: str, *, in_flight: int, now: float
     ) -> LimitReached | None:
-        """Count the request and return `None`, or return its refusal.
+        """Count the request and return ``None``, or return its refusal.
 
         Args:
             caller: Key of the caller; each has a limit of its own.

@@ -1,4 +1,4 @@
-"""Pages of a listing and the `Link` header. Pure.
+"""Pages of a listing and the ``Link`` header. Pure.
 
 https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 """
@@ -30,7 +30,7 @@ class Window:
     def asked(cls, query: Mapping[str, str]) -> Window:
         """Return the page that a query string asks for.
 
-        Defaults apply to a value that is not a number or below 1; `per_page` is at most 100.
+        Defaults apply to a value that is not a number or below 1; ``per_page`` is at most 100.
         """
         number = _positive(query.get("page"), 1)
         return cls(number, min(_positive(query.get("per_page"), PER_PAGE), MAX_PER_PAGE))
@@ -41,15 +41,15 @@ class Window:
         return items[start : start + self.per_page]
 
     def pages(self, total: int) -> int:
-        """Return the number of pages that `total` items fill."""
+        """Return the number of pages that ``total`` items fill."""
         return -(-total // self.per_page)
 
     def relations(self, total: int, *, single_page: bool) -> dict[str, int]:
-        """Return the page number of each relation in this page's `Link` header.
+        """Return the page number of each relation in this page's ``Link`` header.
 
         Args:
             total: Number of items in the listing.
-            single_page: A listing that fits one page has `first` and `last`; else it has no
+            single_page: A listing that fits one page has ``first`` and ``last``; else it has no
                 relations on page 1.
         """
         last = self.pages(total)
@@ -70,11 +70,11 @@ class Window:
 
 
 def link_header(url: str, query: Mapping[str, str], relations: Mapping[str, int]) -> str:
-    """Return a `Link` header, empty if there are no relations.
+    """Return a ``Link`` header, empty if there are no relations.
 
     Args:
         url: The listing's URL without its query.
-        query: The query; `page` is replaced where it is, or appended.
+        query: The query; ``page`` is replaced where it is, or appended.
         relations: The page number of each relation.
     """
     return ", ".join(

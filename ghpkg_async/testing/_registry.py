@@ -53,7 +53,7 @@ class _UnknownManifest(_RegistryError):
 
 @attrs.frozen
 class _Target:
-    """Parts of a path such as `/v2/acme/app/manifests/latest`; empty for other paths."""
+    """Parts of a path such as ``/v2/acme/app/manifests/latest``; empty for other paths."""
 
     repository: str = ""
     kind: str = ""
@@ -84,7 +84,7 @@ class RegistryApi:
 
         Args:
             method: The request's method.
-            target: Path and query, percent-encoded as received; `is_registry` is true of it.
+            target: Path and query, percent-encoded as received; ``is_registry`` is true of it.
             headers: The request's headers, with case-insensitive names.
             origin: Origin of the server, for the URL of the token endpoint.
         """
@@ -143,7 +143,7 @@ class RegistryApi:
         )
 
     def _caller(self, authorization: str, repository: str) -> Token | None:
-        """Return the token that the pull token was derived from, or `None` if it is anonymous."""
+        """Return the token that the pull token was derived from, or ``None`` if it is anonymous."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
             # GitHub also accepts the API token itself, in base64.

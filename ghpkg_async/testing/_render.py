@@ -76,9 +76,9 @@ class Renderer:
     """Renderer of bodies for one API version of one imitated GitHub.
 
     Args:
-        api: URL of the API without a trailing slash, for the `url` fields.
-        html: URL of the site, for the `html_url` fields.
-        has_downloads: Repositories have `has_downloads`, removed in API version 2026-03-10.
+        api: URL of the API without a trailing slash, for the ``url`` fields.
+        html: URL of the site, for the ``html_url`` fields.
+        has_downloads: Repositories have ``has_downloads``, removed in API version 2026-03-10.
         behavior: Imitated GitHub.
     """
 
@@ -216,7 +216,7 @@ class Renderer:
 
 
 def error(message: str, documentation_url: str, status: int | None) -> bytes:
-    """Return the body of an error; without `status` if that is `None`."""
+    """Return the body of an error; without ``status`` if that is ``None``."""
     body = {"message": message, "documentation_url": documentation_url}
     return _dump(body if status is None else {**body, "status": str(status)}).encode()
 

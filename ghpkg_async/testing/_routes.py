@@ -62,7 +62,7 @@ class Operation:
         return f"{REFERENCE}#{self.anchor}"
 
     def match(self, segments: list[str]) -> dict[str, str] | None:
-        """Return the values of the placeholders, or `None` if the path is another operation's."""
+        """Return the values of the placeholders, or ``None`` if the path is another operation's."""
         if len(segments) != len(self.segments):
             return None
         found = {}
@@ -113,7 +113,7 @@ OPERATIONS: Final = (
 
 
 def split(path: str) -> list[str] | None:
-    """Return the decoded segments of a raw path, or `None` if one is not valid UTF-8.
+    """Return the decoded segments of a raw path, or ``None`` if one is not valid UTF-8.
 
     The path is split before it is decoded, because an encoded slash is part of a name.
     """

@@ -57,10 +57,10 @@ class Received:
     Attributes:
         method: HTTP method.
         target: Path and query, percent-encoded as received.
-        headers: Headers, with only the scheme of `Authorization`.
-        operation: Id of the operation in GitHub's reference, or `None` without a route.
-        at: Time of arrival by `time.monotonic`.
-        status: Status of GitHub's response, even if a fault replaced or lost it. `None` if the
+        headers: Headers, with only the scheme of ``Authorization``.
+        operation: Id of the operation in GitHub's reference, or ``None`` without a route.
+        at: Time of arrival by ``time.monotonic``.
+        status: Status of GitHub's response, even if a fault replaced or lost it. ``None`` if the
             request is not carried out, or not yet.
         fault: Name of the request's fault, or of the rate limit that refused it.
     """
@@ -85,35 +85,36 @@ class Received:
 
 
 class EmbeddedGitHub:
-    """Server of GitHub's Packages API on 127.0.0.1, with the state of a `World`.
+    """Server of GitHub's Packages API on 127.0.0.1, with the state of a ``World``.
 
-    It serves requests whose `Host` is 127.0.0.1, localhost or [::1] with its port, and responds
+    It serves requests whose ``Host`` is 127.0.0.1, localhost or [::1] with its port, and responds
     421 to any other, so that a web page cannot reach it by DNS rebinding.
 
-    Open it with `async with`, or with `start` and `close`; without an event loop, open it with
-    `with`, which runs it in a thread. The world may be changed while it is served (from another
-    thread between requests only), and so may the attributes: those of `api` and `latency` set the
-    responses of a healthy server, `faults` adds failures, and `hook` may replace any response.
+    Open it with ``async with``, or with ``start`` and ``close``; without an event loop, open it
+    with ``with``, which runs it in a thread. The world may be changed while it is served (from
+    another thread between requests only), and so may the attributes: those of ``api`` and
+    ``latency`` set the responses of a healthy server, ``faults`` adds failures, and ``hook`` may
+    replace any response.
 
     At the root of its origin, it is also a container registry that sends manifests like ghcr.io:
-    `/token` exchanges a token of the world for a token of one repository, and
-    `/v2/NAME/manifests/REFERENCE` sends the manifest of a version by digest or tag. A GET counts
-    as a download of the version. `Package.push`, `push_image`, `push_signature` and
-    `push_build_cache` fill it.
+    ``/token`` exchanges a token of the world for a token of one repository, and
+    ``/v2/NAME/manifests/REFERENCE`` sends the manifest of a version by digest or tag. A GET counts
+    as a download of the version. ``Package.push``, ``push_image``, ``push_signature`` and
+    ``push_build_cache`` fill it.
 
-    `behaves` selects the imitated GitHub:
+    ``behaves`` selects the imitated GitHub:
 
-    - `"recorded"`: GitHub.com, according to responses recorded from 2024 to 2026. Packages in
-      a listing have no `version_count`; the response to a single package has it. A listing that
-      fits one page has no `Link`. A page past the end is empty and has `prev`, `first` and `last`,
-      of an empty listing only `last`, with `page=0`. `Link` names organizations by id,
-      `/organizations/1001/packages?...`. `X-Accepted-OAuth-Scopes` is empty. Owners have
-      `user_view_type`.
-    - `"documented"`: GitHub according to its reference. Packages in a listing have
-      `version_count`, every page of a listing has `Link`, even a single one, `Link` repeats the
-      request's path, `X-Accepted-OAuth-Scopes` names the operation's scopes, and no field is
+    - ``"recorded"``: GitHub.com, according to responses recorded from 2024 to 2026. Packages in
+      a listing have no ``version_count``; the response to a single package has it. A listing that
+      fits one page has no ``Link``. A page past the end is empty and has ``prev``, ``first`` and
+      ``last``, of an empty listing only ``last``, with ``page=0``. ``Link`` names organizations by
+      id, ``/organizations/1001/packages?...``. ``X-Accepted-OAuth-Scopes`` is empty. Owners have
+      ``user_view_type``.
+    - ``"documented"``: GitHub according to its reference. Packages in a listing have
+      ``version_count``, every page of a listing has ``Link``, even a single one, ``Link`` repeats
+      the request's path, ``X-Accepted-OAuth-Scopes`` names the operation's scopes, and no field is
       undocumented.
-    - `"linkless"`: as recorded, but package listings have no `Link`: GitHub.com until 2024 and
+    - ``"linkless"``: as recorded, but package listings have no ``Link``: GitHub.com until 2024 and
       Enterprise Servers of that age. Version listings have it.
 
     All three omit a field without a value, where the documentation would allow null.
@@ -121,22 +122,22 @@ class EmbeddedGitHub:
     Args:
         world: State of the server. Default: an empty world with one token of every scope.
         port: Port to listen on. Default: a free port.
-        base_path: Path of the API: `""` as on GitHub.com, `"/api/v3"` as on Enterprise Server.
-        behaves: `"recorded"`, `"documented"` or `"linkless"`.
-        link: `False` omits `Link` from all listings, regardless of `behaves`.
+        base_path: Path of the API: ``""`` as on GitHub.com, ``"/api/v3"`` as on Enterprise Server.
+        behaves: ``"recorded"``, ``"documented"`` or ``"linkless"``.
+        link: ``False`` omits ``Link`` from all listings, regardless of ``behaves``.
         paged_conflicts: List the Docker conflicts in pages. GitHub's reference leaves this open.
-        rate_limits: Send the `x-ratelimit-*` headers. Enterprise Server omits them by default.
-        api_versions: Supported values of `X-GitHub-Api-Version`. Empty: the header is ignored, as
+        rate_limits: Send the ``x-ratelimit-*`` headers. Enterprise Server omits them by default.
+        api_versions: Supported values of ``X-GitHub-Api-Version``. Empty: the header is ignored, as
             by servers older than API versioning.
         latency: Seconds before each request is carried out.
         faults: Faults and rate limits. Default: none.
         hook: Called for each request after the latency. It may return a response of its own,
             change GitHub's response, or close the connection. Faults and limits are applied before
             GitHub's response reaches the hook.
-        max_requests: Number of latest requests kept in `requests`, at least 0. Default: all.
+        max_requests: Number of latest requests kept in ``requests``, at least 0. Default: all.
 
     Raises:
-        ValueError: if `behaves` or `max_requests` is out of range.
+        ValueError: if ``behaves`` or ``max_requests`` is out of range.
 
     Attributes:
         api: The API without its network.
@@ -407,7 +408,7 @@ class EmbeddedGitHub:
         fate: Fate,
         reached: LimitReached | None,
     ) -> web.Response | None:
-        """Return the undamaged response; `None` if the fault neither carries out nor responds."""
+        """Return the undamaged response; ``None`` if the fault neither carries out nor responds."""
         now = self._now()
         method, target, headers = request.method, request.raw_path, request.headers
         answer: Answer | None = None
@@ -432,7 +433,7 @@ class EmbeddedGitHub:
         return wire.response(answer, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
 
     def _origin(self, request: web.BaseRequest) -> str | None:
-        """Return the origin of the URLs in the response, or `None` if `Host` is not served."""
+        """Return the origin of the URLs in the response, or ``None`` if ``Host`` is not served."""
         # Not request.host, which resolves the machine's name if the header is missing.
         host = request.headers.get("Host", "").lower()
         return f"http://{host}" if host in self._hosts else None

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Thread that runs an event loop from creation until `close`."""
+    """Thread that runs an event loop from creation until ``close``."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -21,7 +21,7 @@ PATIENCE: Final = 0.01
 """Seconds between checks for a closed connection."""
 
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
-"""Value of `SO_LINGER` that makes closing a socket send a reset."""
+"""Value of ``SO_LINGER`` that makes closing a socket send a reset."""
 
 
 def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Response:
@@ -45,7 +45,7 @@ async def send(
 
     Args:
         request: The request.
-        whole: The undamaged response; `None` if the request is not carried out.
+        whole: The undamaged response; ``None`` if the request is not carried out.
         fate: Fault of the request.
     """
     match fate.fault:

@@ -1,6 +1,6 @@
-"""The pytest fixtures `github` and `github_client`, available wherever the library is installed.
+"""Pytest fixtures ``github`` and ``github_client``, available wherever the library is installed.
 
-`github` is a running `EmbeddedGitHub`, `github_client` a client for it:
+``github`` is a running ``EmbeddedGitHub``, ``github_client`` a client for it:
 
     async def test_cleanup(github, github_client):
         github.world.org("acme").package("npm", "left", versions=3)
@@ -14,7 +14,7 @@ world between requests only.
         github.world.org("acme").package("npm", "left", versions=3)
         subprocess.run(["./cleanup", github.url], env={"TOKEN": github.token}, check=True)
 
-`github_client` has no pacing: no limit of points per minute and no pause between writes. Faults
+``github_client`` has no pacing: no limit of points per minute and no pause between writes. Faults
 can be switched on at any time:
 
     async def test_a_bad_day(github, github_client):
@@ -30,9 +30,9 @@ can be switched on at any time:
         async with github.down():
             ...
 
-`Faults` lists all faults, and `github.requests` has each request with its fault and its status.
-The names used here are in `ghpkg_async.testing`.
+``Faults`` lists all faults, and ``github.requests`` has each request with its fault and its status.
+The names used here are in ``ghpkg_async.testing``.
 """
 
 pytest_plugins = ("_ghpkg_async_pytest",)
-"""Fixtures for `-p ghpkg_async.testing.plugin`, needed if plugin autoloading is disabled."""
+"""Fixtures for ``-p ghpkg_async.testing.plugin``, needed if plugin autoloading is disabled."""
