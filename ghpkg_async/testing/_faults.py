@@ -104,7 +104,9 @@ def _is_span(_: object, attribute: attrs.Attribute[tuple[float, float]], value: 
     match value:
         case (float() | int() as low, float() | int() as high) if 0 <= low <= high:
             return
-    raise ValueError(f"{attribute.name}: {value!r} is neither seconds nor two of them in order")
+    raise ValueError(
+        f"{attribute.name}: {value!r} must be seconds of at least 0, or a minimum and a maximum"
+    )
 
 
 def _rate() -> float:
@@ -207,7 +209,7 @@ class Faults:
             ValueError: if the fault is unknown.
         """
         if fault not in FAULTS:
-            raise ValueError(f"{fault!r} is none of the faults: {', '.join(FAULTS)}")
+            raise ValueError(f"fault: {fault!r} must be one of {', '.join(FAULTS)}")
         content = body.encode() if isinstance(body, str) else body
         failure = Answer(status, content, dict(headers or {}))
         self._script.append(_Scripted(fault, method, target, times, failure))
@@ -262,7 +264,7 @@ class Faults:
         rates = [(fault, float(getattr(self, fault))) for fault in FAULTS]
         total = sum(rate for _, rate in rates)
         if total > 1 + 1e-9:
-            raise ValueError(f"the rates of the faults sum to {total:g}, which is more than 1")
+            raise ValueError(f"the rates of the faults sum to {total:g}, more than 1")
         return rates
 
 

@@ -161,7 +161,7 @@ def _locating(where: str) -> Iterator[None]:
 
 def _only(data: Any, *known: str) -> None:
     if not isinstance(data, Mapping):
-        raise TypeError("an object is needed")
+        raise TypeError("must be an object")
     if unknown := sorted(set(data) - set(known)):
         raise ValueError(f"unknown {', '.join(unknown)}; known are {', '.join(known)}")
 
@@ -169,6 +169,6 @@ def _only(data: Any, *known: str) -> None:
 def _each(data: Mapping[str, Any], key: str, where: str = "") -> Iterator[tuple[str, Any]]:
     items = data.get(key, [])
     if not isinstance(items, Sequence) or isinstance(items, str):
-        raise TypeError(f"{key} is no list")
+        raise TypeError(f"{key} must be a list")
     for index, item in enumerate(items):
         yield f"{where}{'.' if where else ''}{key}[{index}]", item

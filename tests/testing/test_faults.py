@@ -273,7 +273,7 @@ def test_rates_that_cannot_be_are_refused(wrong: dict[str, Any], about: str) -> 
 
 
 def test_a_fault_nobody_knows_is_refused() -> None:
-    with pytest.raises(ValueError, match="'explode' is none of the faults: reset_before"):
+    with pytest.raises(ValueError, match="fault: 'explode' must be one of reset_before"):
         Faults().next("explode")  # type: ignore[arg-type]
 
 

@@ -165,9 +165,9 @@ def test_a_file_may_say_little() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([], "the file: an object is needed"),
+        ([], "the file: must be an object"),
         ({"orgs": []}, "unknown orgs; known are owners, tokens"),
-        ({"owners": {}}, "owners is no list"),
+        ({"owners": {}}, "owners must be a list"),
         ({"owners": [3]}, r"owners\[0\]"),
         ({"owners": [{}]}, r"owners\[0\]: .*login"),
         ({"owners": [{"login": "a", "kind": "User"}]}, r"owners\[0\]: unknown kind"),
