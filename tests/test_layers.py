@@ -19,7 +19,7 @@ LAYERS: Final = (
     ("",),
     ("_client",),
     ("audit",),
-    ("_namespaces",),
+    ("_namespaces", "_owners"),
     ("_listing",),
     ("_session", "_paging"),
     ("_codec", "_dicts", "_items"),
