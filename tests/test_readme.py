@@ -9,6 +9,7 @@ import inspect
 import re
 import shlex
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from distributed import LocalCluster
 
 import ghpkg_async
 from ghpkg_async import GitHubPackages
-from ghpkg_async.testing import EmbeddedGitHub, demo_world
+from ghpkg_async.testing import EmbeddedGitHub, demo_world, push_image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -189,7 +190,38 @@ def test_the_server_is_one_of_the_commands() -> None:
     assert "ghpkg serve --port 8080 --demo" in COMMANDS  # Run by the command's own tests.
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if "serve" not in each])
+async def test_the_cleanup(
+    server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "ghp_demo")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (policy,) = (code for _, language, code in BLOCKS if language == "toml")
+    (tmp_path / "retention.toml").write_text(policy)
+    acme = server.world.org("acme")
+    for package in acme.packages("container"):
+        package.delete()
+    app = acme.package("container", "app")
+    for number in range(12):
+        old = datetime.now(UTC) - timedelta(days=80 - number)
+        tag = f"pr-{number}" if number < 4 else f"1.{number}"
+        push_image(app, tags=[tag], attestations=False, created_at=old)
+    before = {(version.name, version.tags) for version in app.versions()}
+    commands = [each for each in COMMANDS if each.startswith("ghpkg cleanup")]
+    assert [each.split()[2] for each in commands] == ["plan", "review", "apply", "undo"]
+    for command in commands:
+        subcommand = command.split()[2]
+        yes = ["--yes"] if subcommand in ("apply", "undo") else []
+        address = [] if subcommand == "review" else ["--base-url", server.url]
+        await run(tmp_path, *shlex.split(command)[1:], *yes, *address)
+        tags = {tag for version in app.versions() for tag in version.tags}
+        assert ("pr-0" in tags) == (subcommand != "apply")
+    assert (tmp_path / "plan.html").exists()
+    assert {(version.name, version.tags) for version in app.versions()} == before
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if "serve" not in each and "cleanup" not in each]
+)
 async def test_a_command(
     server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
@@ -201,18 +233,18 @@ async def test_a_command(
         app.find_version(int(arguments[-1])).delete()
     if "--compare" in arguments or "--from" in arguments:
         [before] = [each for each in COMMANDS if each.endswith("--output audit.jsonl")]
-        await run(server, tmp_path, *shlex.split(before)[1:])
+        await run(tmp_path, *shlex.split(before)[1:], "--base-url", server.url)
     yes = ["--yes"] if subcommand == "delete" else []
-    output = await run(server, tmp_path, subcommand, *arguments, *yes)
+    output = await run(tmp_path, subcommand, *arguments, *yes, "--base-url", server.url)
     if subcommand not in ("delete", "restore"):
         assert output
 
 
-async def run(server: EmbeddedGitHub, folder: Path, *arguments: str) -> bytes:
+async def run(folder: Path, *arguments: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ghpkg_async._cli", *arguments, "--base-url", server.url,
+        sys.executable, "-m", "ghpkg_async._cli", *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=folder,
     )  # fmt: skip
     output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
+    assert process.returncode == 0, (output + errors).decode()
     return output + errors
