@@ -37,7 +37,7 @@ class Files:
         max_age: the longest time ago that a complete output may have begun.
         baseline: the content of ``compare``.
         since: when that audit began, if the file says so.
-        is_placed: whether a fresh output is in its place.
+        is_placed: whether a fresh output has replaced the earlier one.
     """
 
     _paths: Sequence[Path]
