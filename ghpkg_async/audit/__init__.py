@@ -1,4 +1,4 @@
-"""Auditing many owners at once: what packages they hold, and what of it needs a look.
+"""Audits of many owners: list their packages, check them against rules, compare and report.
 
     async with GitHubPackages() as gh:
         async for entry in gh.audit(["acme", "user:octocat", "me"]):
@@ -6,8 +6,8 @@
         report = await gh.audit(["acme"], versions=True)
         report.findings(["public", "stale:365", "untagged:50"])
 
-What comes is described in `ghpkg_async.audit._records`, what can be looked for in
-`ghpkg_async.audit._findings`, and files to keep it in are in `ghpkg_async.audit._outputs`.
+An audit yields `PackageEntry`, `ConflictEntry` and `FailureEntry`; `to_record` makes the records of
+output files of them. `FINDING_KINDS` are the kinds of rules.
 """
 
 from .._owners import OwnerName, parse_owner

@@ -1,8 +1,8 @@
-"""What changed between two audits. Pure.
+"""Changes between two audits. Pure.
 
-Only listings that are complete in both are compared: a package that one of them did not get to see
-is neither new nor gone. Soft-deleted packages are left out; a ``version_count`` that one audit does
-not know is no change.
+Only listings that are complete in both audits are compared, so a package missing from an incomplete
+listing is neither new nor gone. Soft-deleted packages are ignored, and so is a ``version_count``
+that is unknown in one of the audits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Baseline", "Change", "ChangeKind", "Comparer", "Comparison"]
 
 ChangeKind: TypeAlias = Literal["new", "gone", "visibility", "grown", "shrunk"]
-"""What became of a package; ``grown`` and ``shrunk`` are of its number of versions."""
+"""Kind of change; ``grown`` and ``shrunk`` concern the number of versions."""
 
 _Key: TypeAlias = tuple[str, str, str]
 _Known: TypeAlias = tuple[str, int | None]
@@ -30,15 +30,15 @@ _Known: TypeAlias = tuple[str, int | None]
 
 @attrs.frozen
 class Change:
-    """What became of a package.
+    """Change of a package.
 
     Attributes:
-        kind: what happened.
-        owner: whose it is.
-        package_type: of which type.
-        name: which package.
-        before: its visibility, or its number of versions, at the earlier audit; ``None``: new.
-        after: the same at the later one; ``None``: gone.
+        kind: the kind of change.
+        owner: the owner as passed to the later audit.
+        package_type: the package type.
+        name: the package name.
+        before: visibility, or number of versions, in the earlier audit; ``None`` if new.
+        after: the same in the later audit; ``None`` if gone.
     """
 
     kind: ChangeKind
@@ -51,26 +51,27 @@ class Change:
 
 @attrs.frozen
 class Comparison:
-    """What changed since an earlier audit.
+    """Changes since an earlier audit.
 
     Attributes:
-        changes: in the order of the later one; what is gone comes last.
-        not_compared: the listings that are not complete in both.
+        changes: the changes in the order of the later audit, packages that are gone last.
+        not_compared: the listings that are not complete in both audits.
     """
 
     changes: tuple[Change, ...] = attrs.field(repr=False)
     not_compared: tuple[ListingKey, ...]
 
     def of_kind(self, kind: ChangeKind) -> list[Change]:
-        """The changes of one kind."""
+        """Return the changes of one kind."""
         return [change for change in self.changes if change.kind == kind]
 
 
 class Baseline:
-    """What a later audit is compared with: of each package no more than that takes.
+    """Fields of an earlier audit that a comparison needs.
 
     Attributes:
-        covered: the listings that are complete.
+        covered: the complete listings.
+        known: visibility and number of versions of each package.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class Baseline:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Baseline:
-        """The baseline an earlier audit's records make."""
+        """Make the baseline of the records of an earlier audit."""
         baseline = cls()
         for record in records:
             if isinstance(record, PackageEntry) and not record.soft_deleted:
@@ -90,7 +91,7 @@ class Baseline:
         return baseline
 
     def visibility(self, entry: Entry) -> str | None:
-        """A package's visibility then; ``None``: it was not there."""
+        """Return the visibility of a package in the earlier audit; ``None`` if it was not in it."""
         if not isinstance(entry, PackageEntry):
             return None
         known = self.known.get(_key(entry))
@@ -98,7 +99,7 @@ class Baseline:
 
 
 class Comparer:
-    """Compares as records come; keeps the changes, and of the rest nothing.
+    """Compares records one by one with an earlier audit, keeping only the changes.
 
     Args:
         baseline: the earlier audit.
@@ -114,7 +115,7 @@ class Comparer:
         self._changes: list[Change] = []
 
     def add(self, record: Record) -> None:
-        """Compares a record of the later audit."""
+        """Compare a record of the later audit."""
         key = listing_key(record)
         owner = record.owner.lower()
         self._written.setdefault(owner, record.owner)
@@ -128,7 +129,7 @@ class Comparer:
             self._compare(record)
 
     def comparison(self) -> Comparison:
-        """All that changed, after the last record."""
+        """Return the changes; called after the last record."""
         whole = self._done & self._old.covered
         gone = [
             Change("gone", self._written.get(owner, owner), package_type, name, visibility, None)

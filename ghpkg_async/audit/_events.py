@@ -1,4 +1,4 @@
-"""What an audit tells while it goes on."""
+"""Events of an audit, and its progress."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Event", "OnEvent", "OwnerDone", "OwnerStarted", "PageDone", "Progres
 
 @attrs.frozen
 class OwnerStarted:
-    """The first request for an owner is about to go.
+    """The first request for an owner is about to be sent.
 
     Attributes:
-        owner: as the audit was asked for it.
+        owner: the owner as passed to the audit.
     """
 
     owner: str
@@ -28,14 +28,14 @@ class OwnerStarted:
 
 @attrs.frozen
 class PageDone:
-    """A page came.
+    """A page was received.
 
     Attributes:
-        key: the listing it belongs to, or the package's whose versions it holds.
-        number: which page, from 1.
-        last: the last page's number, as far as the server told.
-        items: how many packages or versions it holds.
-        name: the package whose versions it holds; ``None``: it is a page of the listing itself.
+        key: the listing of the page, or of the package whose versions it has.
+        number: the page number, from 1.
+        last: the number of the last page; ``None`` if the server did not send it.
+        items: number of packages or versions on the page.
+        name: the package whose versions the page has; ``None`` for a page of the listing itself.
     """
 
     key: ListingKey
@@ -47,12 +47,12 @@ class PageDone:
 
 @attrs.frozen
 class OwnerDone:
-    """Nothing more will be asked of an owner.
+    """All listings of an owner have ended.
 
     Attributes:
-        owner: as the audit was asked for it.
-        packages: how many packages came.
-        failures: what could not be listed.
+        owner: the owner as passed to the audit.
+        packages: number of packages received.
+        failures: listings and packages that failed.
     """
 
     owner: str
@@ -62,10 +62,10 @@ class OwnerDone:
 
 @attrs.frozen
 class Waiting:
-    """A rate limit begins to hold the client's requests, this audit's or others'.
+    """A rate limit delays the requests of the client, of this audit or others.
 
     Attributes:
-        wait: how long, until when, and why.
+        wait: duration, end and reason of the delay.
     """
 
     wait: Wait
@@ -77,19 +77,19 @@ OnEvent: TypeAlias = "Callable[[Event], object]"
 
 @attrs.define
 class Progress:
-    """How far an audit is.
+    """Progress of an audit.
 
     Attributes:
-        owners: how many owners there are.
-        owners_done: of these, those of whom nothing more will be asked.
-        listings: how many listings there are, of all owners together.
-        listings_begun: of these, those whose first page came, or failed.
-        listings_done: of these, those that ended, complete or not.
-        pages: how many pages there are as far as known: all of a listing as soon as its first
-            page told the last.
-        pages_done: of these, those that came.
-        packages: packages so far.
-        failures: failures so far.
+        owners: number of owners.
+        owners_done: number of owners all of whose listings have ended.
+        listings: number of listings of all owners.
+        listings_begun: number of listings whose first page was received or failed.
+        listings_done: number of listings that have ended, complete or not.
+        pages: number of pages known so far; the first page of a listing usually has the last
+            page's number.
+        pages_done: number of pages received.
+        packages: number of packages received.
+        failures: number of failures.
     """
 
     owners: int = 0
@@ -103,20 +103,20 @@ class Progress:
     failures: int = 0
 
     def requests_to_go(self) -> int:
-        """How many requests there are still to come, by what the begun listings took."""
+        """Estimate the number of remaining requests from the listings begun so far."""
         known = self.pages - self.pages_done
-        each = self.pages / self.listings_begun if self.listings_begun else 1.0
-        return known + round((self.listings - self.listings_begun) * max(each, 1.0))
+        per_listing = self.pages / self.listings_begun if self.listings_begun else 1.0
+        return known + round((self.listings - self.listings_begun) * max(per_listing, 1.0))
 
     def seconds_to_go(
         self, elapsed: float, *, remaining: int | None = None, reset_in: float = 0.0
     ) -> float | None:
-        """How long it may still take; ``None`` before there is anything to tell by.
+        """Estimate the remaining time in seconds; ``None`` before the first page.
 
         Args:
-            elapsed: seconds since it began.
-            remaining: requests left in the hourly budget; ``None``: there is none.
-            reset_in: seconds until the budget is whole again.
+            elapsed: seconds since the start of the audit.
+            remaining: requests left in the hourly budget; ``None``: no budget.
+            reset_in: seconds until the budget is reset.
         """
         if self.pages_done == 0 or elapsed <= 0:
             return None

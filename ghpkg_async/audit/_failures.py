@@ -1,4 +1,4 @@
-"""An error of the client to the record of a failure. Pure."""
+"""Failure entries for errors of the client. Pure."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def _is_partial(error: Failure) -> bool:
 
 
 def concerns_all(error: Failure) -> bool:
-    """Whether any other request would fail the same way at present."""
+    """Return whether any other request would currently fail the same way."""
     lost = isinstance(error, ConnectionFailed) and not isinstance(error, RequestTimeout)
     return lost or isinstance(error, (RateLimited, Unauthorized))
 
 
 def ends_owner(error: Failure) -> bool:
-    """Whether an owner whose first answer this is need not be asked for anything more."""
+    """Return whether this error of the first listing of an owner applies to all its listings."""
     if concerns_all(error):
         return True
     return isinstance(error, (NotFound, Forbidden)) and not _is_partial(error)
@@ -66,15 +66,17 @@ def ends_owner(error: Failure) -> bool:
 def failure_entry(
     error: Failure, owner: str, key: ListingKey | None, name: str | None = None
 ) -> FailureEntry:
-    """The record of a failure.
+    """Return the entry for an error.
 
     Args:
-        error: what happened.
-        owner: whose listing it was.
-        key: which listing; ``None``: nothing of this owner can be listed.
+        error: the error.
+        owner: the owner as passed to the audit.
+        key: the listing that failed; ``None``: all listings of the owner.
         name: the package whose versions could not be listed.
     """
-    reason: Reason = next(reason for kind, reason in _REASONS if isinstance(error, kind))
+    reason: Reason = next(
+        reason for error_type, reason in _REASONS if isinstance(error, error_type)
+    )
     entry = {
         "owner": owner,
         "listing": None if key is None else key.listing,
@@ -82,15 +84,15 @@ def failure_entry(
         "name": name,
         "message": str(error),
     }
-    told: dict[str, object] = {}
+    details: dict[str, object] = {}
     if isinstance(error, APIError):
-        told["status"] = error.status
+        details["status"] = error.status
     if isinstance(error, SSORequired):
         reason = "sso_partial" if _is_partial(error) else "sso_required"
-        told["authorization_url"] = error.authorization_url
-        told["organizations"] = error.organizations
+        details["authorization_url"] = error.authorization_url
+        details["organizations"] = error.organizations
     elif isinstance(error, InsufficientScope):
-        told["granted"], told["required"] = error.granted, error.required
+        details["granted"], details["required"] = error.granted, error.required
     elif isinstance(error, RateLimited):
-        told["retry_at"] = error.retry_at
-    return FailureEntry(**entry, **told, reason=reason)  # type: ignore[arg-type]
+        details["retry_at"] = error.retry_at
+    return FailureEntry(**entry, **details, reason=reason)  # type: ignore[arg-type]

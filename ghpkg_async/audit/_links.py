@@ -1,4 +1,4 @@
-"""Addresses that may become links of a page. Pure."""
+"""URLs that a report may link to. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 __all__ = ["Links"]
 
-# The characters a URL is made of (RFC 3986). Browsers read some others as if they were not there
-# or were a slash, and would find another scheme or host than we do.
+# The characters of a URL (RFC 3986). Browsers ignore some others or read them as a slash, and would
+# find another scheme or host than this module does.
 _URL: Final = re.compile(
     r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII | re.IGNORECASE
 )
@@ -18,20 +18,20 @@ _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:
 
 
 class Links:
-    """Says which addresses may become links.
+    """Decides which URLs a report may link to.
 
     Args:
-        base_url: the API's root. Its host may be linked to without TLS if it is asked so itself.
+        base_url: the root of the API. Plain ``http`` links to its host are allowed.
     """
 
     def __init__(self, base_url: str) -> None:
         self._own_host = _host_of(base_url)
 
     def __call__(self, url: str | None) -> str | None:
-        """The address, if it is that of a website and of nothing else.
+        """Return the URL if it is safe to link to, else ``None``.
 
-        That is ``https``, or ``http`` on this computer and the server itself; without a user's
-        name, which passes for a host (``https://github.com@example.org/``).
+        Safe is ``https``, and ``http`` to loopback and to the server itself; never with a user
+        name, which can be mistaken for the host (``https://github.com@example.org/``).
         """
         if url is None or not _URL.fullmatch(url):
             return None
@@ -43,11 +43,11 @@ class Links:
 
 
 def _host_of(url: str) -> str | None:
-    """The host, in small letters; ``None`` where there is none, or not only one to be seen."""
+    """Return the host in lower case; ``None`` if it is missing or ambiguous."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port  # Checks it.
+        _ = parts.port  # Raises ValueError if it is not a port.
     except ValueError:
         return None
     return host if "@" not in parts.netloc and _HOST.fullmatch(host) else None

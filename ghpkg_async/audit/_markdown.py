@@ -108,10 +108,10 @@ def _findings(counts: Mapping[str, int], findings: Iterable[Finding]) -> Iterato
     listed: dict[str, list[Finding]] = {}
     for finding in findings:
         listed.setdefault(finding.rule, []).append(finding)
-    found = {rule: count for rule, count in counts.items() if count}
-    if found:
+    with_findings = {rule: count for rule, count in counts.items() if count}
+    if with_findings:
         yield from ("", "### Findings", "")
-    for rule, count in found.items():
+    for rule, count in with_findings.items():
         yield f"- {markdown(label_of(rule))}: {count:,}"
         named = listed.get(rule, [])
         for finding in named[:LINES_SHOWN]:

@@ -72,7 +72,7 @@ SCHEMA_VERSION: Final = 2
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 ListingKind: TypeAlias = Literal["packages", "docker_conflicts"]
-"""What is listed."""
+"""Kind of a listing."""
 
 Reason: TypeAlias = Literal[
     "not_found",
@@ -92,9 +92,9 @@ Reason: TypeAlias = Literal[
 ]
 """Why something could not be listed.
 
-``sso_partial``: it was, without the organizations named. ``no_connection``: no answer came.
-``cap_reached``: GitHub lists no further. ``unstable``: others changed it faster than it could be
-listed. ``refused``: any other error response.
+``sso_partial``: it was listed, without the organizations named. ``no_connection``: no response.
+``cap_reached``: GitHub does not list further pages. ``unstable``: others changed it faster than it
+could be listed. ``refused``: any other error response.
 """
 
 REASONS: Final[tuple[str, ...]] = (*Reason.__args__,)  # type: ignore[attr-defined]
@@ -102,11 +102,11 @@ REASONS: Final[tuple[str, ...]] = (*Reason.__args__,)  # type: ignore[attr-defin
 
 @attrs.frozen
 class ListingKey:
-    """One listing of one owner: what an audit asks, finishes and resumes as a whole.
+    """Identity of one listing of one owner, which an audit completes and resumes as a whole.
 
     Attributes:
-        owner: as written, without regard to upper and lower case.
-        package_type: the type listed; ``None``: the Docker conflicts.
+        owner: the owner as passed to the audit; compared ignoring case.
+        package_type: the type listed; ``None`` for the Docker conflicts.
     """
 
     owner: str = attrs.field(eq=str.lower)
@@ -114,7 +114,7 @@ class ListingKey:
 
     @property
     def listing(self) -> ListingKind:
-        """What is listed."""
+        """Kind of a listing."""
         return "docker_conflicts" if self.package_type is None else "packages"
 
     def __str__(self) -> str:
@@ -145,15 +145,15 @@ class PackageEntry:
     """A package of an audited owner.
 
     Attributes:
-        owner: as the audit was asked for it: ``acme``, ``user:octocat``, ``me``.
-        package_type: like ``"container"``.
-        name: as it is, slashes and all.
-        id: GitHub's.
+        owner: the owner as passed to the audit: ``acme``, ``user:octocat``, ``me``.
+        package_type: the type, like ``"container"``.
+        name: the name; may contain slashes.
+        id: GitHub's id of the package.
         visibility: ``"public"``, ``"private"`` or ``"internal"``.
         version_count: number of versions; ``None``: neither in the response nor counted.
         created_at: when it was created.
         updated_at: when it last changed.
-        html_url: its page.
+        html_url: its page on GitHub.
         repository: the full name of the repository it is linked to; ``None``: linked to none.
         soft_deleted: whether the name begins with ``deleted_``: GitHub's mark of a deleted package
             that can still be restored. Its versions are not listed, no rule finds it, and sums
@@ -179,8 +179,8 @@ class PackageEntry:
 class ConflictEntry:
     """A package in conflict since the migration to the Container registry.
 
-    The attributes are those of `PackageEntry`. As the listing of Docker packages may hold it too,
-    it may come as both.
+    The attributes are those of `PackageEntry`. The listing of Docker packages may contain it too:
+    there are then two entries.
     """
 
     owner: str
@@ -198,17 +198,17 @@ class ConflictEntry:
 
 @attrs.frozen(kw_only=True)
 class FailureEntry:
-    """What an audit could not list, and why.
+    """Listing or package that an audit could not list, with the reason.
 
     Attributes:
-        owner: whose it is.
-        listing: which listing; ``None``: nothing of this owner.
+        owner: the owner as passed to the audit.
+        listing: the kind of listing; ``None``: all listings of the owner.
         package_type: the type listed; ``None`` for conflicts, and for a whole owner.
         name: the package whose versions could not be listed; ``None``: the listing itself.
         reason: one of `REASONS`.
-        message: what happened, for people.
-        status: the HTTP status, if there was an answer.
-        authorization_url: where the token can be authorized for single sign-on.
+        message: the error message, for people.
+        status: the HTTP status, if there was a response.
+        authorization_url: page to authorize the token for single sign-on.
         organizations: ids of the organizations that a partial listing lacks.
         granted: the scopes the token has, where it lacks one.
         required: the scopes it needs, where it lacks one.
@@ -231,13 +231,13 @@ class FailureEntry:
 
 @attrs.frozen(kw_only=True)
 class ListingDone:
-    """The marker behind the last record of a listing that is complete.
+    """Marker that follows the last record of a complete listing.
 
     Attributes:
-        owner: whose it is.
-        listing: which listing.
+        owner: the owner as passed to the audit.
+        listing: the kind of listing.
         package_type: the type listed; ``None`` for conflicts.
-        count: how many records the listing has.
+        count: number of records of the listing.
     """
 
     owner: str
@@ -248,15 +248,15 @@ class ListingDone:
 
 @attrs.frozen(kw_only=True)
 class AuditHeader:
-    """What an audit was asked.
+    """Owners and options of an audit.
 
     Attributes:
-        base_url: the API's root.
-        owners: as written.
+        base_url: the root of the API.
+        owners: the owners as passed.
         package_types: the types listed.
         with_versions: whether each package's versions were listed.
-        started_at: when it began, by this computer's clock.
-        schema_version: by which schema its records are written.
+        started_at: start of the audit, by the clock of this computer.
+        schema_version: version of the schema of its records.
     """
 
     base_url: str
@@ -268,11 +268,11 @@ class AuditHeader:
 
 
 Entry: TypeAlias = PackageEntry | ConflictEntry | FailureEntry
-"""What an audit yields."""
+"""Item of an audit."""
 Record: TypeAlias = Entry | ListingDone
-"""What an audit writes: what it yields, and the markers of what is complete."""
+"""Record of an output file: an entry, or the marker of a complete listing."""
 
-_KINDS: Final[Mapping[str, type[AuditHeader | Record]]] = {
+_RECORD_TYPES: Final[Mapping[str, type[AuditHeader | Record]]] = {
     "audit": AuditHeader,
     "package": PackageEntry,
     "conflict": ConflictEntry,
@@ -280,22 +280,22 @@ _KINDS: Final[Mapping[str, type[AuditHeader | Record]]] = {
     "done": ListingDone,
 }
 _LAYOUTS: Final = {
-    kind: (name, tuple((field.name, field.default) for field in attrs.fields(kind)))
-    for name, kind in _KINDS.items()
+    record_type: (name, tuple((field.name, field.default) for field in attrs.fields(record_type)))
+    for name, record_type in _RECORD_TYPES.items()
 }
 
 
 def same_owner(owner: str) -> str:
-    """What is equal for two writings of one owner: logins are not case sensitive."""
+    """Return the owner in lower case; logins are not case sensitive."""
     return owner.lower()
 
 
 def to_record(record: AuditHeader | Record, *, times: bool = False) -> dict[str, Any]:
-    """The JSON-ready mapping of a record: ``record`` first, fields without a value left out.
+    """Return the JSON-ready mapping of a record: ``record`` first, without ``None`` values.
 
     Args:
         record: the record.
-        times: whether times stay datetimes.
+        times: whether to keep times as datetimes.
     """
     fields = msgspec.to_builtins(record, builtin_types=(datetime,) if times else None)
     name, layout = _LAYOUTS[type(record)]
@@ -307,13 +307,13 @@ def to_record(record: AuditHeader | Record, *, times: bool = False) -> dict[str,
         if isinstance(value, tuple):
             value = list(value)
         elif isinstance(value, dict):
-            value = {key: each for key, each in value.items() if each is not None}
+            value = {key: item for key, item in value.items() if item is not None}
         mapping[field] = value
     return mapping
 
 
 def fullest_first(records: Sequence[Record]) -> list[Record]:
-    """The records with the package that has most fields moved before the other packages.
+    """Move the package with the most fields before the other packages.
 
     Polars infers a schema from the first 100 lines and drops the fields that they lack.
     """
@@ -322,7 +322,7 @@ def fullest_first(records: Sequence[Record]) -> list[Record]:
     if packages:
         fullest = max(packages, key=_field_count)
         ordered.remove(fullest)
-        ordered.insert(next(n for n, each in enumerate(records) if each is packages[0]), fullest)
+        ordered.insert(next(n for n, entry in enumerate(records) if entry is packages[0]), fullest)
     return ordered
 
 
@@ -332,28 +332,28 @@ def _field_count(entry: PackageEntry) -> int:
 
 
 def to_line(record: AuditHeader | Record) -> bytes:
-    """The record as a line of JSON, its end included."""
+    """Encode a record as a line of JSON, with its newline."""
     return msgspec.json.encode(to_record(record)) + b"\n"
 
 
 def from_record(mapping: Mapping[str, Any]) -> AuditHeader | Record | None:
-    """The record that `to_record` made the mapping of; ``None``: a kind this version knows not.
+    """Return the record of a mapping made by `to_record`; ``None`` for an unknown kind.
 
     Raises:
         ConfigurationError: the mapping lacks a field or holds a wrong value.
     """
     name = mapping.get("record")
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind is None:
+    record_type = _RECORD_TYPES.get(name) if isinstance(name, str) else None
+    if record_type is None:
         return None
     try:
-        return msgspec.convert(mapping, kind)
+        return msgspec.convert(mapping, record_type)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"record: not a whole {name!r}: {error}") from None
 
 
 def listing_key(record: Record) -> ListingKey | None:
-    """The listing a record belongs to; ``None`` for the failure of a whole owner."""
+    """Return the listing of a record; ``None`` for the failure of a whole owner."""
     if isinstance(record, PackageEntry):
         return ListingKey(record.owner, record.package_type)
     if isinstance(record, ConflictEntry):

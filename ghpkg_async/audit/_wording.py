@@ -1,4 +1,4 @@
-"""Rules, reasons, changes and times in words, for every report of an audit. Pure."""
+"""Reasons, changes and times as text for reports. Pure."""
 
 from __future__ import annotations
 
@@ -47,26 +47,26 @@ CHANGES: Final[tuple[tuple[ChangeKind, str], ...]] = (
     ("grown", "More versions"),
     ("shrunk", "Fewer versions"),
 )
-"""The kinds of change with their titles."""
+"""Kinds of change, with their titles."""
 
 
 def day(time: datetime) -> str:
-    """Like ``2026-01-15``, in UTC."""
+    """Format a date like ``2026-01-15``, in UTC."""
     return _utc(time).date().isoformat()
 
 
 def moment(time: datetime) -> str:
-    """Like ``2026-01-15 12:00 UTC``."""
+    """Format a time like ``2026-01-15 12:00 UTC``."""
     return f"{_utc(time).isoformat(' ', 'minutes')[:16]} UTC"
 
 
 def reason_label(reason: str) -> str:
-    """Why a listing failed, in a few words."""
+    """Return the reason of a failure, for people."""
     return _REASONS.get(reason, reason)
 
 
 def what_failed(failure: FailureEntry) -> str:
-    """The part of an audit that failed."""
+    """Return the part of the audit that failed, for people."""
     if failure.name is not None:
         return f"Versions of {failure.package_type} {failure.name}"
     if failure.listing is None:
@@ -77,7 +77,7 @@ def what_failed(failure: FailureEntry) -> str:
 
 
 def advice_on(failure: FailureEntry) -> str:
-    """The response's own hints about a failure; ``""``: none."""
+    """Return the details of the response that help to fix a failure; ``""`` if there are none."""
     if failure.required:
         has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
         return f"The token needs {' or '.join(failure.required)}{has}."
@@ -90,7 +90,7 @@ def advice_on(failure: FailureEntry) -> str:
 
 
 def change_text(change: Change) -> str:
-    """Like ``acme npm left: private, now public``."""
+    """Format a change like ``acme npm left: private, now public``."""
     where = f"{change.owner} {change.package_type} {change.name}"
     if change.kind in ("new", "gone"):
         return f"{where} ({change.after if change.kind == 'new' else change.before})"
