@@ -66,7 +66,7 @@ async def execute(setting: str, **names: Any) -> dict[str, Any]:
 def test_every_snippet_has_its_test() -> None:
     assert set(PYTHON) == {
         "", "dotcom", "errors", "service", "audit", "cluster", "notebook", "enterprise", "fixture",
-        "consistent",
+        "consistent", "delete",
     }  # fmt: skip
     assert len(SHELL) == 2
     assert len(COMMANDS) >= 6
@@ -79,12 +79,22 @@ async def test_the_first_snippet(
     assert "team/app private" in capsys.readouterr().out
 
 
-async def test_on_github(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_first_steps(server: EmbeddedGitHub, capsys: pytest.CaptureFixture[str]) -> None:
     app = server.world.org("acme").find("container", "team/app")
-    app.version("sha256:old", created_at="2020-01-01T00:00:00Z")
+    app.version("sha256:old").delete()
     await asyncio.to_thread(asyncio.run, _whole("dotcom"))
-    assert "sha256:old" not in [version.name for version in app.versions()]
-    assert "page 1 of what can be restored" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert all(version.name in output for version in app.versions())
+    assert "page 1 of the versions that can be restored: 1" in output
+
+
+async def test_deleting_in_the_loop(server: EmbeddedGitHub) -> None:
+    app = server.world.org("acme").find("container", "team/app")
+    app.version("sha256:pr", tags=["pr-1"])
+    names = {version.name for version in app.versions()}
+    async with ghpkg_async.GitHubPackages() as gh:
+        await execute("delete", gh=gh)
+    assert names - {version.name for version in app.versions()} == {"sha256:pr"}
 
 
 async def _whole(setting: str) -> None:
