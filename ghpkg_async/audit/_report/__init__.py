@@ -1,12 +1,12 @@
-"""An audit as one HTML file for people: it opens offline, and needs nothing beside it.
+"""Report of an audit as one self-contained HTML file, which can be opened offline.
 
     report = await gh.audit(["acme"], versions=True)
     write_report(report, Path("audit.html"), findings=report.findings(["public", "stale:365"]))
 
-Figures, charts, findings, changes, what could not be obtained, and a table of every package that
-sorts and filters. All that came from a server is text in it, whatever it holds: it is escaped, a
-link is one only where it leads to a website, and the file's own Content-Security-Policy runs no
-script but the file's own. The same audit makes the same file, byte for byte.
+It has figures, charts, findings, changes, failures, and a sortable and filterable table of all
+packages. Text from a server is escaped, only URLs of websites become links, and the
+Content-Security-Policy of the file allows only its own script. The same audit makes the same file,
+byte for byte.
 
 Needs the extra: ``pip install "ghpkg-async[report]"``.
 """

@@ -1,4 +1,4 @@
-"""The charts of an audit: what each shows, as bars, in words, and as a table."""
+"""Charts of an audit, each as bars, in words, and as a table."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "charts_of"]
 
 BARS_SHOWN: Final = 10
-"""More are a line of text: as one bar, they would set the scale. The chart's table has them all."""
+"""Maximum number of bars. The others are summed in a line of text: as a bar they would dominate."""
 COLORS: Final = 8
-"""Of so many kinds, each has a color of its own."""
+"""Number of distinct colors of package types; further types repeat them."""
 
 
 @attrs.frozen
 class Chart:
-    """A chart and all that goes with it.
+    """A chart with its legend and its table.
 
     Attributes:
-        key: names it within the page.
-        title: what it shows.
+        key: part of its ids within the page.
+        title: its heading.
         svg: the bars.
-        rest: what the bars leave out, in words; ``""``: nothing.
-        legend: the colors' classes and what each stands for; empty where there is but one.
-        headings: of the table that says the same.
-        rows: of that table.
+        rest: the rows without a bar, in words; ``""`` if there are none.
+        legend: CSS class and name of each color; empty for a single color.
+        headings: the headings of the table.
+        rows: the rows of the table.
     """
 
     key: str
@@ -52,12 +52,12 @@ class Chart:
 
 
 def charts_of(report: AuditReport, comparison: Comparison | None, now: datetime) -> list[Chart]:
-    """The charts of an audit that there is anything to show in.
+    """Return the charts of an audit, without empty ones.
 
     Args:
         report: the audit.
-        comparison: what changed, where it was compared.
-        now: what ages count back from.
+        comparison: the changes since an earlier audit, if it was compared.
+        now: the time from which ages count back.
     """
     charts = []
     if packages := [package for package in report.packages if not package.soft_deleted]:
@@ -72,35 +72,40 @@ def charts_of(report: AuditReport, comparison: Comparison | None, now: datetime)
 
 
 def _by_owner(owners: Mapping[str, Counter[str]], types: Sequence[str]) -> Chart:
-    kinds = [_Kind(name, f"type-{place % COLORS}") for place, name in enumerate(types)]
-    rows = [(owner, [counts[each] for each in types]) for owner, counts in owners.items()]
-    return _chart("owners", "Packages by owner and type", "Owner", kinds, rows, _total)
+    segments = [_Segment(name, f"type-{index % COLORS}") for index, name in enumerate(types)]
+    rows = [
+        (owner, [counts[package_type] for package_type in types])
+        for owner, counts in owners.items()
+    ]
+    return _chart("owners", "Packages by owner and type", "Owner", segments, rows, _total)
 
 
 def _visibility(counts: Mapping[str, int]) -> Chart:
-    # Each bar is of one kind, so that each has its color.
-    kinds = [_Kind(name, f"visibility-{name}") for name in counts]
+    # One series for each bar gives each bar its color.
+    segments = [_Segment(name, f"visibility-{name}") for name in counts]
     rows = [
-        (name, [count if each.name == name else 0 for each in kinds])
+        (name, [count if segment.name == name else 0 for segment in segments])
         for name, count in counts.items()
     ]
-    chart = _chart("visibility", "Visibility", "Visibility", kinds, rows, _total)
+    chart = _chart("visibility", "Visibility", "Visibility", segments, rows, _total)
     table = [(name, [count]) for name, count in counts.items()]
     return attrs.evolve(chart, legend=(), headings=("Visibility", "Packages"), rows=table)
 
 
 def _age(counts: Sequence[int]) -> Chart:
     rows = [(label, [count]) for (label, _), count in zip(AGES, counts, strict=True)]
-    kinds = [_Kind("packages", "plain")]
-    return _chart("age", "Age of the last update", "Last update", kinds, rows, _total)
+    segments = [_Segment("packages", "plain")]
+    return _chart("age", "Age of the last update", "Last update", segments, rows, _total)
 
 
 def _growth(comparison: Comparison) -> list[Chart]:
     owners = growth(comparison)
-    packages = [(owner, [each.new, each.gone]) for owner, each in owners.items()]
-    versions = [(owner, [each.added, each.removed]) for owner, each in owners.items()]
+    packages = [(owner, [grown.new, grown.gone]) for owner, grown in owners.items()]
+    versions = [(owner, [grown.added, grown.removed]) for owner, grown in owners.items()]
     return [
-        _chart(key, title, "Owner", [_Kind(gain, "gain"), _Kind(loss, "loss", -1)], rows, _net)
+        _chart(
+            key, title, "Owner", [_Segment(gain, "gain"), _Segment(loss, "loss", -1)], rows, _net
+        )
         for key, title, gain, loss, all_rows in (
             ("packages-growth", "Growth in packages", "new", "gone", packages),
             ("versions-growth", "Growth in versions", "added", "removed", versions),
@@ -110,8 +115,8 @@ def _growth(comparison: Comparison) -> list[Chart]:
 
 
 @attrs.frozen
-class _Kind:
-    """What a part of a bar counts, its color, and -1 where it goes to the left."""
+class _Segment:
+    """Segment of a bar: its name, its color, and -1 if it extends to the left."""
 
     name: str
     color: str
@@ -125,36 +130,44 @@ def _chart(
     key: str,
     title: str,
     heading: str,
-    kinds: Sequence[_Kind],
+    segments: Sequence[_Segment],
     rows: Sequence[_Row],
     end: Callable[[Sequence[int]], str],
 ) -> Chart:
     bars, others = rows[:BARS_SHOWN], rows[BARS_SHOWN:]
-    rest = _rest(kinds, others) if others else ""
+    rest = _rest(segments, others) if others else ""
     series = [
-        Series(printable(kind.name), kind.color, [kind.sign * counts[place] for _, counts in bars])
-        for place, kind in enumerate(kinds)
+        Series(
+            printable(segment.name),
+            segment.color,
+            [segment.sign * counts[index] for _, counts in bars],
+        )
+        for index, segment in enumerate(segments)
     ]
     svg = draw(
         [printable(label) for label, _ in bars],
         series,
         [end(counts) for _, counts in bars],
         name=title,
-        desc=printable("; ".join(_told(label, kinds, counts) for label, counts in bars)),
+        desc=printable("; ".join(_in_words(label, segments, counts) for label, counts in bars)),
     )
-    legend = [(kind.color, kind.name) for kind in kinds] if len(kinds) > 1 else []
-    headings = [heading, *(kind.name.capitalize() for kind in kinds)]
+    legend = [(segment.color, segment.name) for segment in segments] if len(segments) > 1 else []
+    headings = [heading, *(segment.name.capitalize() for segment in segments)]
     return Chart(key, title, svg, rest, legend, headings, rows)
 
 
-def _rest(kinds: Sequence[_Kind], rows: Sequence[_Row]) -> str:
-    """Like ``190 others: 300 npm, 20 container``."""
+def _rest(segments: Sequence[_Segment], rows: Sequence[_Row]) -> str:
+    """Sum the rows in words, like ``190 others: 300 npm, 20 container``."""
     sums = [sum(column) for column in zip(*(counts for _, counts in rows), strict=True)]
-    return _told(counted(len(rows), "other"), kinds, sums)
+    return _in_words(counted(len(rows), "other"), segments, sums)
 
 
-def _told(label: str, kinds: Sequence[_Kind], counts: Sequence[int]) -> str:
-    parts = [f"{count:,} {kind.name}" for kind, count in zip(kinds, counts, strict=True) if count]
+def _in_words(label: str, segments: Sequence[_Segment], counts: Sequence[int]) -> str:
+    parts = [
+        f"{count:,} {segment.name}"
+        for segment, count in zip(segments, counts, strict=True)
+        if count
+    ]
     return f"{label}: {', '.join(parts) or 'none'}"
 
 

@@ -1,4 +1,4 @@
-"""All that the page tells of an audit, ready to be laid out."""
+"""Content of the HTML report of an audit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_LISTED", "Changes", "Figure", "Lost", "Page", "page_of"]
 
 MOST_LISTED: Final = 1000
-"""Changes of a kind, failures and conflicts that are listed; how many more there are is told."""
+"""Maximum number of listed changes of a kind, failures and conflicts; the rest is counted."""
 
 
 @attrs.frozen
@@ -36,10 +36,10 @@ class Figure:
     """A headline figure.
 
     Attributes:
-        label: what it counts.
+        label: the name of the figure.
         value: the number as text.
-        note: what is worth knowing about it, or ``""``.
-        tone: ``"bad"`` where somebody should look, else ``""``.
+        note: an explanation, or ``""``.
+        tone: ``"bad"`` if it needs attention, else ``""``.
     """
 
     label: str
@@ -50,19 +50,19 @@ class Figure:
 
 @attrs.frozen
 class Lost:
-    """What could not be obtained.
+    """A failure.
 
     Attributes:
-        owner: whose it is.
-        what: which part.
-        reason: why, in a few words.
-        message: what happened.
-        advice: what the server told besides, or ``""``.
-        url: where the token can be authorized, if it can be there.
+        owner: the owner as passed to the audit.
+        part: the part of the owner's listings that failed.
+        reason: the reason, for people.
+        message: the error message.
+        advice: details of the response that help to fix it, or ``""``.
+        url: page to authorize the token, if there is one.
     """
 
     owner: str
-    what: str
+    part: str
     reason: str
     message: str
     advice: str
@@ -74,10 +74,10 @@ class Changes:
     """The changes of one kind.
 
     Attributes:
-        kind: which.
-        title: for people.
-        changes: those that are listed.
-        count: how many there are.
+        kind: the kind of change.
+        title: its heading.
+        changes: the first changes, at most `MOST_LISTED`.
+        count: the number of all changes of the kind.
     """
 
     kind: str
@@ -88,22 +88,22 @@ class Changes:
 
 @attrs.frozen
 class Page:
-    """The page.
+    """Content of the page.
 
     Attributes:
-        header: what the audit was asked.
-        figures: the headline.
-        charts: what can be seen at a glance.
-        findings: the rules that found something; ``None``: nothing was looked for.
-        compares: whether it was compared with an earlier audit.
-        since: when that one began, if it is known.
-        changes: what changed, by kind.
+        header: owners and options of the audit.
+        figures: the headline figures.
+        charts: the charts.
+        findings: the rules with findings; ``None`` if no rules were applied.
+        compares: whether the audit was compared with an earlier one.
+        since: start of the earlier audit, if known.
+        changes: the changes by kind.
         not_compared: the listings that were not compared.
-        lost: what could not be obtained.
-        lost_count: how much that is.
-        unfinished: the listings that nothing is known of.
-        conflicts: packages in conflict since the Docker migration.
-        conflict_count: how many there are.
+        lost: the first failures, at most `MOST_LISTED`.
+        lost_count: the number of all failures.
+        unfinished: the listings that neither ended nor failed.
+        conflicts: packages in conflict since the Docker migration, at most `MOST_LISTED`.
+        conflict_count: the number of all such packages.
         table: the packages.
         has_untagged: whether untagged versions were counted.
     """
@@ -132,23 +132,23 @@ def page_of(
     findings: Iterable[Finding] | None,
     since: datetime | None,
 ) -> Page:
-    """The page of an audit.
+    """Return the content of the page of an audit.
 
     Args:
         report: the audit.
-        comparison: what changed since an earlier one.
-        findings: what to point out; ``None``: nothing was looked for.
-        since: when the earlier one began.
+        comparison: the changes since an earlier audit, if it was compared.
+        findings: the findings to show; ``None`` if no rules were applied.
+        since: start of the earlier audit, if known.
     """
     links = Links(report.header.base_url)
-    found = None if findings is None else list(findings)
+    all_findings = None if findings is None else list(findings)
     lost, conflicts, waiting = report.failures, report.conflicts, unfinished(report)
     changes = comparison.changes if comparison is not None else ()
     return Page(
         header=report.header,
         figures=_figures(report, comparison, len(lost) + len(waiting)),
         charts=charts_of(report, comparison, report.header.started_at),
-        findings=None if found is None else rules_of(found),
+        findings=None if all_findings is None else rules_of(all_findings),
         compares=comparison is not None,
         since=since,
         changes=[
@@ -160,9 +160,9 @@ def page_of(
         lost=[_lost(failure, links) for failure in lost[:MOST_LISTED]],
         lost_count=len(lost),
         unfinished=[str(key) for key in waiting],
-        conflicts=[Row.of(each, links) for each in conflicts[:MOST_LISTED]],
+        conflicts=[Row.of(conflict, links) for conflict in conflicts[:MOST_LISTED]],
         conflict_count=len(conflicts),
-        table=table_of(report.packages, found or (), links),
+        table=table_of(report.packages, all_findings or (), links),
         has_untagged=report.header.with_versions,
     )
 
@@ -209,7 +209,7 @@ def _share(part: int, whole: int) -> str:
 def _lost(failure: FailureEntry, links: Links) -> Lost:
     return Lost(
         owner=failure.owner,
-        what=what_failed(failure),
+        part=what_failed(failure),
         reason=reason_label(failure.reason),
         message=failure.message,
         advice=advice_on(failure),

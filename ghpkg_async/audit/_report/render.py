@@ -1,4 +1,4 @@
-"""An audit to a page, and the page to a file."""
+"""Render an audit as HTML, and write it to a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["render_report", "write_report"]
 _HERE: Final = "ghpkg_async.audit._report"
 _ASSETS: Final = "assets"
 _STYLES: Final = ("colors.css", "page.css", "charts.css", "table.css", "phone.css", "print.css")
-"""In the order in which they count."""
+"""In cascade order."""
 
 
 def write_report(
@@ -42,18 +42,18 @@ def write_report(
     findings: Iterable[Finding] | None = None,
     since: datetime | None = None,
 ) -> None:
-    """Writes an audit as one HTML file. What was in its place stays until it is whole.
+    """Write an audit as one HTML file, which replaces an earlier file in one step.
 
     Args:
         report: the audit.
-        path: where; a file there is replaced.
-        comparison: what changed since an earlier audit, to be told too.
-        findings: what to point out; ``None``: nothing was looked for.
-        since: when the earlier audit began, aware, if that is to be told.
+        path: the file.
+        comparison: the changes since an earlier audit, to be shown too.
+        findings: the findings to show; ``None`` if no rules were applied.
+        since: start of the earlier audit, aware, to be shown too.
 
     Raises:
         ConfigurationError: the file cannot be written.
-        OSError: writing it failed: the disk is full, for one.
+        OSError: writing failed, for example because the disk is full.
     """
     text = render_report(report, comparison=comparison, findings=findings, since=since)
     page = AtomicFile(path)
@@ -69,13 +69,13 @@ def render_report(
     findings: Iterable[Finding] | None = None,
     since: datetime | None = None,
 ) -> str:
-    """An audit as one HTML page; ages count back from when the audit began.
+    """Render an audit as one HTML page; ages count back from the start of the audit.
 
     Args:
         report: the audit.
-        comparison: what changed since an earlier audit, to be told too.
-        findings: what to point out; ``None``: nothing was looked for.
-        since: when the earlier audit began, aware, if that is to be told.
+        comparison: the changes since an earlier audit, to be shown too.
+        findings: the findings to show; ``None`` if no rules were applied.
+        since: start of the earlier audit, aware, to be shown too.
     """
     return render_page(
         "report.html.j2",
@@ -107,10 +107,10 @@ def render_page(template: str, *, script: str = "", **values: Any) -> str:
 
 
 def _policy(*, style: str, script: str) -> str:
-    """The Content-Security-Policy: this style, this script, and nothing from anywhere.
+    """Return the Content-Security-Policy: this style and this script, and nothing else.
 
-    Should markup get into the page despite all escaping, it could neither run nor load nor send
-    anything, and not even the page's own script could make markup of a text.
+    Markup that got into the page despite all escaping could neither run nor load nor send anything,
+    and the page's own script cannot turn a text into markup.
     """
     return "; ".join(
         (
@@ -132,10 +132,10 @@ def _hash(text: str) -> str:
 
 @cache
 def _inline(*names: str) -> str:
-    """Files of the package as one text, to stand in the page."""
+    """Return files of the package as one text, for inclusion in the page."""
     folder = files(_HERE) / _ASSETS
     texts = [(folder / name).read_text(encoding="utf-8") for name in names]
-    # Browsers take the hash of what they read, where every line ends the same way.
+    # Browsers hash the text with normalized line ends.
     return "\n" + "\n".join("\n".join(texts).splitlines()) + "\n"
 
 
@@ -157,7 +157,7 @@ def _environment() -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    """What each expression of the template goes through, before it is escaped."""
+    """Make invisible characters of a text visible; applied to each expression before escaping."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value)
 
 

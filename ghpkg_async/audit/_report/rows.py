@@ -1,4 +1,4 @@
-"""The table of packages: a page of it to read at once, and all of it for the page's script."""
+"""Table of packages: its first rows as HTML, and all rows as data for the script."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY_ROW", "ROWS_AT_A_TIME", "FoundRule", "Row", "Table", "rules_of", "table_of"]
 
 ROWS_AT_A_TIME: Final = 100
-"""So many rows are on the page at once, and so many are there without its script."""
+"""Number of rows on a page of the table, and of rows that are shown without the script."""
 
 
 @attrs.frozen
 class Row:
-    """A package, as a row shows it.
+    """Row of a package.
 
     Attributes:
-        name: what it is called.
-        url: where it leads, if it may.
+        name: the package name.
+        url: its page on GitHub, if it is safe to link to.
         note: the repository it is linked to, and whether it is soft-deleted.
-        owner: whose it is.
-        package_type: of which type.
-        visibility: who can see it.
-        versions: how many there are, where that is known.
-        untagged: how many of these have no tag, where that is known.
+        owner: the owner as passed to the audit.
+        package_type: the package type.
+        visibility: its visibility.
+        versions: number of versions, if known.
+        untagged: number of untagged versions, if known.
         updated: the day of the last update.
-        findings: what was found.
+        findings: its findings.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Row:
     def of(
         cls, entry: PackageEntry | ConflictEntry, links: Links, findings: Sequence[Finding] = ()
     ) -> Row:
-        """The row of a package, or of one in conflict."""
+        """Return the row of a package or conflict."""
         summary = entry.versions if isinstance(entry, PackageEntry) else None
         return cls(
             name=entry.name,
@@ -75,7 +75,7 @@ class Row:
 
 
 EMPTY_ROW: Final = Row("", None, "", "", "", "", None, None, "")
-"""What the script copies and fills in."""
+"""Template of a row, which the script copies and fills."""
 
 
 _SECTIONS: Final[Mapping[type[Entry], str]] = {
@@ -107,10 +107,10 @@ class Table:
     """The packages of an audit.
 
     Attributes:
-        rows: the first ones.
-        count: how many there are.
-        data: all of them, for the script; see `report.js`.
-        rules: what was found in any of them.
+        rows: the first rows, at most `ROWS_AT_A_TIME`.
+        count: the number of all rows.
+        data: all rows, for `report.js`.
+        rules: the rules with findings in packages.
     """
 
     rows: Sequence[Row]
@@ -120,20 +120,24 @@ class Table:
 
 
 def table_of(packages: Iterable[PackageEntry], findings: Iterable[Finding], links: Links) -> Table:
-    """The table of packages.
+    """Return the table of packages.
 
     Args:
-        packages: in the order to show them first.
-        findings: in the packages; those in anything else are left out.
-        links: says which addresses may become links.
+        packages: the packages in their initial order.
+        findings: the findings; those not about packages are ignored.
+        links: decides which URLs become links.
     """
-    found: dict[tuple[str, str | None, str | None], list[Finding]] = {}
+    by_package: dict[tuple[str, str | None, str | None], list[Finding]] = {}
     for finding in findings:
         key = finding.owner, finding.package_type, finding.name
-        found.setdefault(key, []).append(finding)
+        by_package.setdefault(key, []).append(finding)
     rows = [
-        Row.of(each, links, found.get((each.owner, each.package_type, each.name), ()))
-        for each in packages
+        Row.of(
+            package,
+            links,
+            by_package.get((package.owner, package.package_type, package.name), ()),
+        )
+        for package in packages
     ]
     rules = rules_of(finding for row in rows for finding in row.findings)
     return Table(rows[:ROWS_AT_A_TIME], len(rows), _data(rows, rules), rules)
@@ -156,39 +160,42 @@ def _order(rule: str) -> tuple[int, str]:
     return index, rule
 
 
-class _Names:
-    """Texts that repeat, each written once; a row has their places."""
+class _Texts:
+    """Table of repeated texts; rows refer to them by index."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._indexes: dict[str, int] = {}
 
-    def place(self, text: str) -> int:
-        return self._places.setdefault(text, len(self._places))
+    def index(self, text: str) -> int:
+        return self._indexes.setdefault(text, len(self._indexes))
 
     def texts(self) -> list[str]:
-        return [printable(text) for text in self._places]
+        return [printable(text) for text in self._indexes]
 
 
 def _data(rows: Sequence[Row], rules: Sequence[FoundRule]) -> dict[str, Any]:
-    owners, types, visibilities, notes = _Names(), _Names(), _Names(), _Names()
-    days, folders, details = _Names(), _Names(), _Names()
-    places = {each.rule: place for place, each in enumerate(rules)}
+    owners, types, visibilities, notes = _Texts(), _Texts(), _Texts(), _Texts()
+    days, folders, details = _Texts(), _Texts(), _Texts()
+    rule_indexes = {rule.rule: index for index, rule in enumerate(rules)}
     lines = []
     for row in rows:
         folder, slash, page = (row.url or "").rpartition("/")
         lines.append(
             [
                 printable(row.name),
-                owners.place(row.owner),
-                types.place(row.package_type),
-                visibilities.place(row.visibility),
+                owners.index(row.owner),
+                types.index(row.package_type),
+                visibilities.index(row.visibility),
                 row.versions,
                 row.untagged,
-                days.place(row.updated),
-                notes.place(row.note) if row.note else None,
-                folders.place(folder + slash) if row.url else None,
+                days.index(row.updated),
+                notes.index(row.note) if row.note else None,
+                folders.index(folder + slash) if row.url else None,
                 page,
-                [(places[each.rule], details.place(each.detail)) for each in row.findings],
+                [
+                    (rule_indexes[finding.rule], details.index(finding.detail))
+                    for finding in row.findings
+                ],
             ]
         )
     return {

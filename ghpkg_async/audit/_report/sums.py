@@ -1,4 +1,4 @@
-"""An audit in numbers: what the headline figures and the charts show. Pure."""
+"""Numbers for the charts and figures of a report. Pure."""
 
 from __future__ import annotations
 
@@ -37,55 +37,55 @@ AGES: Final[tuple[tuple[str, float], ...]] = (
     ("1 to 2 years", 730),
     ("Over 2 years", float("inf")),
 )
-"""Ages, youngest first, and up to how many days each goes."""
+"""Labels of ages with their upper bounds in days, youngest first."""
 
 VISIBILITIES: Final = ("public", "internal", "private")
 _DAY: Final = 86_400
 
 
 def by_owner_and_type(packages: Iterable[PackageEntry]) -> dict[str, Counter[str]]:
-    """How many packages of which type each owner has, most packages first."""
+    """Count the packages of each owner by type; owners with most packages first."""
     owners: dict[str, Counter[str]] = {}
     for package in packages:
         owners.setdefault(package.owner, Counter())[package.package_type] += 1
     return dict(sorted(owners.items(), key=lambda item: -item[1].total()))
 
 
-def ordered_types(asked: Sequence[str], found: Mapping[str, Counter[str]]) -> list[str]:
-    """The types there are packages of, in the order they were asked for."""
-    there = {package_type for counts in found.values() for package_type in counts}
-    return [*(each for each in asked if each in there), *sorted(there - set(asked))]
+def ordered_types(requested: Sequence[str], owners: Mapping[str, Counter[str]]) -> list[str]:
+    """Return the types with packages: requested ones in their order, then others by name."""
+    present = {package_type for counts in owners.values() for package_type in counts}
+    return [*(name for name in requested if name in present), *sorted(present - set(requested))]
 
 
 def visibilities(packages: Iterable[PackageEntry]) -> dict[str, int]:
-    """How many packages have which visibility: GitHub's three, and others if there are any."""
-    found = Counter(
+    """Count the packages by visibility: GitHub's three, and ``other`` if there are others."""
+    counts = Counter(
         package.visibility if package.visibility in VISIBILITIES else "other"
         for package in packages
     )
     return {
-        each: found[each] for each in (*VISIBILITIES, "other") if each != "other" or found[each]
+        name: counts[name] for name in (*VISIBILITIES, "other") if name != "other" or counts[name]
     }
 
 
 def ages(packages: Iterable[PackageEntry], now: datetime) -> list[int]:
-    """How many packages last changed how long ago, for each of `AGES`."""
+    """Count the packages by the age of their last update, for each of `AGES`."""
     counts = [0] * len(AGES)
     for package in packages:
         days = (now - package.updated_at).total_seconds() / _DAY
-        counts[next(place for place, (_, limit) in enumerate(AGES) if days <= limit)] += 1
+        counts[next(index for index, (_, limit) in enumerate(AGES) if days <= limit)] += 1
     return counts
 
 
 @attrs.define
 class Growth:
-    """What an owner gained and lost since an earlier audit.
+    """Growth of an owner since an earlier audit.
 
     Attributes:
-        new: packages that are new.
-        gone: packages that are gone.
-        added: versions that packages gained that were there before.
-        removed: versions that packages lost that are still there.
+        new: number of new packages.
+        gone: number of packages that are gone.
+        added: number of versions gained by packages that are in both audits.
+        removed: number of versions lost by packages that are in both audits.
     """
 
     new: int = 0
@@ -95,7 +95,7 @@ class Growth:
 
 
 def growth(comparison: Comparison) -> dict[str, Growth]:
-    """What each owner gained and lost, those with most changes first."""
+    """Return the growth of each owner; owners with most changes first."""
     owners: dict[str, Growth] = {}
     for change in comparison.changes:
         if change.kind == "visibility":
@@ -110,7 +110,7 @@ def growth(comparison: Comparison) -> dict[str, Growth]:
 
 
 def unfinished(report: AuditReport) -> list[ListingKey]:
-    """The listings that are neither complete nor failed: an audit that was broken off."""
+    """Return the listings of an interrupted audit that are neither complete nor failed."""
     header = report.header
     lost = {failure.owner.lower() for failure in report.failures if failure.listing is None}
     failed = {
@@ -123,6 +123,6 @@ def unfinished(report: AuditReport) -> list[ListingKey]:
         key
         for owner in header.owners
         if owner.lower() not in lost
-        for key in (ListingKey(owner, each) for each in types)
+        for key in (ListingKey(owner, package_type) for package_type in types)
         if key not in report.done and key not in failed
     ]
