@@ -1,4 +1,4 @@
-"""`Audit`: what `GitHubPackages.audit` returns."""
+"""`Audit`, the result of `GitHubPackages.audit`."""
 
 from __future__ import annotations
 

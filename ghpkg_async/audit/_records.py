@@ -24,7 +24,7 @@ A record is a JSON object; ``record`` is its kind:
 
 A field without a value is left out, never null, and no field has two types, so that readers which
 infer a schema (DuckDB, Polars, pandas, Arrow) find one. Times are like ``2020-05-19T22:19:11Z``.
-``owner`` is written as it was passed to the audit: ``acme``, ``user:octocat``, ``me``. Later
+``owner`` is written as passed to the audit: ``acme``, ``user:octocat``, ``me``. Later
 versions with the same ``schema_version`` may add fields and kinds of records; readers ignore what
 they do not know.
 """

@@ -1,4 +1,4 @@
-"""The same audit over a Dask cluster, with a Parquet file a part. Needs the extra ``dask``.
+"""An audit on a Dask cluster, written as one Parquet file for each part of the owners.
 
     from distributed import Client
     from ghpkg_async.audit.cluster import audit_on
@@ -7,14 +7,15 @@
         report = audit_on(cluster, owners, "/shared/audit", tokens=tokens)
     print(report.packages, "packages,", len(report.failures), "failures")
 
-The parts are one data set, of the columns that every audit's Parquet file has:
+Needs the extra ``dask``. The files have the columns of any audit's Parquet file, and are read
+together as one data set:
 
     duckdb.sql("SELECT owner, count(*) FROM '/shared/audit/*.parquet' GROUP BY owner")
     pandas.read_parquet("/shared/audit")
 
-One process outruns by far what GitHub lets one token ask, so a cluster is for those with many
-independent tokens, or with an Enterprise Server that has no limits. Parts that share a token share
-what it may spend, and are together no faster than one process with it.
+One process is faster than the rate limits of one token, so a cluster only helps with many
+independent tokens, or with an Enterprise Server without rate limits. Parts that share a token share
+its rate limits, and are together no faster than one process.
 """
 
 from ._part import Part

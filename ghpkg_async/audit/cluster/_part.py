@@ -1,4 +1,4 @@
-"""What runs on the workers."""
+"""Functions that run on the workers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from .._summary import SummaryRow
     from ._plan import Job
 
-__all__ = ["Part", "audit_part", "make_ready", "tidy_up"]
+__all__ = ["Part", "audit_part", "prepare_directory", "remove_drafts"]
 
-LOOK_EVERY: Final = 1.0
-"""Seconds in which a part notices that nobody waits for it any more."""
+POLL_INTERVAL: Final = 1.0
+"""Interval in seconds at which a part checks whether it was cancelled."""
 
 
 @attrs.frozen
 class Part:
-    """A part of the owners, audited.
+    """Result of auditing a part of the owners.
 
     Attributes:
-        path: its Parquet file, as the workers see it.
+        path: the Parquet file, on the file system of the workers.
         worker: the address of the worker that wrote it.
-        requests: how many requests it took.
-        summary: numbers by owner and type.
-        failures: what could not be listed, and why.
+        requests: number of requests sent.
+        summary: counts by owner and type.
+        failures: listings and packages that failed.
     """
 
     path: str
@@ -46,51 +46,54 @@ class Part:
 
     @property
     def packages(self) -> int:
-        """How many packages it has."""
+        """Number of packages."""
         return sum(row.packages for row in self.summary)
 
 
-def make_ready(job: Job) -> None:
-    """Makes the directory of all parts, which must not hold any yet.
+def prepare_directory(job: Job) -> None:
+    """Create the directory of the parts on one worker.
 
-    It is made here only: a worker that does not share it is found out by its missing there.
+    `audit_part` does not create it: a missing directory shows that a worker does not share it.
 
     Raises:
-        ConfigurationError: it cannot be used.
+        ConfigurationError: the directory cannot be used, or contains Parquet files.
     """
     directory = Path(job.path).parent
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        there = next(directory.glob("*.parquet"), None)
+        existing = next(directory.glob("*.parquet"), None)
     except OSError as error:
         reason = error.strerror or error
         raise ConfigurationError(f"directory: {directory}: cannot be used: {reason}") from None
-    if there is not None:
+    if existing is not None:
         raise ConfigurationError(
-            f"directory: {directory} holds {there.name} already; it is left as it is, name another"
+            f"directory: {directory} holds {existing.name} already; it is left as it is, "
+            "name another"
         )
 
 
 def audit_part(job: Job) -> Part:
-    """Audits a part, in a worker's thread, which has no event loop of its own."""
-    return asyncio.run(_audit_while_wanted(job, import_module("distributed").get_worker()))
+    """Audit a part, in a worker's thread without event loop."""
+    return asyncio.run(_audit_until_cancelled(job, import_module("distributed").get_worker()))
 
 
-def tidy_up(job: Job) -> None:
-    """Takes away what workers left who were lost, once all parts are there.
+def remove_drafts(job: Job) -> None:
+    """Remove the drafts of lost workers, once all parts are complete.
 
-    One of them may have been cut off only, and go on: without its draft it replaces nothing.
+    A worker that was only disconnected may still be writing; without its draft it replaces nothing.
     """
     directory = Path(job.path).parent
-    with suppress(OSError):  # No part of the data set, so no reason to fail.
+    with suppress(
+        OSError
+    ):  # Drafts are not read as part of the data set, so leftovers are harmless.
         for draft in directory.glob(".part-*-of-*.parquet.*"):
             draft.unlink(missing_ok=True)
 
 
-async def _audit_while_wanted(job: Job, worker: Any) -> Part:
+async def _audit_until_cancelled(job: Job, worker: Any) -> Part:
     audit = asyncio.create_task(_audit(job, worker.address))
-    while not (await asyncio.wait([audit], timeout=LOOK_EVERY))[0]:
-        # Dask lets a thread go on to its end, whether its task was cancelled or its client died.
+    while not (await asyncio.wait([audit], timeout=POLL_INTERVAL))[0]:
+        # Dask does not stop the thread of a task that was cancelled or whose client has exited.
         task = worker.state.tasks.get(job.key)
         if task is None or task.state == "cancelled":
             audit.cancel()
@@ -104,16 +107,16 @@ async def _audit(job: Job, worker: str) -> Part:
             f"directory: {path.parent} is not there on the worker {worker}; all workers have to "
             "share it"
         )
-    # A name of its own for each attempt, since a worker that Dask takes for lost may still write.
-    # Readers of a directory leave out what begins with a dot.
+    # A distinct name for each attempt: a worker that Dask considers lost may still write. Readers
+    # of a directory ignore names that begin with a dot.
     draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    client, asked = job.client(), job.header
+    client, header = job.client(), job.header
     audit = client.audit(
-        asked.owners, package_types=asked.package_types, versions=asked.with_versions
+        header.owners, package_types=header.package_types, versions=header.with_versions
     )
-    summary, failures = SummaryBuilder(asked), []
+    summary, failures = SummaryBuilder(header), []
     try:
-        with closing(ParquetFile(draft, asked)) as output:
+        with closing(ParquetFile(draft, header)) as output:
             output.begin()
             async with client, aclosing(audit.batches()) as batches:
                 async for batch in batches:

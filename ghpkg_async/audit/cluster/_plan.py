@@ -1,4 +1,4 @@
-"""Who does what: owners in parts, tokens for them, and what each may spend. Pure."""
+"""Division of owners, tokens and rate limits among parts. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Budget", "ClientOptions", "Job", "budgets", "parted", "parts_for", "
 
 
 class ClientOptions(TypedDict, total=False):
-    """How each part's client is made; `GitHubPackages` describes them."""
+    """Options of the client of each part; see `GitHubPackages`."""
 
     api_version: str | None
     accept: str
@@ -33,11 +33,11 @@ class ClientOptions(TypedDict, total=False):
 
 @attrs.frozen
 class Budget:
-    """What a client may spend.
+    """Rate of requests that a client may send.
 
     Attributes:
-        points_per_minute: of GitHub's secondary limit; ``None``: no pacing.
-        concurrency: requests in flight at once.
+        points_per_minute: points of GitHub's secondary rate limit; ``None``: no pacing.
+        concurrency: maximum number of requests in flight.
     """
 
     points_per_minute: int | None
@@ -46,17 +46,17 @@ class Budget:
 
 @attrs.frozen
 class Job:
-    """A part, before it is done.
+    """A part of the owners to be audited.
 
-    Dask writes a job to its logs when it fails: it shows little, and of the token nothing.
+    Dask logs the repr of a job that fails, so it shows neither the token nor the owners.
 
     Attributes:
-        key: Dask's for the task, like no other.
+        key: the unique key of the Dask task.
         path: the file to write.
-        header: what to ask.
-        token: what to ask with; ``None``: the worker's environment has it.
-        budget: what to spend.
-        options: how to make the client.
+        header: the owners and options of the part.
+        token: the token; ``None``: read from the environment of the worker.
+        budget: the rate of requests.
+        options: options of the client.
     """
 
     key: str
@@ -67,7 +67,7 @@ class Job:
     options: ClientOptions = attrs.field(repr=False)
 
     def client(self) -> GitHubPackages:
-        """The part's own client."""
+        """Make the client of the part."""
         return GitHubPackages(
             self.token,
             base_url=self.header.base_url,
@@ -78,13 +78,13 @@ class Job:
 
 
 def unique_tokens(tokens: Iterable[str | TokenSource] | None) -> list[Token]:
-    """The tokens, each once, since two clients with one would spend it twice.
+    """Return the tokens without duplicates, which would exceed the rate limit of the token.
 
     Args:
-        tokens: as the caller gave them; ``None``: the one of the environment.
+        tokens: the tokens; ``None``: the one in the environment.
 
     Raises:
-        ConfigurationError: there are none.
+        ConfigurationError: the list is empty.
     """
     if tokens is None:
         return [None]
@@ -100,35 +100,35 @@ def unique_tokens(tokens: Iterable[str | TokenSource] | None) -> list[Token]:
 
 
 def parts_for(workers: int, tokens: int, budget: Budget) -> int:
-    """How many parts keep all workers and all tokens busy, each with something to spend."""
-    each = min(budget.concurrency, budget.points_per_minute or budget.concurrency)
-    return max(tokens, min(workers, tokens * each))
+    """Return the number of parts that keeps all workers and tokens busy."""
+    parts_per_token = min(budget.concurrency, budget.points_per_minute or budget.concurrency)
+    return max(tokens, min(workers, tokens * parts_per_token))
 
 
 def parted(owners: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """The owners in so many parts, by their names; parts that nobody falls into are left out.
+    """Divide the owners into at most ``count`` parts by their names, without empty parts.
 
     Raises:
-        ConfigurationError: the number is none.
+        ConfigurationError: ``count`` is not a whole number of at least 1.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ConfigurationError(f"parts: {count!r} is not a whole number of at least 1")
     parsed = {owner: parse_owner(owner) for owner in owners}
     shards = (Shard(index, count) for index in range(1, count + 1))
-    parts = (tuple(each for each in owners if shard.holds(parsed[each])) for shard in shards)
+    parts = (tuple(owner for owner in owners if shard.holds(parsed[owner])) for shard in shards)
     return [part for part in parts if part]
 
 
 def budgets(parts: int, tokens: int, budget: Budget) -> list[Budget]:
-    """What each part may spend, if the tokens go round: part 0 has the first, and so on.
+    """Divide the budget of each token among its parts; part ``i`` uses token ``i % tokens``.
 
     Args:
-        parts: how many there are.
-        tokens: how many there are.
-        budget: what one token may spend.
+        parts: the number of parts.
+        tokens: the number of tokens.
+        budget: the budget of one token.
 
     Raises:
-        ConfigurationError: it is too little to be divided among the parts of a token.
+        ConfigurationError: the budget is too small for the number of parts of a token.
     """
     shares: list[Budget] = [budget] * parts
     for token in range(min(tokens, parts)):
@@ -142,7 +142,7 @@ def budgets(parts: int, tokens: int, budget: Budget) -> list[Budget]:
 
 
 def divided(argument: str, total: int, among: int) -> list[int]:
-    """A number in shares that differ by one at most, and are together no more and no less."""
+    """Divide a number into shares that differ by at most one."""
     if total < among:
         raise ConfigurationError(f"{argument}: {total} cannot be divided among {among} parts")
     share, rest = divmod(total, among)

@@ -1,4 +1,4 @@
-"""`audit_on`, and what it returns."""
+"""`audit_on`, and the `ClusterReport` that it returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import ConfigurationError, GitHubPackagesError
 from ...models import PACKAGE_TYPES
 from .._audit_report import AuditReport
 from .._outputs.parquet_file import ParquetFile
-from ._part import audit_part, make_ready, tidy_up
+from ._part import audit_part, prepare_directory, remove_drafts
 from ._plan import Budget, Job, budgets, parted, parts_for, unique_tokens
 
 if TYPE_CHECKING:
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 __all__ = ["ClusterReport", "audit_on"]
 
 RETRIES: Final = 2
-"""Further attempts at a part that failed, as when its file could not be written.
+"""Number of retries of a part that failed, for example because its file could not be written.
 
-The parts of lost workers are done again in any case; Dask counts those apart.
+Parts of lost workers are repeated too; Dask counts those separately.
 """
 
 
 @attrs.frozen
 class ClusterReport:
-    """An audit over a cluster. The packages themselves are in the parts' files.
+    """Result of an audit on a cluster. The packages are in the files of the parts.
 
     Attributes:
-        header: what was asked.
-        parts: the parts; each has owners.
+        header: owners and options of the audit.
+        parts: the parts; none is empty.
     """
 
     header: AuditHeader = attrs.field(repr=False)
@@ -52,21 +52,21 @@ class ClusterReport:
 
     @property
     def packages(self) -> int:
-        """How many packages there are."""
+        """Number of packages."""
         return sum(part.packages for part in self.parts)
 
     @property
     def failures(self) -> tuple[FailureEntry, ...]:
-        """What could not be listed, and why. Without any, the audit is complete."""
+        """Listings and packages that failed. Empty if the audit is complete."""
         return tuple(failure for part in self.parts for failure in part.failures)
 
     def records(self) -> Iterator[Record]:
-        """What the parts hold, as it is read, where the workers' directory can be."""
+        """Yield the records of all parts; reads the directory of the workers."""
         for part in self.parts:
             yield from ParquetFile.read(Path(part.path))
 
     def load(self) -> AuditReport:
-        """All of it in one object, as ``await gh.audit(...)`` gives it, to find and compare."""
+        """Load all records as an `AuditReport`, like the result of ``await gh.audit(...)``."""
         return AuditReport.of(self.header, self.records())
 
 
@@ -84,42 +84,42 @@ def audit_on(
     parts: int | None = None,
     **options: Unpack[ClientOptions],
 ) -> ClusterReport:
-    """Audits many owners on the workers of a Dask cluster, and waits for all of them.
+    """Audit many owners on the workers of a Dask cluster, and wait for the end of all parts.
 
-    Owners are parted by their names alone. Each part is a task, with a client and a file of its
-    own, ``part-00000-of-00002.parquet``, which appears once it is whole: a task that runs again,
-    as those of a lost worker do, doubles nothing. What the server refuses is recorded, and the
-    rest goes on, as in `GitHubPackages.audit`.
+    Owners are divided into parts by their names. Each part is a Dask task with its own client and
+    its own file, ``part-00000-of-00002.parquet``, which is created when the part is complete: a
+    task that is repeated, for example after the loss of a worker, duplicates no record. A listing
+    that fails is recorded and the others continue, as in `GitHubPackages.audit`.
 
-    It blocks. In a coroutine, ``await asyncio.to_thread(audit_on, ...)``. When it is interrupted,
-    or its process dies, the workers stop within seconds; the parts that are whole stay.
+    The function blocks; in a coroutine use ``await asyncio.to_thread(audit_on, ...)``. If it is
+    interrupted, or its process ends, the workers stop within seconds; complete parts are kept.
 
     Args:
         cluster: a synchronous client of the cluster. Its workers need ``ghpkg-async[dask]`` too.
-        owners: names as people write them: ``"acme"``, ``"user:octocat"``, ``"me"``.
-        directory: where the parts go; all workers have to share it. It is made where there is none,
-            and must not hold Parquet files.
-        tokens: each as `GitHubPackages` takes it. They have to be of different users or
-            installations, as each of those has one budget, and any may be used for any owner. They
-            reach the workers unencrypted unless the cluster uses TLS. ``None``: each worker reads
-            its environment.
-        base_url: the API's root.
-        package_types: which types to list; with ``"docker"``, the Docker conflicts too.
-        versions: whether to list each package's versions too and sum them up.
-        points_per_minute: what each token may spend; ``None``: no pacing. It is divided among the
-            parts that use the token, once: what a finished part had is not handed on. Without
-            ``tokens`` all parts count as using the same one; where the workers' environments have
-            different ones, give what these may spend together.
-        concurrency: requests in flight at once for each token, divided likewise.
-        parts: how many parts there may be. Default: as many as workers or tokens, whichever are
-            more.
-        **options: how each part's client is made; see `ClientOptions`.
+        owners: owners like ``"acme"``, ``"user:octocat"`` or ``"me"``.
+        directory: the directory of the files, shared by all workers. It is created if it is
+            missing, and must not contain Parquet files.
+        tokens: tokens or token sources as for `GitHubPackages`, of different users or
+            installations, since each of those has one rate limit. Any may be used for any owner.
+            They are sent to the workers unencrypted unless the cluster uses TLS. ``None``: each
+            worker reads its environment.
+        base_url: the root of the API.
+        package_types: the types to list; ``"docker"`` includes the Docker conflicts.
+        versions: whether to list the versions of each package and summarize them.
+        points_per_minute: points for each token; ``None``: no pacing. They are divided once among
+            the parts that use the token; the share of a finished part is not reassigned. Without
+            ``tokens``, all parts count as using one token; if the environments of the workers have
+            different tokens, pass the sum for all of them.
+        concurrency: maximum number of requests in flight for each token, divided likewise.
+        parts: maximum number of parts, at least 1. Default: the number of workers or of tokens,
+            whichever is greater.
+        **options: options of the client of each part; see `ClientOptions`.
 
     Raises:
-        ConfigurationError: an argument cannot work, or a worker lacks what it needs.
-        GitHubPackagesError: it was cancelled on the cluster.
-        Exception: what ended a part each time it was tried, such as an `OSError` or Dask's
-            ``KilledWorker``. The other parts stop then.
+        ConfigurationError: an argument is invalid, or a worker lacks a package or the directory.
+        GitHubPackagesError: the audit was cancelled on the cluster.
+        Exception: the error of a part whose retries failed too, such as an `OSError` or Dask's
+            ``KilledWorker``. The other parts are then cancelled.
     """
     distributed = _distributed()
     if not isinstance(cluster, distributed.Client) or cluster.asynchronous:
@@ -140,9 +140,9 @@ def audit_on(
         raise ConfigurationError("owners: none; give at least one")
     if len(usable) > 1 and "me" in header.owners:
         raise ConfigurationError("owners: whose token's user is 'me'? Write user:NAME")
-    each = Budget(points_per_minute, concurrency)
+    per_token = Budget(points_per_minute, concurrency)
     if parts is None:
-        parts = parts_for(len(cluster.nthreads()), len(usable), each)
+        parts = parts_for(len(cluster.nthreads()), len(usable), per_token)
     shares = parted(header.owners, parts)
     paths = _paths(directory, len(shares))
     jobs = [
@@ -155,7 +155,7 @@ def audit_on(
             options=options,
         )
         for number, (path, share, budget) in enumerate(
-            zip(paths, shares, budgets(len(shares), len(usable), each), strict=True)
+            zip(paths, shares, budgets(len(shares), len(usable), per_token), strict=True)
         )
     ]
     return ClusterReport(header, _run(cluster, jobs, distributed))
@@ -163,11 +163,11 @@ def audit_on(
 
 def _run(cluster: Any, jobs: Sequence[Job], distributed: Any) -> tuple[Part, ...]:
     try:
-        cluster.submit(make_ready, jobs[0], pure=False).result()
+        cluster.submit(prepare_directory, jobs[0], pure=False).result()
         parts = _audit(cluster, jobs, distributed.as_completed)
-        cluster.submit(tidy_up, jobs[0], pure=False).result()
+        cluster.submit(remove_drafts, jobs[0], pure=False).result()
     except distributed.CancelledError:
-        # Asyncio would take it for a cancellation of whoever awaits the thread of this.
+        # Dask's error is asyncio's: a coroutine awaiting this thread would appear cancelled.
         raise GitHubPackagesError("the audit was cancelled on the cluster") from None
     return tuple(sorted(parts, key=lambda part: part.path))
 
@@ -178,7 +178,7 @@ def _audit(cluster: Any, jobs: Sequence[Job], as_completed: Any) -> list[Part]:
     try:
         for future in as_completed(futures):
             parts.append(future.result())
-            # Else it would be done again should the worker be lost that remembers its result.
+            # Otherwise Dask repeats the part if the worker that holds its result is lost.
             future.release()
     except BaseException:
         cluster.cancel(futures)
