@@ -27,7 +27,7 @@ LISTING_CAP: Final = 10_000
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """Status, body and headers of a response, without the headers that the transport adds."""
 
     status: int
@@ -83,18 +83,18 @@ class Call:
         if not self.token.may_administer(self.owner):
             raise NotAllowed("Must have admin rights to Repository.")
 
-    def package_page(self, packages: Sequence[Package]) -> Answer:
+    def package_page(self, packages: Sequence[Package]) -> Response:
         """Return the requested page of packages."""
         link = self.link and self.behavior.package_links
         return self._page(packages, self.render.packages, link=link)
 
-    def version_page(self, versions: Sequence[Version]) -> Answer:
+    def version_page(self, versions: Sequence[Version]) -> Response:
         """Return the requested page of versions."""
         return self._page(versions, self.render.versions, link=self.link)
 
     def _page(
         self, items: Sequence[T], write: Callable[[Sequence[T]], bytes], *, link: bool
-    ) -> Answer:
+    ) -> Response:
         window = Window.asked(self.query)
         relations = {}
         if link:
@@ -112,7 +112,7 @@ class Call:
         return package
 
 
-def list_conflicts(call: Call) -> Answer:
+def list_conflicts(call: Call) -> Response:
     """List the Docker packages in conflict, all of them unless conflicts have pages."""
     packages = [
         package
@@ -124,7 +124,7 @@ def list_conflicts(call: Call) -> Answer:
     return _ok(call.render.packages(packages))
 
 
-def list_packages(call: Call) -> Answer:
+def list_packages(call: Call) -> Response:
     """List the packages of a type, optionally of one visibility."""
     package_type = _one_of(PACKAGE_TYPES, call.query.get("package_type"))
     if call.token.kind == "actions" and package_type == "container":
@@ -145,28 +145,28 @@ def list_packages(call: Call) -> Answer:
     return call.package_page(packages)
 
 
-def get_package(call: Call) -> Answer:
+def get_package(call: Call) -> Response:
     """Get a package."""
     return _ok(call.render.package(call.package()))
 
 
-def delete_package(call: Call) -> Answer:
+def delete_package(call: Call) -> Response:
     """Delete a package."""
     package = call.package()
     call.as_admin()
     package.delete()
-    return Answer(204)
+    return Response(204)
 
 
-def restore_package(call: Call) -> Answer:
+def restore_package(call: Call) -> Response:
     """Restore a package; the query parameter ``token`` is ignored."""
     package = call.deleted_package()
     call.as_admin()
     package.restore()
-    return Answer(204)
+    return Response(204)
 
 
-def list_versions(call: Call) -> Answer:
+def list_versions(call: Call) -> Response:
     """List the active or deleted versions of a package.
 
     ``/users/{username}`` has no documented ``state``, so it always lists active versions.
@@ -179,7 +179,7 @@ def list_versions(call: Call) -> Answer:
     return call.version_page(versions)
 
 
-def get_version(call: Call) -> Answer:
+def get_version(call: Call) -> Response:
     """Get a version."""
     version = call.package().find_version(call.version_id())
     if version.deleted_at is not None:
@@ -187,23 +187,23 @@ def get_version(call: Call) -> Answer:
     return _ok(call.render.version(version))
 
 
-def delete_version(call: Call) -> Answer:
+def delete_version(call: Call) -> Response:
     """Delete a version."""
     version = call.package().find_version(call.version_id())
     call.as_admin()
     version.delete()
-    return Answer(204)
+    return Response(204)
 
 
-def restore_version(call: Call) -> Answer:
+def restore_version(call: Call) -> Response:
     """Restore a version."""
     version = call.package().find_version(call.version_id())
     call.as_admin()
     version.restore()
-    return Answer(204)
+    return Response(204)
 
 
-ACTIONS: Final[dict[Action, Callable[[Call], Answer]]] = {
+ACTIONS: Final[dict[Action, Callable[[Call], Response]]] = {
     "list_conflicts": list_conflicts,
     "list_packages": list_packages,
     "get_package": get_package,
@@ -216,8 +216,8 @@ ACTIONS: Final[dict[Action, Callable[[Call], Answer]]] = {
 }
 
 
-def _ok(body: bytes, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(200, body, headers or {})
+def _ok(body: bytes, headers: dict[str, str] | None = None) -> Response:
+    return Response(200, body, headers or {})
 
 
 def _one_of(known: tuple[str, ...], value: str | None) -> str:

@@ -13,7 +13,7 @@ import attrs
 from attrs.validators import in_
 
 from . import _routes as routes
-from ._actions import ACTIONS, Answer, Call
+from ._actions import ACTIONS, Call, Response
 from ._behavior import BEHAVIORS, Behaves, Behavior
 from ._limits import Quota
 from ._refusals import BadRequest, NotAllowed, NotThere, Refusal, Unprocessable
@@ -67,7 +67,7 @@ class Api:
         factory=dict, init=False, repr=False
     )
     _quotas: dict[str, Quota] = attrs.field(factory=dict, init=False, repr=False)
-    _answered: int = attrs.field(default=0, init=False, repr=False)
+    _responses: int = attrs.field(default=0, init=False, repr=False)
 
     def operation(self, method: str, target: str) -> tuple[Operation, dict[str, str]] | None:
         """Return the operation of a request and the path's arguments, or ``None`` without a route.
@@ -86,9 +86,9 @@ class Api:
             segments[:2] = ["orgs", self._login(segments[1])]
         return routes.find("GET" if method == "HEAD" else method, segments)
 
-    def answer(
+    def respond(
         self, method: str, target: str, headers: Mapping[str, str], *, origin: str, now: int
-    ) -> Answer:
+    ) -> Response:
         """Carry out a request and return the response.
 
         Args:
@@ -101,21 +101,21 @@ class Api:
         found = self.operation(method, target)
         token = self._token(headers)
         try:
-            answer = self._carry_out(found, token, target, headers, origin)
+            response = self._carry_out(found, token, target, headers, origin)
         except Refusal as refusal:
             url = found[0].documentation_url if found else routes.REFERENCE
             body = error(str(refusal), url, refusal.status)
             extra = refusal.headers if isinstance(refusal, Closed) else {}
-            answer = Answer(refusal.status, body, extra)
-        if answer.status == 200:
-            answer = _conditional(answer, token, headers.get("If-None-Match"))
-        counts = answer.status != 304
-        answer.headers.update(self._common_headers(found, token, headers, now, counts=counts))
-        return answer
+            response = Response(refusal.status, body, extra)
+        if response.status == 200:
+            response = _conditional(response, token, headers.get("If-None-Match"))
+        counts = response.status != 304
+        response.headers.update(self._common_headers(found, token, headers, now, counts=counts))
+        return response
 
     def refusal(
         self, reached: LimitReached, method: str, target: str, headers: Mapping[str, str], now: int
-    ) -> Answer:
+    ) -> Response:
         """Return the response to a request that exceeds a rate limit.
 
         Args:
@@ -130,7 +130,7 @@ class Api:
         # Recorded bodies of the secondary limit have no `status`.
         status = None if reached.limit == "secondary_limit" else reached.status
         body = error(reached.message, reached.documentation_url, status)
-        return Answer(reached.status, body, {**common, **reached.headers})
+        return Response(reached.status, body, {**common, **reached.headers})
 
     def _carry_out(
         self,
@@ -139,7 +139,7 @@ class Api:
         target: str,
         headers: Mapping[str, str],
         origin: str,
-    ) -> Answer:
+    ) -> Response:
         if found is None:
             raise NotThere("Not Found")
         operation, arguments = found
@@ -227,9 +227,9 @@ class Api:
         counts: bool,
     ) -> dict[str, str]:
         """Return the headers that all responses have."""
-        self._answered += 1
+        self._responses += 1
         common = {
-            "X-GitHub-Request-Id": f"E3B0:{self._answered:06X}",
+            "X-GitHub-Request-Id": f"E3B0:{self._responses:06X}",
             "X-GitHub-Media-Type": "github.v3; format=json",
             "Vary": "Accept, Authorization, Cookie, Accept-Encoding, X-Requested-With",
         }
@@ -276,16 +276,16 @@ def _check_sso(owner: Namespace, token: Token) -> None:
         )
 
 
-def _conditional(answer: Answer, token: Token | None, condition: str | None) -> Answer:
+def _conditional(response: Response, token: Token | None, condition: str | None) -> Response:
     """Return the response with its ETag, or 304 if the condition has that ETag.
 
     The ETag depends on the body and the token, but not on ``Link``: a page may be unmodified
     although its ``Link`` would differ.
     """
     secret = b"" if token is None else token.value.encode()
-    digest = hashlib.sha256(hashlib.sha256(secret).digest() + answer.body).hexdigest()
+    digest = hashlib.sha256(hashlib.sha256(secret).digest() + response.body).hexdigest()
     common = {"ETag": f'W/"{digest}"', "Cache-Control": "private, max-age=60, s-maxage=60"}
     known = {tag.strip().removeprefix("W/") for tag in (condition or "").split(",")}
     if f'"{digest}"' in known or "*" in known:
-        return Answer(304, headers=common)
-    return Answer(answer.status, answer.body, answer.headers | common)
+        return Response(304, headers=common)
+    return Response(response.status, response.body, response.headers | common)

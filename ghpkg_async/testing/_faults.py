@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import attrs
 from attrs.validators import ge, instance_of, optional
 
-from ._actions import Answer
+from ._actions import Response
 from ._limits import PrimaryLimit, SecondaryLimit
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ NOT_CARRIED_OUT: Final[frozenset[Fault]] = frozenset(
 _JSON: Final = "application/json; charset=utf-8"
 
 FAILURES: Final = (
-    Answer(500, b'{"message":"Server Error"}', {"Content-Type": _JSON}),
-    Answer(
+    Response(500, b'{"message":"Server Error"}', {"Content-Type": _JSON}),
+    Response(
         502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", {"Content-Type": "text/html"}
     ),
-    Answer(502),
-    Answer(503, b'{"message":"Service unavailable"}', {"Content-Type": _JSON}),
-    Answer(504, b'{"message": "We coul', {"Content-Type": _JSON}),
+    Response(502),
+    Response(503, b'{"message":"Service unavailable"}', {"Content-Type": _JSON}),
+    Response(504, b'{"message": "We coul', {"Content-Type": _JSON}),
 )
 """Responses of a failing GitHub: JSON, the page of a proxy, no body, and truncated JSON."""
 
@@ -83,7 +83,7 @@ class Fate:
     latency: float = 0.0
     link: bool = True
     place: float = 0.5
-    failure: Answer | None = None
+    failure: Response | None = None
 
     @property
     def carried_out(self) -> bool:
@@ -211,7 +211,7 @@ class Faults:
         if fault not in FAULTS:
             raise ValueError(f"fault: {fault!r} must be one of {', '.join(FAULTS)}")
         content = body.encode() if isinstance(body, str) else body
-        failure = Answer(status, content, dict(headers or {}))
+        failure = Response(status, content, dict(headers or {}))
         self._script.append(_Scripted(fault, method, target, times, failure))
 
     def fate(
@@ -238,7 +238,7 @@ class Faults:
         if scripted := self._scripted(method, target, kept_alive=kept_alive):
             fault, failure = scripted.fault, scripted.failure
         elif per_page and self.fail_pages_above and per_page > self.fail_pages_above:
-            fault, failure = "server_error", Answer(502)
+            fault, failure = "server_error", Response(502)
         fails = fault in ("server_error", "server_error_after")
         return Fate(fault, latency, link, random.random(), failure if fails else None)
 
@@ -276,7 +276,7 @@ class _Scripted:
     method: str | None
     target: str
     times: int
-    failure: Answer
+    failure: Response
 
     def matches(self, method: str, target: str, *, kept_alive: bool) -> bool:
         """Return whether the fault applies to the request."""

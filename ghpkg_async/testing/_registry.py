@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, quote
 import attrs
 
 from . import _routes as routes
-from ._actions import Answer
+from ._actions import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,9 +77,9 @@ class RegistryApi:
 
     world: World = attrs.field(repr=False)
 
-    def answer(
+    def respond(
         self, method: str, target: str, headers: Mapping[str, str], *, origin: str
-    ) -> Answer:
+    ) -> Response:
         """Carry out a request and return the response.
 
         Args:
@@ -96,15 +96,17 @@ class RegistryApi:
                 return self._exchange(query, authorization)
             return self._pull(method, requested, authorization)
         except _RegistryError as error:
-            answer = _json(error.status, {"errors": [{"code": error.code, "message": str(error)}]})
+            response = _json(
+                error.status, {"errors": [{"code": error.code, "message": str(error)}]}
+            )
             if error.status == 401:
                 scope = f"repository:{quote(requested.repository)}:pull"
-                answer.headers["WWW-Authenticate"] = (
+                response.headers["WWW-Authenticate"] = (
                     f'Bearer realm="{origin}/token",service="{SERVICE}",scope="{scope}"'
                 )
-            return answer
+            return response
 
-    def _exchange(self, query: str, authorization: str) -> Answer:
+    def _exchange(self, query: str, authorization: str) -> Response:
         """Exchange an API token, sent as the password of any user, for a pull token."""
         scheme, _, value = authorization.partition(" ")
         token: Token | None = None
@@ -117,7 +119,7 @@ class RegistryApi:
         repository = scope.removeprefix("repository:").rpartition(":")[0]
         return _json(200, {"token": _pull_token(token, repository)})
 
-    def _pull(self, method: str, requested: _Target, authorization: str) -> Answer:
+    def _pull(self, method: str, requested: _Target, authorization: str) -> Response:
         token = self._caller(authorization, requested.repository)
         if not requested.repository:  # `/v2/`, which clients request for the challenge.
             return _json(200, {})
@@ -131,7 +133,7 @@ class RegistryApi:
             raise _UnknownManifest
         if method == "GET":
             version.downloads += 1
-        return Answer(
+        return Response(
             200,
             version.manifest,
             {
@@ -196,5 +198,5 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def _json(status: int, value: object) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+def _json(status: int, value: object) -> Response:
+    return Response(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

@@ -15,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from . import _wire as wire
-from ._actions import Answer
+from ._actions import Response
 from ._api import API_VERSIONS, Api
 from ._faults import Fate, Faults
 from ._paging import Window
@@ -44,7 +44,7 @@ GRACE: Final = 0.05
 
 HTTP_PORT: Final = 80
 
-MISDIRECTED: Final = Answer(
+MISDIRECTED: Final = Response(
     421,
     b'{"message":"Host: the embedded GitHub serves 127.0.0.1, localhost and [::1] on its port"}',
 )
@@ -187,7 +187,7 @@ class EmbeddedGitHub:
         self.requests: list[Received] = []
         self.max_in_flight = 0
         self._max_requests = max_requests
-        self._answering: dict[asyncio.Task[Any], web.BaseRequest] = {}
+        self._requests_in_flight: dict[asyncio.Task[Any], web.BaseRequest] = {}
         # aiohttp runs one task per connection; these have carried a request.
         self._connections: WeakSet[asyncio.Task[None]] = WeakSet()
         self._port = port
@@ -234,7 +234,9 @@ class EmbeddedGitHub:
     @property
     def in_flight(self) -> int:
         """Number of requests in flight whose clients are still connected."""
-        return sum(not wire.has_left(request) for request in self._answering.values())
+        return sum(
+            not wire.is_disconnected(request) for request in self._requests_in_flight.values()
+        )
 
     async def start(self) -> None:
         """Listen on the port.
@@ -271,9 +273,9 @@ class EmbeddedGitHub:
         for site in list(runner.sites):
             await site.stop()
         # aiohttp would cancel them too, but logs an error for each that outlasts its timeout.
-        if self._answering:
-            await asyncio.wait(self._answering, timeout=GRACE)
-        unfinished = list(self._answering)
+        if self._requests_in_flight:
+            await asyncio.wait(self._requests_in_flight, timeout=GRACE)
+        unfinished = list(self._requests_in_flight)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
@@ -329,7 +331,7 @@ class EmbeddedGitHub:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._closing:
-            return wire.hang_up(request)
+            return wire.close_connection(request)
         received = self._received(request)
         self.requests.append(received)
         if self._max_requests is not None and len(self.requests) > self._max_requests:
@@ -337,9 +339,9 @@ class EmbeddedGitHub:
         origin = self._origin(request)
         if origin is None:
             received.status = MISDIRECTED.status
-            return wire.response(MISDIRECTED, accept_encoding="", now=self._now())
+            return wire.encode(MISDIRECTED, accept_encoding="", now=self._now())
         task = cast("asyncio.Task[Any]", asyncio.current_task())  # Not None in a handler.
-        self._answering[task] = request
+        self._requests_in_flight[task] = request
         try:
             # Lets the loop notice clients that disconnected before this request.
             await asyncio.sleep(0)
@@ -350,13 +352,13 @@ class EmbeddedGitHub:
             if (latency := self.latency + fate.latency) > 0:
                 await asyncio.sleep(latency)
 
-            async def answer() -> web.StreamResponse:
+            async def handler() -> web.StreamResponse:
                 whole = self._whole(request, received, origin, fate, reached)
                 return await wire.send(request, whole, fate)
 
-            return await (answer() if self.hook is None else self.hook(request, answer))
+            return await (handler() if self.hook is None else self.hook(request, handler))
         finally:
-            del self._answering[task]
+            del self._requests_in_flight[task]
 
     def _received(self, request: web.BaseRequest) -> Received:
         headers = CIMultiDict(request.headers)
@@ -379,12 +381,12 @@ class EmbeddedGitHub:
         if faults.primary_limit is not None:
             reached = faults.primary_limit.refuses(caller, self._now())
         if reached is None and faults.secondary_limit is not None:
-            arrived = list(self._answering.values())
+            arrived = list(self._requests_in_flight.values())
             until_this = arrived[: arrived.index(request) + 1]
             reached = faults.secondary_limit.refuses(
                 caller,
                 request.method,
-                in_flight=sum(not wire.has_left(other) for other in until_this),
+                in_flight=sum(not wire.is_disconnected(other) for other in until_this),
                 now=time.monotonic(),
             )
         return reached
@@ -411,26 +413,26 @@ class EmbeddedGitHub:
         """Return the undamaged response; ``None`` if the fault neither carries out nor responds."""
         now = self._now()
         method, target, headers = request.method, request.raw_path, request.headers
-        answer: Answer | None = None
+        response: Response | None = None
         if reached is not None:
-            answer = self.api.refusal(reached, method, target, headers, now)
+            response = self.api.refusal(reached, method, target, headers, now)
         elif fate.carried_out:
             if is_registry(target):
-                answer = self._registry.answer(method, target, headers, origin=origin)
+                response = self._registry.respond(method, target, headers, origin=origin)
             else:
-                answer = self.api.answer(method, target, headers, origin=origin, now=now)
-            received.status = answer.status
+                response = self.api.respond(method, target, headers, origin=origin, now=now)
+            received.status = response.status
             if not fate.link:
-                answer.headers.pop("Link", None)
+                response.headers.pop("Link", None)
         primary = None if is_registry(target) else self.faults.primary_limit
-        if answer is not None and primary is not None:
-            free = answer.status == 304
-            answer.headers.update(primary.headers(_caller(request), now, free=free))
+        if response is not None and primary is not None:
+            free = response.status == 304
+            response.headers.update(primary.headers(_caller(request), now, free=free))
         if fate.failure is not None:
-            answer = fate.failure
-        if answer is None:
+            response = fate.failure
+        if response is None:
             return None
-        return wire.response(answer, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
+        return wire.encode(response, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
 
     def _origin(self, request: web.BaseRequest) -> str | None:
         """Return the origin of the URLs in the response, or ``None`` if ``Host`` is not served."""

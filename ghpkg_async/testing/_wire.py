@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from ._actions import Answer
+    from ._actions import Response
     from ._faults import Fate
 
 HEAD_START: Final = 0.01
 """Seconds between sent data and a reset, which would discard data that has not arrived."""
-PATIENCE: Final = 0.01
+POLL_INTERVAL: Final = 0.01
 """Seconds between checks for a closed connection."""
 
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """Value of ``SO_LINGER`` that makes closing a socket send a reset."""
 
 
-def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Response:
+def encode(response: Response, *, accept_encoding: str, now: float) -> web.Response:
     """Return the undamaged response, dated, and compressed if the client accepts gzip."""
-    headers = {"Server": "github.com", "Date": formatdate(now, usegmt=True), **answer.headers}
-    body: bytes | None = answer.body or None
+    headers = {"Server": "github.com", "Date": formatdate(now, usegmt=True), **response.headers}
+    body: bytes | None = response.body or None
     if body is not None:
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
         if _accepts_gzip(accept_encoding):
@@ -35,7 +35,7 @@ def response(answer: Answer, *, accept_encoding: str, now: float) -> web.Respons
             body = zlib.compress(body, level=1, wbits=31)
         elif "ETag" in headers:  # It is of this very body, not of a compressed one.
             headers["ETag"] = headers["ETag"].removeprefix("W/")
-    return web.Response(status=answer.status, body=body, headers=headers)
+    return web.Response(status=response.status, body=body, headers=headers)
 
 
 async def send(
@@ -50,14 +50,14 @@ async def send(
     """
     match fate.fault:
         case "stall" | "stall_after":
-            await until_left(request)
+            await wait_until_disconnected(request)
         case "close_keep_alive":
-            return hang_up(request)
+            return close_connection(request)
         case "reset_before" | "reset_after":
             _reset(request)
         case "cut_body" if whole is not None:
             _write(request, _part(whole, fate.place, headers_only=False))
-            return hang_up(request)
+            return close_connection(request)
         case "reset_headers" | "reset_body" if whole is not None:
             headers_only = fate.fault == "reset_headers"
             _write(request, _part(whole, fate.place, headers_only=headers_only))
@@ -70,22 +70,22 @@ async def send(
     return _nothing()
 
 
-def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+def close_connection(request: web.BaseRequest) -> web.StreamResponse:
     """Close the request's connection without a reset; return an empty response for aiohttp."""
     if request.transport is not None:
         request.transport.close()
     return _nothing()
 
 
-async def until_left(request: web.BaseRequest) -> None:
+async def wait_until_disconnected(request: web.BaseRequest) -> None:
     """Wait until the client has closed the request's connection."""
     # aiohttp can only cancel a handler when its client disconnects. Real servers carry out the
     # request nevertheless, so cancellation is off and the connection is polled.
-    while not has_left(request):  # noqa: ASYNC110  (there is no event to wait for)
-        await asyncio.sleep(PATIENCE)
+    while not is_disconnected(request):  # noqa: ASYNC110  (there is no event to wait for)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-def has_left(request: web.BaseRequest) -> bool:
+def is_disconnected(request: web.BaseRequest) -> bool:
     """Return whether the request's connection is closed."""
     return request.transport is None or request.transport.is_closing()
 
