@@ -85,7 +85,7 @@ async def test_first_steps(server: EmbeddedGitHub, capsys: pytest.CaptureFixture
     await asyncio.to_thread(asyncio.run, _whole("dotcom"))
     output = capsys.readouterr().out
     assert all(version.name in output for version in app.versions())
-    assert "page 1 of the versions that can be restored: 1" in output
+    assert "page 1 of the versions that can be restored: 3" in output
 
 
 async def test_deleting_in_the_loop(server: EmbeddedGitHub) -> None:
