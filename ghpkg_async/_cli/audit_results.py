@@ -26,7 +26,7 @@ from ..audit import (
 from ..audit._markdown import render_markdown
 from ..audit._records import fullest_first
 from ..audit._summary import MOST_BY_TYPE, by_owner
-from ..audit._wording import change_text, moment
+from ..audit._wording import advice_on, change_text, moment
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from .tables import Column
 
@@ -268,7 +268,13 @@ class Results:
                 )
                 if part
             )
-            self._console.note(f"{where}: {failure.message}{_advice(failure)}")
+            url = failure.authorization_url
+            parts = [
+                failure.message,
+                advice_on(failure),
+                f"Authorize the token for the organization's single sign-on: {url}" if url else "",
+            ]
+            self._console.note(f"{where}: {'. '.join(part.rstrip('.') for part in parts if part)}")
         if self._failure_count > len(self._failed):
             more = self._failure_count - len(self._failed)
             self._console.note(f"... and {more:,} more failures")
@@ -315,21 +321,6 @@ def _besides(rules: Sequence[Rule], header: AuditHeader, *, has_baseline: bool) 
         more.append(Rule("visibility_widened"))
     asked = {rule.kind for rule in rules}
     return [rule for rule in more if rule.kind not in asked]
-
-
-def _advice(failure: FailureEntry) -> str:
-    if failure.reason == "sso_required":
-        where = failure.authorization_url or "the token's settings"
-        return f". Authorize the token for the organization's single sign-on: {where}"
-    if failure.reason == "insufficient_scope":
-        return f". The token needs {', '.join(failure.required) or 'another scope'}"
-    if failure.reason == "not_found":
-        return ". It is not there, or this token may not see it; a user is user:NAME"
-    if failure.reason == "unauthorized":
-        return ". Check the token"
-    if failure.retry_at is not None:
-        return f". The limit holds until {failure.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
-    return ""
 
 
 def _told_only(value: Any) -> dict[str, Any]:

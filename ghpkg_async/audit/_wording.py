@@ -77,10 +77,19 @@ def what_failed(failure: FailureEntry) -> str:
 
 
 def advice_on(failure: FailureEntry) -> str:
-    """Return the details of the response that help to fix a failure; ``""`` if there are none."""
-    if failure.required:
+    """Return the way to fix a failure, for the command and all reports; ``""`` if unknown.
+
+    The page to authorize the token is not part of it: `FailureEntry.authorization_url`.
+    """
+    if failure.reason == "insufficient_scope":
         has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
-        return f"The token needs {' or '.join(failure.required)}{has}."
+        return f"The token needs {' or '.join(failure.required) or 'another scope'}{has}."
+    if failure.reason == "sso_required" and failure.authorization_url is None:
+        return "Authorize the token for the organization's single sign-on in its settings."
+    if failure.reason == "not_found":
+        return "A user is written user:NAME."
+    if failure.reason == "unauthorized":
+        return "Check the token."
     if failure.organizations:
         listed = ", ".join(failure.organizations)
         return f"{counted(len(failure.organizations), 'organization')} by id: {listed}."

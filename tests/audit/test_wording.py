@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from ghpkg_async.audit._findings import label_of
 from ghpkg_async.audit._links import Links
-from ghpkg_async.audit._wording import day, moment
+from ghpkg_async.audit._wording import advice_on, day, moment
+from tests.audit.rig import NOW, failure
 
 DOTCOM = Links("https://api.github.com")
 
@@ -106,3 +108,28 @@ def test_rules_are_told_in_words() -> None:
     assert label_of("stale:{0}") == "Unchanged for over {0} days"
     assert label_of("{0}") == "{0}"
     assert label_of("of_a_later_version:7") == "of_a_later_version:7"
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        ({"reason": "server_error"}, ""),
+        ({"reason": "not_found"}, "A user is written user:NAME."),
+        ({"reason": "unauthorized"}, "Check the token."),
+        ({"reason": "insufficient_scope"}, "The token needs another scope."),
+        (
+            {"reason": "insufficient_scope", "required": ("a", "b"), "granted": ("c",)},
+            "The token needs a or b; it has c.",
+        ),
+        ({"reason": "rate_limited", "retry_at": NOW}, f"The limit holds until {moment(NOW)}."),
+        ({"reason": "sso_required", "authorization_url": "https://github.com/sso"}, ""),
+        (
+            {"reason": "sso_required"},
+            "Authorize the token for the organization's single sign-on in its settings.",
+        ),
+    ],
+)
+def test_advice_follows_from_the_reason_and_the_response(
+    fields: dict[str, Any], advice: str
+) -> None:
+    assert advice_on(failure(**fields)) == advice
