@@ -50,8 +50,8 @@ class PackageState:
                 rest.append(group)
         while needed := self._needed(rest):
             yield from needed
-            found = [group for group, _ in needed]
-            rest = [group for group in rest if group not in found]
+            found = {group.name for group, _ in needed}
+            rest = [group for group in rest if group.name not in found]
         deleted = self._indexes(rest)
         if self.graph is not None:
             self.graph.check(deleted)

@@ -226,18 +226,21 @@ class _Run:
         self._registry = URL(registry_url).authority
         self._on_outcome = on_outcome
         self._stopped: str | None = None
+        self._parts: dict[tuple[PackageKey, str], list[Intent]] = {}
 
     async def restore(self, intents: Sequence[Intent]) -> None:
         packages: dict[PackageKey, list[Intent]] = {}
         for intent in intents:
             packages.setdefault(intent.package, []).append(intent)
+            if intent.role == "child":
+                self._parts.setdefault((intent.package, intent.group), []).append(intent)
         for of_package in packages.values():
             await self._check(of_package)
         waiting = [intent for intent in intents if intent.id not in self.outcomes]
         if self._journal is None:
             return
         for batch in _batches(waiting, self._clock.now()):
-            await self._restore_batch(self._journal, batch, intents)
+            await self._restore_batch(self._journal, batch)
         for of_package in packages.values():
             await self._verify([each for each in of_package if self._is_requested(each)])
 
@@ -256,23 +259,32 @@ class _Run:
             for intent in intents:
                 self._record(intent, "held", f"the package cannot be listed: {error}{advice}")
             return
+        ids = {version.name: version.id for version in versions}
+        tagged = {tag: version.id for version in versions for tag in version.tags}
         for intent in intents:
             if package.id != intent.package_id:
                 message = "the package was deleted, and another one has its name"
                 self._record(intent, "held", message)
             else:
-                self._check_version(intent, versions)
+                self._check_version(intent, ids, tagged)
 
-    def _check_version(self, intent: Intent, versions: Sequence[ListedVersion]) -> None:
-        same = next((each for each in versions if each.name == intent.version), None)
-        taken = {tag: each.id for each in versions for tag in each.tags}
-        moved = [tag for tag in intent.tags if taken.get(tag, intent.id) != intent.id]
-        if same is not None and same.id == intent.id:
-            self._record_restored(
-                intent, "active", [tag for tag in intent.tags if tag not in taken]
-            )
-        elif same is not None:
-            message = f"{short_name(same.name)} was pushed again, as version {same.id}"
+    def _check_version(
+        self, intent: Intent, ids: Mapping[str, int], tagged: Mapping[str, int]
+    ) -> None:
+        """Settle a version that need not or must not be restored.
+
+        Args:
+            intent: the version.
+            ids: id of each version that the package has, by name.
+            tagged: id of the version that has a tag, by tag.
+        """
+        present = ids.get(intent.version)
+        moved = [tag for tag in intent.tags if tagged.get(tag, intent.id) != intent.id]
+        if present == intent.id:
+            lost = [tag for tag in intent.tags if tag not in tagged]
+            self._record_restored(intent, "active", lost)
+        elif present is not None:
+            message = f"{short_name(intent.version)} was pushed again, as version {present}"
             self._record(intent, "held", message)
         elif self._clock.now() >= intent.restorable_until:
             until = f"{intent.restorable_until:%Y-%m-%d %H:%M} UTC"
@@ -282,19 +294,17 @@ class _Run:
             self._record(
                 intent,
                 "held",
-                f"version {taken[moved[0]]} has the tag {moved[0]} now, and GitHub does not "
+                f"version {tagged[moved[0]]} has the tag {moved[0]} now, and GitHub does not "
                 "document which one of two would keep it. To restore it all the same: "
                 f"{shlex.join(command)}",
             )
 
-    async def _restore_batch(
-        self, journal: Journal[UndoRecord], batch: Sequence[Intent], intents: Sequence[Intent]
-    ) -> None:
+    async def _restore_batch(self, journal: Journal[UndoRecord], batch: Sequence[Intent]) -> None:
         waiting = []
         for intent in batch:
             if self._stopped is not None:
                 self._record(intent, "failed", f"not requested: {self._stopped}")
-            elif lost := self._lost_part(intent, intents):
+            elif lost := self._lost_part(intent):
                 message = f"its part {short_name(lost.version)} is not there"
                 self._record(intent, "held", message)
             else:
@@ -329,15 +339,13 @@ class _Run:
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None
 
-    def _lost_part(self, intent: Intent, intents: Iterable[Intent]) -> Intent | None:
+    def _lost_part(self, intent: Intent) -> Intent | None:
         """Return a part of a tagged image that could not be restored."""
-        if not intent.tags:
-            return None
-        for other in intents:
-            outcome = self.outcomes.get(other.id)
-            of_group = other.group == intent.group and other.package == intent.package
-            if of_group and other.role == "child" and outcome and outcome.status not in _BACK:
-                return other
+        if intent.tags:
+            for part in self._parts.get((intent.package, intent.group), ()):
+                outcome = self.outcomes.get(part.id)
+                if outcome is not None and outcome.status not in _BACK:
+                    return part
         return None
 
     async def _restore_one(self, intent: Intent) -> None:

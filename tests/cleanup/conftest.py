@@ -23,11 +23,16 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def site(_short_waits: None) -> AsyncIterator[Site]:
-    """The images `old` and `older`, and `new` with the tag `latest`."""
+async def empty_site(_short_waits: None) -> AsyncIterator[Site]:
+    """A package without versions."""
     async with EmbeddedGitHub() as github, ScriptedRegistry() as registry:
-        site = new_site(github, registry)
-        site.push_image("older", "pr-1")
-        site.push_image("old", "pr-2")
-        site.push_image("new", "latest", "1.0")
-        yield site
+        yield new_site(github, registry)
+
+
+@pytest.fixture
+def site(empty_site: Site) -> Site:
+    """The images `old` and `older`, and `new` with the tag `latest`."""
+    empty_site.push_image("older", "pr-1")
+    empty_site.push_image("old", "pr-2")
+    empty_site.push_image("new", "latest", "1.0")
+    return empty_site

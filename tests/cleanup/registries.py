@@ -45,8 +45,14 @@ def image(name: str, subject: str | None = None, **fields: Any) -> bytes:
 
 
 def index(*children: bytes) -> bytes:
+    """An index that declares its children's own media types."""
     entries = [
-        {"mediaType": IMAGE, "digest": digest_of(child), "size": len(child)} for child in children
+        {
+            "mediaType": json.loads(child)["mediaType"],
+            "digest": digest_of(child),
+            "size": len(child),
+        }
+        for child in children
     ]
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
 

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.cleanup._journal import APPLY_CODEC, ApplyEnd, Journal
 from ghpkg_async.cleanup._policy import MaxDeletes
 
-from .sites import NOW, Site, digest_of, image, index
+from .sites import NOW, OLD, Site, digest_of, image, index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from ghpkg_async.cleanup._apply import ApplyResult
+    from ghpkg_async.cleanup._plan_file import Plan
 
 OLD_IMAGE = ["old", "old-amd64", "old-arm64"]
 
@@ -264,6 +266,39 @@ async def test_a_planned_manifest_that_the_registry_lost_is_stale(
     result = await site.apply(plan, journal)
     assert statuses(site, result)["old"] == "stale"
     assert statuses(site, result)["older"] == "deleted"
+
+
+async def test_versions_of_npm_packages_are_deleted_without_a_registry(
+    site: Site, journal: Path
+) -> None:
+    plan = npm_plan(site, ["1.0.0-a", "1.0.0-b"])
+    result = await site.apply(plan, journal)
+    assert result.complete
+    assert {version.name for version in site.package.versions()} == {"1.0.0"}
+    assert site.registry.requests == []
+    assert (await site.undo(journal)).complete
+    assert len(site.package.versions()) == 3
+
+
+async def test_no_plan_takes_the_last_version(site: Site, journal: Path) -> None:
+    plan = npm_plan(site, ["1.0.0-a", "1.0.0-b"])
+    next(each for each in site.package.versions() if each.name == "1.0.0").delete()
+    result = await site.apply(plan, journal)
+    assert {outcome.status for outcome in result.outcomes.values()} == {"stale"}
+    assert len(site.package.versions()) == 2
+
+
+def npm_plan(site: Site, names: list[str]) -> Plan:
+    """Plan to delete versions of a new npm package, and make it the site's."""
+    site.package = site.package.owner.package("npm", "left", created_at=OLD)
+    for name in ("1.0.0-a", "1.0.0-b", "1.0.0"):
+        site.versions[name] = site.package.version(name, created_at=OLD)
+    plan = site.plan(*([name] for name in names))
+    return evolve(
+        plan,
+        packages=tuple(evolve(each, package_type="npm", name="left") for each in plan.packages),
+        deletions=tuple(evolve(each, package_type="npm", name="left") for each in plan.deletions),
+    )
 
 
 # Refused and failed requests.
