@@ -19,7 +19,7 @@ from .cleanup import cleanup
 from .conflicts import conflicts
 from .delete import delete
 from .demo import demo
-from .failures import DONE, Failure, WrongUsage, failure_of
+from .failures import EXIT_DONE, Failure, WrongUsage, failure_of
 from .list_ import list_packages
 from .logs import logging_to_stderr
 from .notebook import notebook
@@ -81,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
             if failure is None:
                 raise
             return _end(failure)
-    return DONE
+    return EXIT_DONE
 
 
 def _run(arguments: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ from .audit_files import Files, append_step_summary, is_markdown
 from .audit_progress import Display
 from .audit_results import Results
 from .durations import parse_duration
-from .failures import DONE, REFUSED, Stop, WrongUsage, translate_errors
+from .failures import EXIT_DONE, EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
 from .options import DEFAULTS, Options
 from .output import Output
 
@@ -46,16 +46,16 @@ _SWITCH: Final = {"negative": (), "show_default": False}
 _MANY: Final = {"negative": (), "show_default": False}
 
 
-class Found(Stop):
+class Found(CommandExit):
     """A rule of --fail-on has findings."""
 
     status: ClassVar[int] = FOUND
 
 
-class AuditIncomplete(Stop):
+class AuditIncomplete(CommandExit):
     """Some listings failed, or an output could not be written."""
 
-    status: ClassVar[int] = REFUSED
+    status: ClassVar[int] = EXIT_REFUSED
 
 
 def audit(
@@ -366,7 +366,7 @@ def _end(
     )
     resumable = results.failures and files.resumable
     again = f". {_how_to_resume(files)}" if resumable else ""
-    if status == REFUSED:
+    if status == EXIT_REFUSED:
         raise AuditIncomplete(f"{counted(results.failures, 'failure')}: see above{again}")
     if status == FOUND:
         raise Found(f"Found what --fail-on names: {results.found_line()}{again}")
@@ -384,8 +384,8 @@ def exit_status(*, failures: int, findings: int, tolerates_failures: bool) -> in
         tolerates_failures: whether failures leave the exit status to the findings.
     """
     if failures and not tolerates_failures:
-        return REFUSED
-    return FOUND if findings else DONE
+        return EXIT_REFUSED
+    return FOUND if findings else EXIT_DONE
 
 
 def _how_to_resume(files: Files) -> str:

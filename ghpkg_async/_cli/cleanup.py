@@ -37,7 +37,7 @@ from ..cleanup._review import (
 )
 from .audit_files import append_step_summary, is_markdown
 from .durations import parse_duration
-from .failures import REFUSED, Stop, WrongUsage, translate_errors
+from .failures import EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
 from .options import DEFAULTS, Options
 from .output import Output
 from .tables import Column
@@ -83,13 +83,13 @@ cleanup: Final = App(
 )
 
 
-class Unfinished(Stop):
+class Unfinished(CommandExit):
     """A part could not be deleted, restored or verified."""
 
-    status: ClassVar[int] = REFUSED
+    status: ClassVar[int] = EXIT_REFUSED
 
 
-class FoundDeletions(Stop):
+class FoundDeletions(CommandExit):
     """The plan deletes something, and `--fail-on deletions` was given."""
 
     status: ClassVar[int] = FOUND

@@ -37,50 +37,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
-    "BROKEN_OFF",
-    "DONE",
-    "READER_LEFT",
-    "REFUSED",
-    "WRONG_USAGE",
+    "EXIT_DONE",
+    "EXIT_INTERRUPTED",
+    "EXIT_REFUSED",
+    "EXIT_SIGPIPE",
+    "EXIT_USAGE",
     "CannotListen",
+    "CommandExit",
     "Declined",
     "Failure",
-    "Stop",
     "WrongUsage",
     "failure_of",
     "translate_errors",
 ]
 
-DONE: Final = 0
-WRONG_USAGE: Final = 2
-REFUSED: Final = 3
-# As a shell reports a process that SIGINT or SIGPIPE ended.
-BROKEN_OFF: Final = 130
-READER_LEFT: Final = 141
+EXIT_DONE: Final = 0
+EXIT_USAGE: Final = 2
+EXIT_REFUSED: Final = 3
+# The exit statuses of a process that SIGINT or SIGPIPE ended, as shells report them.
+EXIT_INTERRUPTED: Final = 130
+EXIT_SIGPIPE: Final = 141
 
 
-class Stop(Exception):
-    """Ends the command with an exit status and a message of its own; ``""``: without one."""
+class CommandExit(Exception):
+    """Ends the command with an exit status and a message; ``""``: without a message."""
 
     status: ClassVar[int]
 
 
-class WrongUsage(Stop):
-    """Arguments that cannot work, seen before anything was sent."""
+class WrongUsage(CommandExit):
+    """Invalid arguments; no request was sent."""
 
-    status = WRONG_USAGE
-
-
-class CannotListen(Stop):
-    """The embedded server got no port."""
-
-    status = REFUSED
+    status = EXIT_USAGE
 
 
-class Declined(Stop):
-    """The user answered no."""
+class CannotListen(CommandExit):
+    """The port of the embedded server is taken."""
 
-    status = BROKEN_OFF
+    status = EXIT_REFUSED
+
+
+class Declined(CommandExit):
+    """The user declined the confirmation."""
+
+    status = EXIT_INTERRUPTED
 
 
 @contextmanager
@@ -102,11 +102,11 @@ def translate_errors(option: str, *, whole: bool = False) -> Iterator[None]:
 
 @attrs.frozen
 class Failure:
-    """How a command ends that did not do what it was told.
+    """Exit status and message of a failed command.
 
     Attributes:
         status: the exit status.
-        message: for standard error, fit for a terminal; ``""``: nothing to say.
+        message: for standard error, escaped for a terminal; ``""``: none.
     """
 
     status: int
@@ -114,24 +114,24 @@ class Failure:
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """How the command ends after an error; ``None``: nobody expected it, show where it came from.
+    """Return exit status and message for an error; ``None``: unexpected, show the traceback.
 
-    Of several at once, out of a task group, the first one counts.
+    Of an exception group, the first exception counts.
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, KeyboardInterrupt):
-        return Failure(BROKEN_OFF, "")
-    if isinstance(error, Stop):
+        return Failure(EXIT_INTERRUPTED, "")
+    if isinstance(error, CommandExit):
         return Failure(error.status, printable(str(error)))
     if isinstance(error, ConfigurationError):
-        return Failure(WRONG_USAGE, printable(_as_typed(str(error))))
+        return Failure(EXIT_USAGE, printable(_as_typed(str(error))))
     if isinstance(error, GitHubPackagesError):
-        return Failure(REFUSED, printable(_paragraph(error)))
+        return Failure(EXIT_REFUSED, printable(_paragraph(error)))
     if isinstance(error, BrokenPipeError):
-        return Failure(READER_LEFT, "")
+        return Failure(EXIT_SIGPIPE, "")
     if isinstance(error, OSError):  # Standard output could not be written: the disk is full.
-        return Failure(REFUSED, printable(str(error)))
+        return Failure(EXIT_REFUSED, printable(str(error)))
     return None
 
 
@@ -150,20 +150,20 @@ _TYPED: Final[Mapping[str, str]] = {
 
 
 def _as_typed(message: str) -> str:
-    """The message about an argument of the client, about what was typed instead."""
+    """Return a message about an argument of the client with the option's name instead."""
     argument, colon, rest = message.partition(":")
     return f"{_TYPED.get(argument, argument)}{colon}{rest}"
 
 
 def _paragraph(error: GitHubPackagesError) -> str:
-    """What went wrong, what else is known of it, and what to do."""
-    said = [str(error), *getattr(error, "__notes__", ()), _advice(error)]
-    return " ".join(f"{part.rstrip('.')}." for part in said if part)
+    """Return the error's message, its notes and the way out."""
+    parts = [str(error), *getattr(error, "__notes__", ()), _advice(error)]
+    return " ".join(f"{part.rstrip('.')}." for part in parts if part)
 
 
 def _advice(error: GitHubPackagesError) -> str:
     if isinstance(error, APIError):
-        return _advice_on_answer(error)
+        return _advice_on_response(error)
     if isinstance(error, PaginationCapReached):
         return "GitHub lists no further; narrow the list with --visibility"
     if isinstance(error, RequestTimeout):
@@ -178,7 +178,7 @@ def _advice(error: GitHubPackagesError) -> str:
     return ""
 
 
-def _advice_on_answer(error: APIError) -> str:
+def _advice_on_response(error: APIError) -> str:
     advice = ""
     if isinstance(error, Unauthorized):
         advice = _advice_on_token(error.url)
@@ -199,7 +199,7 @@ def _advice_on_answer(error: APIError) -> str:
             f"The {error.kind} rate limit holds until "
             f"{error.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}; run it again then"
         )
-    elif isinstance(error, Forbidden) and not advice_on(error):  # It is in the message already.
+    elif isinstance(error, Forbidden) and not advice_on(error):  # The message has it.
         advice = (
             "The token may not do this: deleting and restoring take admin rights to the package, "
             "and the scopes delete:packages and write:packages"
@@ -232,7 +232,7 @@ def _advice_on_token(url: str) -> str:
 
 
 def _advice_on_bad_request(error: BadRequest) -> str:
-    asked = parse_qs(urlsplit(error.url).query).get("package_type", [])
-    if asked and asked[0] not in PACKAGE_TYPES:
+    types = parse_qs(urlsplit(error.url).query).get("package_type", [])
+    if types and types[0] not in PACKAGE_TYPES:
         return f"The package types are {', '.join(PACKAGE_TYPES)}"
     return f"See {error.documentation_url}" if error.documentation_url else ""
