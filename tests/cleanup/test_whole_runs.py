@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-TAGS = ("pr-1", "pr-2", "pr-3", "main-1", "main-2", "v1.0", "latest", "edge")
+TAGS = (*(f"pr-{number}" for number in range(6)), "main-1", "main-2", "v1.0", "latest", "edge")
 
 
 class Interrupted(Exception):
@@ -35,7 +35,7 @@ def fill(site: Site, random: Random) -> None:
     bodies: list[bytes] = []
     tags = list(TAGS)
     random.shuffle(tags)
-    for number in range(random.randint(4, 16)):
+    for number in range(random.randint(8, 20)):
         name = f"v{number}"
         if bodies and random.random() < 0.5:
             parts = random.sample(bodies, random.randint(1, min(3, len(bodies))))
@@ -64,9 +64,7 @@ def policy(random: Random) -> Policy:
         | random.choice(({"all": True}, {"older-than": "20d"}, {"keep-newest": 1})),
         {"name": "untagged", "untagged": True, "older-than": random.choice(("2d", "30d"))},
     ]
-    return Policy.from_dict(
-        {"guard": {"max-deletes": ["100%", 1000]}, "rule": rules[: random.randint(1, 2)]}
-    )
+    return Policy.from_dict({"guard": {"max-deletes": ["100%", 1000]}, "rule": rules})
 
 
 def links(site: Site) -> dict[str, set[str]]:
