@@ -229,7 +229,7 @@ class Rule:
 
     @property
     def needs_count(self) -> bool:
-        """Whether packages with unknown ``version_count`` are never found."""
+        """``True`` if packages with an unknown ``version_count`` are never found."""
         return _KINDS[self.kind].needs_count
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ def encode(response: Response, *, accept_encoding: str, now: float) -> web.Respo
         if _accepts_gzip(accept_encoding):
             headers["Content-Encoding"] = "gzip"
             body = zlib.compress(body, level=1, wbits=31)
-        elif "ETag" in headers:  # It is of this very body, not of a compressed one.
+        elif "ETag" in headers:  # The strong ETag of the body as sent, not compressed.
             headers["ETag"] = headers["ETag"].removeprefix("W/")
     return web.Response(status=response.status, body=body, headers=headers)
 

@@ -1,0 +1,47 @@
+"""Docstrings and comments name the noun and say what it does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE: Final = Path(__file__).parents[1] / "ghpkg_async"
+OPENERS: Final = re.compile(
+    r"(what|whether|how|whatever|whoever|where|those|it|so)\b", re.IGNORECASE
+)
+IDIOMS: Final = re.compile(
+    r"\b(what|tells?|told|comes?|came|goes|went|stands?|nobody|somebody|whoever|gives? back|"
+    r"lets? through|under way|is none|are none|meanwhile|makes? ready|no news|in its place|"
+    r"each of them|as it is|as it came)\b",
+    re.IGNORECASE,
+)
+DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def texts(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, DOCUMENTED) and (docstring := ast.get_docstring(node)):
+            yield docstring
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string.lstrip("#: ")
+
+
+TEXTS: Final = [text for path in sorted(PACKAGE.rglob("*.py")) for text in texts(path)]
+
+
+def test_headless_clauses_are_rare() -> None:
+    assert [text for text in TEXTS if OPENERS.match(text)][5:] == []
+
+
+def test_idioms_are_rare() -> None:
+    words = sum(len(text.split()) for text in TEXTS)
+    idioms = [idiom for text in TEXTS for idiom in IDIOMS.findall(text)]
+    assert 1000 * len(idioms) / words <= 1.5, sorted(idioms)
