@@ -27,6 +27,7 @@ from ..audit import (
 )
 from ..audit._outputs import read_header, read_records
 from .audit_files import Files, append_step_summary, is_markdown
+from .audit_printing import ResultsPrinter
 from .audit_progress import Display
 from .audit_results import Results
 from .durations import parse_duration
@@ -270,10 +271,10 @@ class _Sink:
             header,
             rules,
             files.baseline,
-            console=console,
             allowed=allowed,
             keeps_all=self._keeps_records,
         )
+        self._printer = ResultsPrinter(self.results, console)
         self._header = header
         self._records: list[Record] = []
 
@@ -297,7 +298,8 @@ class _Sink:
         self.files.write(records, kept=kept)
         if self._keeps_records:
             self._records += records
-        await self.results.add(records)
+        self.results.add(records)
+        await self._printer.add(records)
 
     async def finish(self, last: str) -> None:
         """Finish the files, write the report and show the results.
@@ -324,7 +326,7 @@ class _Sink:
             with report.discard_on_error():
                 report.file.write(markdown.encode())
             report.commit()
-        await self.results.show(last)
+        await self._printer.show(last)
         if problem := append_step_summary(markdown):
             self._console.note(problem)
 

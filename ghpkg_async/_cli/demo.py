@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from .. import GitHubPackages
 from .._text import counted
 from ..audit import Audit, AuditReport, ListingDone, PackageEntry, Record
-from .audit_results import SUMMARY, print_records
+from .audit_printing import SUMMARY, print_records
 from .failures import WrongUsage
 from .output import Output
 
