@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub, World
     from tests.audit.rig import Command
 
+pytestmark = pytest.mark.slow
+
 OWNERS = [f"org-{number}" for number in range(200)]
 CLOSED = {f"org-{number}" for number in range(0, 200, 20)}
 EACH = 150
@@ -31,8 +33,6 @@ LIMITED = 400
 MEBIBYTE = 2**20
 MEASURE = """
 import resource, subprocess, sys
-
-pytestmark = pytest.mark.slow
 status = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(status)
