@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
 import re
@@ -327,5 +328,6 @@ def test_a_repr_shows_invisible_characters() -> None:
 
 @pytest.mark.parametrize("kind", [Package, PackageVersion, PackageVersionMetadata])
 def test_help_describes_every_field(kind: type) -> None:
+    documentation = inspect.getdoc(kind) or ""
     for field in attrs.fields(kind):
-        assert f"\n        {field.name}: " in (kind.__doc__ or "")
+        assert f"\n    {field.name}: " in documentation
