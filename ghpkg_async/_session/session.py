@@ -433,9 +433,8 @@ class Session:
 
     async def _other_token(self, request: Request, response: Response) -> Secret | None:
         """Return the token to repeat a request with whose token was refused, if there is one."""
-        if (
-            response.status != 401 or request.token is not None
-        ):  # The request was already sent with another token.
+        was_repeated = request.token is not None
+        if response.status != 401 or was_repeated:
             return None
         return await self._credentials.other_than(response.request.token, self.options.timeout)
 
