@@ -75,7 +75,7 @@ class ListingSpec(Generic[T]):
         mutations: records of the client's own writes.
         link_support: evidence of whether the server sends ``Link`` with this operation.
         beyond_cap: listings that together have the items beyond the cap.
-        is_beyond_cap_listed: whether an item is in one of ``beyond_cap``.
+        are_beyond_cap_listed: whether each of some items is in one of ``beyond_cap``.
     """
 
     item_type: type[T]
@@ -85,7 +85,7 @@ class ListingSpec(Generic[T]):
     mutations: MutationTracker
     link_support: LinkSupport
     beyond_cap: Sequence[ListingSpec[T]] = ()
-    is_beyond_cap_listed: Callable[[T], bool] = lambda _item: True
+    are_beyond_cap_listed: Callable[[list[T]], bool] = lambda _items: True
 
 
 class Listing(AwaitFirst, Generic[T]):
@@ -260,7 +260,7 @@ class _Run(Generic[T]):
 
     def _note(self, items: list[T]) -> None:
         if self._all_listed and self._parts:
-            self._all_listed = all(map(self._spec.is_beyond_cap_listed, items))
+            self._all_listed = self._spec.are_beyond_cap_listed(items)
 
 
 @attrs.define(eq=False)

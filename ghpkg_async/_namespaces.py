@@ -31,6 +31,8 @@ __all__ = ["Namespace", "PackageRef", "VersionRef"]
 T = TypeVar("T")
 Item = TypeVar("Item", Package, PackageVersion)
 
+_VISIBILITIES: Final[tuple[Visibility, ...]] = get_args(Visibility)
+_KNOWN_VISIBILITIES: Final = frozenset(_VISIBILITIES)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -96,7 +98,7 @@ class Namespace:
         https://docs.github.com/en/rest/packages/packages#list-packages-for-a-user
         """
         check_page_arguments(per_page, page, capped=True)
-        _check_one_of(visibility, get_args(Visibility), "visibility")
+        _check_one_of(visibility, _VISIBILITIES, "visibility")
         kind = segment(package_type, "package_type")
         context = self._context
 
@@ -116,12 +118,14 @@ class Namespace:
                 context.mutations,
                 context.link_support("packages", self._root),
                 beyond_cap,
-                lambda package: package.visibility in get_args(Visibility),
+                lambda packages: _KNOWN_VISIBILITIES.issuperset(
+                    [each.visibility for each in packages]
+                ),
             )
 
         parts: tuple[ListingSpec[Package], ...] = ()
         if visibility is None and page == 1:
-            parts = tuple(spec(value, ()) for value in get_args(Visibility))
+            parts = tuple(spec(value, ()) for value in _VISIBILITIES)
         return context.listing(spec(visibility, parts), consistent=consistent)
 
     def docker_conflicts(self, *, consistent: bool = False) -> Listing[Package]:

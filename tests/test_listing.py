@@ -343,7 +343,9 @@ class Catalogue(Shelf):
         whole = attrs.evolve(
             self.spec(),
             beyond_cap=parts if beyond else (),
-            is_beyond_cap_listed=lambda item: item.id % len(self.visibilities) < 3,
+            are_beyond_cap_listed=lambda items: all(
+                item.id % len(self.visibilities) < 3 for item in items
+            ),
         )
         return Listing(self, whole, window=16)  # type: ignore[arg-type]
 
