@@ -11,8 +11,8 @@ from yarl import URL
 
 from ._items import AwaitFirst, Items
 from ._paging.coverage import Coverage
+from ._paging.known_pages import KnownPage, KnownPages
 from ._paging.link_header import parse_link_header
-from ._paging.paginator import KnownPage
 from ._paging.passes import MAX_PASSES, delay_before_pass
 from ._paging.seen_ids import SeenIds
 from ._session.error_mapping import partial_results
@@ -74,7 +74,7 @@ class ListingSpec(Generic[T]):
         collection: name under which the client's own writes to it are recorded.
         mutations: records of the client's own writes.
         link_support: evidence of whether the server sends ``Link`` with this operation.
-        beyond_cap: listings that together have the items beyond the cap.
+        beyond_cap: makes the listings that together have the items beyond the cap.
         are_beyond_cap_listed: whether each of some items is in one of ``beyond_cap``.
     """
 
@@ -84,7 +84,7 @@ class ListingSpec(Generic[T]):
     collection: str
     mutations: MutationTracker
     link_support: LinkSupport
-    beyond_cap: Sequence[ListingSpec[T]] = ()
+    beyond_cap: Callable[[], Sequence[ListingSpec[T]]] | None = None
     are_beyond_cap_listed: Callable[[list[T]], bool] = lambda _items: True
 
 
@@ -162,7 +162,7 @@ class _Pages(Generic[T]):
     spec: ListingSpec[T]
     paginator: Paginator = attrs.field(init=False)
     coverage: Coverage = attrs.field(factory=Coverage, init=False)
-    known: dict[int | str, KnownPage] = attrs.field(factory=dict, init=False)
+    known: KnownPages = attrs.field(factory=KnownPages, init=False)
 
     def start_pass(self) -> None:
         """Begin at the first page, with the URLs and the last page of the pass before."""
@@ -179,7 +179,7 @@ class _Run(Generic[T]):
         self._window = window
         self._seen = SeenIds()
         self._pages = _Pages(spec)
-        self._parts = [_Pages(part) for part in spec.beyond_cap]
+        self._parts: list[_Pages[T]] = []
         self._all_listed = True
         self._missing: int | None = None
         self._deferred: GitHubPackagesError | None = None
@@ -228,6 +228,8 @@ class _Run(Generic[T]):
 
     async def _beyond_cap(self) -> AsyncGenerator[list[T], None]:
         """Yield the items beyond the cap; raise `PaginationCapReached` unless these are all."""
+        if not self._parts and self._spec.beyond_cap is not None:
+            self._parts = [_Pages(part) for part in self._spec.beyond_cap()]
         is_complete = bool(self._parts) and self._all_listed
         for pages in self._parts:
             walk = _Walk(self._session, pages, self._window, SeenIds())
@@ -259,7 +261,7 @@ class _Run(Generic[T]):
         return _first_of_each(items, self._seen.add([item.id for item in items]))
 
     def _note(self, items: list[T]) -> None:
-        if self._all_listed and self._parts:
+        if self._all_listed and self._spec.beyond_cap is not None:
             self._all_listed = self._spec.are_beyond_cap_listed(items)
 
 
@@ -394,7 +396,7 @@ class _Walk(Generic[T]):
         else:
             number = self._coverage.add(ids)
         etag = response.headers.get("ETag", "")
-        self._known[key] = KnownPage(
+        page = KnownPage(
             etag if etag.isascii() and etag.isprintable() else "",
             len(ids),
             fingerprint,
@@ -402,6 +404,7 @@ class _Walk(Generic[T]):
             not self._paginator.is_end_proven,
             None if self._paginator.is_numbered else self._paginator.url(page=0),
         )
+        self._known.add(key, page)
 
     def _defer_errors(self, response: Response, decoded: DecodedPage[T]) -> None:
         if decoded.invalid:

@@ -102,8 +102,11 @@ class Namespace:
         kind = segment(package_type, "package_type")
         context = self._context
 
+        def by_visibility() -> list[ListingSpec[Package]]:
+            return [spec(value, None) for value in _VISIBILITIES]
+
         def spec(
-            visibility: str | None, beyond_cap: tuple[ListingSpec[Package], ...]
+            visibility: str | None, beyond_cap: Callable[[], list[ListingSpec[Package]]] | None
         ) -> ListingSpec[Package]:
             chosen = f"&visibility={visibility}" if visibility else ""
             url = context.session.url(
@@ -123,10 +126,8 @@ class Namespace:
                 ),
             )
 
-        parts: tuple[ListingSpec[Package], ...] = ()
-        if visibility is None and page == 1:
-            parts = tuple(spec(value, ()) for value in _VISIBILITIES)
-        return context.listing(spec(visibility, parts), consistent=consistent)
+        beyond_cap = by_visibility if visibility is None and page == 1 else None
+        return context.listing(spec(visibility, beyond_cap), consistent=consistent)
 
     def docker_conflicts(self, *, consistent: bool = False) -> Listing[Package]:
         """List the packages that collided in the migration to the Container registry.

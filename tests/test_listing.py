@@ -342,7 +342,7 @@ class Catalogue(Shelf):
         parts = [self.spec(f"&visibility={each}") for each in ("public", "private", "internal")]
         whole = attrs.evolve(
             self.spec(),
-            beyond_cap=parts if beyond else (),
+            beyond_cap=(lambda: parts) if beyond else None,
             are_beyond_cap_listed=lambda items: all(
                 item.id % len(self.visibilities) < 3 for item in items
             ),

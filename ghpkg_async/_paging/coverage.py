@@ -25,10 +25,12 @@ class Coverage:
     """The responses of one listing over its passes, and which of them leave no gap."""
 
     def __init__(self) -> None:
-        self._edges: list[array[int]] = []
-        self._parents: list[int] = []
+        # Arrays: a listing of 100,000 pages would keep a few small objects for each.
+        self._edges = array("q")
+        self._edges_end = array("q", [0])
+        self._parents = array("q")
+        self._pass = array("q")
         self._owners: dict[int, int] = {}
-        self._pass: list[int] = []
         self._following: dict[int, int] = {}
         self._first: set[int] = set()
         self._last: set[int] = set()
@@ -39,11 +41,12 @@ class Coverage:
         """Begin another pass over the pages."""
         if self._is_first_pass and self._pass:
             self._is_first_pass = False
-            for response, edges in enumerate(self._edges):
+            for response, (start, end) in enumerate(pairwise(self._edges_end)):
+                edges = self._edges[start:end]
                 self._join_by_ids(response, edges)
                 self._own(response, edges)
-            self._edges.clear()
-        self._following, self._pass = dict(pairwise(self._pass)), []
+            self._edges, self._edges_end = array("q"), array("q", [0])
+        self._following, self._pass = dict(pairwise(self._pass)), array("q")
         self._is_repeated = True
 
     def add(self, ids: Sequence[int]) -> int:
@@ -51,9 +54,10 @@ class Coverage:
         self._is_repeated = False
         response = len(self._parents)
         self._parents.append(response)
-        edges = array("q", ids if len(ids) <= 2 * _EDGE else (*ids[:_EDGE], *ids[-_EDGE:]))
+        edges = ids if len(ids) <= 2 * _EDGE else (*ids[:_EDGE], *ids[-_EDGE:])
         if self._is_first_pass:
-            self._edges.append(edges)
+            self._edges.extend(edges)
+            self._edges_end.append(len(self._edges))
         else:
             self._join_by_ids(response, ids)
             self._own(response, edges)

@@ -38,6 +38,7 @@ class LinkSupport:
         for pending in self._first_pages:
             if not pending.done():
                 pending.set_result(None)
+        self._first_pages.clear()
 
     @contextmanager
     def first_page(self) -> Iterator[None]:

@@ -12,15 +12,14 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from ..errors import ConfigurationError, InvalidResponse
 from .link_header import PAGE_PARAMETER
 
 if TYPE_CHECKING:
+    from .known_pages import KnownPage
     from .link_header import Links
 
-__all__ = ["CAP", "KnownPage", "Paginator", "check_page_arguments"]
+__all__ = ["CAP", "Paginator", "check_page_arguments"]
 
 CAP: Final = 10_000
 """Package listings refuse ``page * per_page`` above this."""
@@ -47,27 +46,6 @@ def check_page_arguments(per_page: int, page: int, *, capped: bool) -> None:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-@attrs.frozen(eq=False)
-class KnownPage:
-    """A page of an earlier pass, for a conditional request.
-
-    Attributes:
-        etag: sent as ``If-None-Match``; empty if the response had none.
-        size: its number of items.
-        fingerprint: hash of its items' ids, for servers that send no ETag.
-        response: its number among the responses of the listing.
-        has_next: whether there may be a page after it.
-        cursor: URL of the next page, where that has no page number.
-    """
-
-    etag: str
-    size: int
-    fingerprint: int
-    response: int
-    has_next: bool
-    cursor: str | None = None
 
 
 class Paginator:

@@ -15,40 +15,60 @@ __all__ = ["SeenIds"]
 class SeenIds:
     """The ids of a listing so far.
 
-    A set up to ``FEW`` ids; beyond that a sorted array of eight bytes each, since a listing may
-    be longer than memory. Versions are listed in the order of their ids, so that a page is
-    inserted at one end of the array.
+    A set up to ``FEW`` ids; beyond that sorted arrays of eight bytes an id, since a listing may be
+    longer than memory. Each array is short: one that grows leaves its old memory to fragments.
     """
 
-    FEW: ClassVar[int] = 2**15
+    FEW: ClassVar[int] = 2**14
+    BLOCK: ClassVar[int] = 2**12
 
     def __init__(self) -> None:
         self._few: set[int] = set()
-        self._many = array("q")
+        self._blocks: list[array[int]] = []
 
     def __len__(self) -> int:
-        return len(self._few) + len(self._many)
+        return len(self._few) + sum(map(len, self._blocks))
 
     def add(self, ids: Sequence[int]) -> set[int]:
         """Add the ids and return those that were not there."""
         new = set(ids)
-        if not self._many:
+        if not self._blocks:
             new -= self._few
             self._few |= new
             if len(self._few) > self.FEW:
-                self._many, self._few = array("q", sorted(self._few)), set()
-        elif new:
-            self._insert(new)
+                self._blocks, self._few = self._split(sorted(self._few)), set()
+            return new
+        for index, added in self._by_block(new):
+            block = self._blocks[index]
+            low = bisect_left(block, added[0])
+            if low == bisect_right(block, added[-1]):
+                block[low:low] = array("q", added)
+            else:
+                new.difference_update(_insert(block, added))
+            if len(block) > self.BLOCK:
+                self._blocks[index : index + 1] = self._split(block)
         return new
 
-    def _insert(self, new: set[int]) -> None:
-        many = self._many
-        low, high = bisect_left(many, min(new)), bisect_right(many, max(new))
-        between = many[low:high]
-        new -= {number for number in new if _contains(between, number)}
-        many[low:high] = array("q", sorted((*between, *new)))
+    def _by_block(self, new: set[int]) -> list[tuple[int, list[int]]]:
+        """Return the blocks to which ids belong, last block first, each with its sorted ids."""
+        starts = [block[0] for block in self._blocks]
+        belongs: dict[int, list[int]] = {}
+        for number in sorted(new):
+            belongs.setdefault(max(bisect_right(starts, number) - 1, 0), []).append(number)
+        return sorted(belongs.items(), reverse=True)
+
+    def _split(self, ids: Sequence[int]) -> list[array[int]]:
+        half = self.BLOCK // 2
+        return [array("q", ids[start : start + half]) for start in range(0, len(ids), half)]
 
 
-def _contains(ids: Sequence[int], number: int) -> bool:
-    index = bisect_left(ids, number)
-    return index < len(ids) and ids[index] == number
+def _insert(block: array[int], added: list[int]) -> list[int]:
+    """Insert ids in their places and return those that were there."""
+    known = []
+    for number in added:
+        index = bisect_left(block, number)
+        if index < len(block) and block[index] == number:
+            known.append(number)
+        else:
+            block.insert(index, number)
+    return known

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ghpkg_async import InvalidResponse
+from ghpkg_async._paging.known_pages import KnownPage
 from ghpkg_async._paging.link_header import Links
-from ghpkg_async._paging.paginator import KnownPage, Paginator
+from ghpkg_async._paging.paginator import Paginator
 
 HERE = "https://api.github.com"
 PLACE = f"{HERE}/organizations/9/packages?package_type=npm&per_page=100"

@@ -10,6 +10,7 @@ from ghpkg_async._paging.seen_ids import SeenIds
 
 class FewSeenIds(SeenIds):
     FEW = 8
+    BLOCK = 4
 
 
 @given(pages=st.lists(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 30), max_size=9)))
@@ -28,4 +29,5 @@ def test_many_ids_take_eight_bytes_each() -> None:
     assert len(seen) == 200_000
     assert seen.add([5, 200_001]) == {200_001}
     assert not seen._few
-    assert seen._many.itemsize == 8
+    assert all(len(block) <= seen.BLOCK for block in seen._blocks)
+    assert {block.itemsize for block in seen._blocks} == {8}
