@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, ClassVar
+from operator import itemgetter
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["SeenIds"]
+
+_FIRST: Final = itemgetter(0)
 
 
 class SeenIds:
@@ -51,11 +54,16 @@ class SeenIds:
 
     def _by_block(self, new: set[int]) -> list[tuple[int, list[int]]]:
         """Return the blocks to which ids belong, last block first, each with its sorted ids."""
-        starts = [block[0] for block in self._blocks]
+        ids = sorted(new)
+        if not ids or (first := self._block_of(ids[0])) == self._block_of(ids[-1]):
+            return [(first, ids)] if ids else []
         belongs: dict[int, list[int]] = {}
-        for number in sorted(new):
-            belongs.setdefault(max(bisect_right(starts, number) - 1, 0), []).append(number)
+        for number in ids:
+            belongs.setdefault(self._block_of(number), []).append(number)
         return sorted(belongs.items(), reverse=True)
+
+    def _block_of(self, number: int) -> int:
+        return max(bisect_right(self._blocks, number, key=_FIRST) - 1, 0)
 
     def _split(self, ids: Sequence[int]) -> list[array[int]]:
         half = self.BLOCK // 2
