@@ -359,7 +359,7 @@ class Context:
     def __init__(self, session: Session, concurrency: int) -> None:
         self.session = session
         self.concurrency = concurrency
-        self.mutations = MutationTracker()
+        self.mutations: MutationTracker = MutationTracker()
         self._link_support: dict[tuple[str, str], LinkSupport] = {}
 
     def over(self, session: Session) -> Context:

@@ -29,7 +29,7 @@ class LinkSupport:
 
     def __init__(self) -> None:
         self.sends_link: bool | None = None
-        self.probing = asyncio.Lock()
+        self.probing: asyncio.Lock = asyncio.Lock()
         self._first_pages: set[asyncio.Future[None]] = set()
 
     def learn(self, *, sends_link: bool) -> None:

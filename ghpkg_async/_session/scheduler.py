@@ -131,9 +131,9 @@ class RequestScheduler:
     ) -> None:
         self.limits = limits
         self.clock = clock
-        self.in_flight = 0
-        self.seconds_limited = 0.0
-        self.seconds_paced = 0.0
+        self.in_flight: int = 0
+        self.seconds_limited: float = 0.0
+        self.seconds_paced: float = 0.0
         self._concurrency = concurrency
         self._listeners = [] if on_wait is None else [("on_wait", on_wait)]
         self._writes, self._starts, self._further = (

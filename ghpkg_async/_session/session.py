@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .._codec import Buffer
     from .cache import Cache, Key
     from .redaction import Redactor
-    from .transport import Transport
+    from .transport import Stats, Transport
 
 __all__ = ["Options", "Session"]
 
@@ -104,9 +104,9 @@ class Session:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = base_url
-        self.origin = base_url.origin()
+        self.origin: URL = base_url.origin()
         self.scheduler = scheduler
-        self.stats = transport.stats
+        self.stats: Stats = transport.stats
         self.redactor = redactor
         self._transport = transport
         self._credentials = credentials

@@ -204,7 +204,7 @@ class Transport:
         injected: aiohttp.ClientSession | None = None,
     ) -> None:
         self._origin = origin
-        self.stats = Stats()
+        self.stats: Stats = Stats()
         self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
         self._injected = injected
         self._buffer = GzipBuffer()

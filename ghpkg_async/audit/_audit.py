@@ -66,7 +66,7 @@ class Audit(AwaitFirst):
             if (listings := [key for key in _listings(owner, types) if key not in skip])
         ]
         self._skipped_owners = len(namespaces) - len(self._jobs)
-        self.progress = self._initial_progress()
+        self.progress: Progress = self._initial_progress()
         """Progress of the last iteration."""
 
     def __repr__(self) -> str:

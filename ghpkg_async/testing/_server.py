@@ -171,7 +171,7 @@ class EmbeddedGitHub:
         if world is None:
             world = World()
             world.token("ghp_embedded", login="octocat")
-        self.api = Api(
+        self.api: Api = Api(
             world,
             base_path=base_path.rstrip("/"),
             behaves=behaves,
@@ -182,10 +182,10 @@ class EmbeddedGitHub:
         )
         self._registry = RegistryApi(world)
         self.latency = latency
-        self.faults = Faults() if faults is None else faults
+        self.faults: Faults = Faults() if faults is None else faults
         self.hook = hook
         self.requests: list[Received] = []
-        self.max_in_flight = 0
+        self.max_in_flight: int = 0
         self._max_requests = max_requests
         self._requests_in_flight: dict[asyncio.Task[Any], web.BaseRequest] = {}
         # aiohttp runs one task per connection; these have carried a request.

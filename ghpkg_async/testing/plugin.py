@@ -34,5 +34,5 @@ can be switched on at any time:
 The names used here are in ``ghpkg_async.testing``.
 """
 
-pytest_plugins = ("_ghpkg_async_pytest",)
+pytest_plugins: tuple[str, ...] = ("_ghpkg_async_pytest",)
 """Fixtures for ``-p ghpkg_async.testing.plugin``, needed if plugin autoloading is disabled."""
