@@ -8,7 +8,7 @@ async with GitHubPackages(token) as gh:
 from ._client import GitHubPackages
 from ._dicts import from_dict, to_dict
 from ._items import Items
-from ._listing import Listing, Page
+from ._listing.listing import Listing, Page
 from ._namespaces import Namespace, PackageRef, VersionRef
 from ._session.auth import TokenSource
 from ._session.hooks import RequestEvent

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeVar, get_args, overload
 from urllib.parse import quote
 
 from ._codec import PackageListDecoder, decode_package, decode_version, decode_versions
-from ._listing import Listing, ListingSpec
+from ._listing.listing import Listing
+from ._listing.spec import ListingSpec
 from ._paging.link_support import LinkSupport
 from ._paging.mutations import MutationTracker
 from ._paging.paginator import Paginator, check_page_arguments

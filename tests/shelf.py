@@ -12,7 +12,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ghpkg_async._codec import decode_versions
-from ghpkg_async._listing import Listing, ListingSpec
+from ghpkg_async._listing.listing import Listing
+from ghpkg_async._listing.spec import ListingSpec
 from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator

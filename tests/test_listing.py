@@ -21,7 +21,7 @@ from ghpkg_async import (
     ServerError,
     SSORequired,
 )
-from ghpkg_async._listing import Listing
+from ghpkg_async._listing.listing import Listing
 from ghpkg_async._paging.link_support import LinkSupport
 from tests.shelf import Shelf
 
@@ -288,7 +288,7 @@ async def test_a_consistent_listing_finds_what_a_shift_hid(mode: LinkMode) -> No
 async def test_a_collection_that_never_settles_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ghpkg_async._listing.delay_before_pass", lambda _: 0.0)
+    monkeypatch.setattr("ghpkg_async._listing.run.delay_before_pass", lambda _: 0.0)
 
     class Shuffled(Shelf):
         def link(self, number: int, per_page: int) -> str:

@@ -1,0 +1,91 @@
+"""One iteration of a listing: passes over its pages until it is proven complete."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .._paging.passes import MAX_PASSES, delay_before_pass
+from .._paging.seen_ids import SeenIds
+from ..errors import ListingUnstable
+from .beyond_cap import BeyondCap
+from .spec import Identified
+from .walk import ListedPages, Walk, take_new
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from .._session.session import Session
+    from ..errors import GitHubPackagesError
+    from .spec import ListingSpec
+
+__all__ = ["Run"]
+
+T = TypeVar("T", bound=Identified)
+
+
+class Run(Generic[T]):
+    """One iteration of a listing.
+
+    Attributes:
+        deferred: the first error that a response had beside its items.
+    """
+
+    def __init__(self, session: Session, spec: ListingSpec[T], window: int) -> None:
+        self.deferred: GitHubPackagesError | None = None
+        self._session = session
+        self._spec = spec
+        self._window = window
+        self._seen = SeenIds()
+        self._listed = ListedPages(spec)
+        self._beyond_cap = BeyondCap(session, spec, self._seen, self._walk)
+
+    async def passes(self, *, verify: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
+        """Yield the new items of each page, and the number of the last page if it is known.
+
+        Args:
+            verify: whether a second pass is needed where one pass does not prove it complete.
+
+        Raises:
+            ListingUnstable: the listing still changed in the last pass.
+        """
+        mutations = self._spec.mutations
+        for number in range(1, MAX_PASSES + 1):
+            if number > 1:  # A read may be older by the lag, but not older than the pass before.
+                await asyncio.sleep(max(mutations.replica_lag, delay_before_pass(number)))
+            with mutations.observe(self._spec.collection) as observed:
+                async with aclosing(self._pass(is_first=number == 1)) as pages:
+                    async for items, last in pages:
+                        yield items, last
+            is_truncated = self._listed.paginator.truncated_at_cap
+            listed = self._beyond_cap.listed if is_truncated else [self._listed]
+            changed = observed.any or any(pages.paginator.changed for pages in listed)
+            proven = all(pages.coverage.is_complete for pages in listed)
+            needs_proof = number > 1 or verify or changed
+            if self._beyond_cap.missing is None and (proven or not needs_proof):
+                return
+        raise ListingUnstable(
+            f"{self._spec.paginator().url(1)}: still changing after {MAX_PASSES} passes; "
+            f"{len(self._seen)} items were yielded. List it again when fewer changes are made"
+        )
+
+    async def _pass(self, *, is_first: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
+        walk = self._walk(self._listed, self._seen if is_first else SeenIds())
+        async with aclosing(walk.pages()) as walked:
+            async for items in walked:
+                self._beyond_cap.note(items)
+                if is_first:
+                    yield items, self._listed.paginator.last_page
+                elif new := take_new(items, self._seen.add([item.id for item in items])):
+                    yield new, None
+        if self._listed.paginator.truncated_at_cap:
+            async with aclosing(self._beyond_cap.pages()) as pages:
+                async for items in pages:
+                    yield items, None
+
+    def _walk(self, listed: ListedPages[T], seen: SeenIds) -> Walk[T]:
+        return Walk(self._session, listed, self._window, seen, self._defer)
+
+    def _defer(self, error: GitHubPackagesError) -> None:
+        self.deferred = self.deferred or error
