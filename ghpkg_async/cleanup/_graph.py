@@ -124,6 +124,7 @@ class VersionGraph:
         """Indexes of versions that the registry does not have."""
         self._read: Final[set[int]] = set()
         self._leaves: Final[set[int]] = set()
+        self._maybe_indexes: Final[set[int]] = set()
         self._children: Final[dict[int, tuple[int, ...]]] = {}
         self._parents: Final[dict[int, list[int]]] = {}
         self._mentions: Final[dict[int, tuple[int, ...]]] = {}
@@ -158,8 +159,7 @@ class VersionGraph:
                 self.broken[i] = self.broken.get(i, 0) + child.is_manifest
                 continue
             children.append(target)
-            if child.is_leaf:
-                self._leaves.add(target)
+            (self._leaves if child.is_leaf else self._maybe_indexes).add(target)
             if child.platform:
                 self.platforms.setdefault(target, child.platform)
         if not self.broken.get(i):
@@ -221,11 +221,11 @@ class VersionGraph:
     def next_to_read(self) -> list[str]:
         """Return digests to read next; empty once the links of the graph are known.
 
-        Leaves that an index declares are not among them. The tagged versions are read first, then
-        the newest part of the others: an index is pushed after its children, and reading it spares
-        them.
+        Leaves are not among them, if every index that names them declares them as such. The tagged
+        versions are read first, then the newest part of the others: an index is pushed after its
+        children, and reading it spares them.
         """
-        known = self._read | self._leaves | self.missing
+        known = self._read | (self._leaves - self._maybe_indexes) | self.missing
         unread = [i for i in range(len(self)) if i not in known]
         tagged = [i for i in unread if self.versions[i].tags]
         part = max(_LEAST_READ, len(unread) // 4)

@@ -331,6 +331,16 @@ def test_index_that_is_declared_a_leaf_takes_its_parts_along() -> None:
     assert app.deleted(policy(PR)) == ["outer", "inner", "leaf"]
 
 
+@pytest.mark.parametrize("types", [(IMAGE, INDEX), (INDEX, IMAGE)])
+def test_declared_leaf_is_read_if_another_index_declares_it_otherwise(
+    types: tuple[str, str],
+) -> None:
+    app = App().add("leaf").add("inner", parts=["leaf"])
+    for name, part_type in zip(("one", "two"), types, strict=True):
+        app.add(name, f"main-{name}", parts=["inner"], part_type=part_type)
+    assert app.deleted(policy(UNTAGGED)) == []
+
+
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_order_of_the_listing_has_no_effect(order: tuple[int, ...]) -> None:
     app = App().add("leaf").add("inner", parts=["leaf"])
