@@ -10,7 +10,6 @@ async with GitHubPackages() as gh:
 
 from ._apply import ApplyResult, BrokenImage, apply
 from ._decide import Decision
-from ._manifests import Descriptor, Manifest, ManifestReader, Unreadable
 from ._plan_file import Plan
 from ._planning import plan
 from ._policy import Guard, MaxDeletes, Policy, Rule
@@ -22,12 +21,9 @@ __all__ = [
     "BrokenImage",
     "Decision",
     "Deletion",
-    "Descriptor",
     "Group",
     "Guard",
     "Held",
-    "Manifest",
-    "ManifestReader",
     "MaxDeletes",
     "PackagePlan",
     "Plan",
@@ -35,7 +31,6 @@ __all__ = [
     "Policy",
     "Rule",
     "UndoResult",
-    "Unreadable",
     "apply",
     "plan",
     "undo",

@@ -39,7 +39,7 @@ from ._journal import (
     last_outcomes,
     read_journal,
 )
-from ._manifests import Unreadable
+from ._reading import GraphReader
 from ._recheck import PackageState, short_name
 from ._registry import Registry, registry_url_of
 
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from .._client import GitHubPackages
     from .._namespaces import PackageRef
     from ._journal import ApplyRecord, OutcomeStatus
-    from ._manifests import ManifestReader
     from ._plan_file import Plan
     from ._policy import MaxDeletes
     from ._records import Deletion, Group, PackageKey
@@ -242,7 +241,7 @@ class _Run:
     def __init__(
         self,
         client: GitHubPackages,
-        registry: ManifestReader,
+        registry: Registry,
         journal: Journal[ApplyRecord] | None,
         clock: ServerClock,
         records: Sequence[ApplyRecord],
@@ -300,30 +299,15 @@ class _Run:
         graph = None
         if ref.package_type == "container":
             graph = VersionGraph(listed)
-            planned = [each.version for group in groups for each in group.deletions]
-            await self._read(
-                graph, login, ref.name, [each for each in planned if each in graph.index]
-            )
-            while digests := graph.next_to_read():
-                await self._read(graph, login, ref.name, digests)
+
+            async def list_digests() -> set[str]:
+                return {version.name for version in await ref.versions(consistent=True)}
+
+            reader = GraphReader(self._registry, login, ref.name, graph, list_digests)
+            planned = {each.version for group in groups for each in group.deletions}
+            await reader.read(planned & graph.index.keys())
+            await reader.read_links()
         return PackageState(login, package.id, {each.id: each for each in listed}, graph)
-
-    async def _read(
-        self, graph: VersionGraph, login: str, name: str, digests: Sequence[str]
-    ) -> None:
-        """Read manifests into the graph.
-
-        Raises:
-            GitHubPackagesError: one could not be read, for another reason than that the registry
-                does not have it.
-        """
-        for outcome in (await self._registry.read(login, name, digests)).values():
-            if not isinstance(outcome, Unreadable):
-                graph.add(outcome)
-            elif outcome.reason == "missing":
-                graph.add_missing(outcome.digest)
-            else:
-                raise GitHubPackagesError(f"manifest {outcome.digest}: {outcome.message}")
 
     async def _delete(
         self,

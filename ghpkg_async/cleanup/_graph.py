@@ -192,6 +192,11 @@ class VersionGraph:
         """Return whether the manifest of a version was added."""
         return i in self._read
 
+    def newest_read(self) -> str | None:
+        """Return the digest of the newest manifest that was added; ``None`` without any."""
+        newest = max(self._read, key=lambda i: self.versions[i].newness, default=None)
+        return None if newest is None else self.versions[newest].name
+
     def is_referrer(self, i: int) -> bool:
         """Return whether a version is about another one, which may be absent."""
         return i in self._subjects

@@ -1,4 +1,4 @@
-"""Registry manifests: parse a body into digests, and the interface of a manifest reader. No I/O.
+"""Registry manifests: parse a body into digests. No I/O.
 
 Image manifests and indexes: https://github.com/opencontainers/image-spec
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 
 from ..errors import InvalidResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = [
     "ACCEPT",
@@ -23,7 +23,6 @@ __all__ = [
     "MAX_MANIFEST_BYTES",
     "Descriptor",
     "Manifest",
-    "ManifestReader",
     "Unreadable",
     "UnreadableReason",
     "is_digest",
@@ -128,28 +127,6 @@ class Unreadable:
     digest: str
     reason: UnreadableReason
     message: str
-
-
-class ManifestReader(Protocol):
-    """Reads manifests of a registry by digest."""
-
-    async def read(
-        self, owner: str, package: str, digests: Sequence[str]
-    ) -> Mapping[str, Manifest | Unreadable]:
-        """Read manifests of one package.
-
-        Args:
-            owner: login of the account that owns the package, as GitHub writes it.
-            package: name of the package, slashes included.
-            digests: digests to read, the most important first.
-
-        Returns:
-            One entry for each digest. A single failure is an `Unreadable`.
-
-        Raises:
-            GitHubPackagesError: no manifest of the package can be read.
-        """
-        ...
 
 
 def is_digest(text: str) -> bool:

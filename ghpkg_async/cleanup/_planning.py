@@ -12,7 +12,7 @@ import attrs
 from .._client import session_of
 from .._owners import namespace_of, parse_owner, unique
 from .._session.hooks import call_hook
-from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError, InvalidResponse
+from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError
 from ..models import PACKAGE_TYPES
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from ._apply import first_of
@@ -20,20 +20,19 @@ from ._clock import ServerClock
 from ._decide import Decision, decide_container, decide_versions
 from ._evaluate import PatternUse
 from ._graph import ListedVersion, VersionGraph
-from ._manifests import Unreadable
 from ._plan_file import Plan
+from ._reading import GraphReader
 from ._records import PackagePlan, PlanHeader
 from ._registry import Registry, registry_url_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from .._client import GitHubPackages
     from .._owners import OwnerName
     from ..models import Package
-    from ._manifests import ManifestReader
     from ._policy import Policy
     from ._records import PackageKey
 
@@ -50,7 +49,6 @@ async def plan(
     owners: Iterable[str],
     policy: Policy,
     *,
-    registry: ManifestReader | None = None,
     registry_url: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     on_package: Callable[[Decision], object] | None = None,
@@ -65,7 +63,6 @@ async def plan(
         client: sends the requests.
         owners: like ``acme``, ``user:octocat`` and ``me``.
         policy: the rules and guards.
-        registry: reads the manifests; ``None`` for the registry at ``registry_url``.
         registry_url: root of the registry; ``None`` derives it from the client's base URL.
         cache: file for manifests, so that the next plan reads only new ones; ``None`` for no cache.
         on_package: called with the `Decision` about each package as soon as it is made;
@@ -79,10 +76,7 @@ async def plan(
     names = _parse_owners(owners)
     async with AsyncExitStack() as stack:
         clock = await ServerClock.of(client)
-        if registry is None:
-            registry = await stack.enter_async_context(
-                Registry(client, url=registry_url, cache=cache)
-            )
+        registry = await stack.enter_async_context(Registry(client, url=registry_url, cache=cache))
         run = _Run(client, registry, policy, clock.now(), on_package)
         await run.plan(names)
         base_url = session_of(client).base_url
@@ -113,7 +107,7 @@ class _Run:
     def __init__(
         self,
         client: GitHubPackages,
-        registry: ManifestReader,
+        registry: Registry,
         policy: Policy,
         now: datetime,
         on_package: Callable[[Decision], object] | None,
@@ -213,82 +207,22 @@ class _Run:
             return decide_versions(versions, key, self._policy, self.now)
         self._patterns.add(package.name, versions)
         login = package.owner.login if package.owner is not None else owner.login
-        reading = _Reading(self._registry, login, package.name, VersionGraph(versions))
+        graph = VersionGraph(versions)
+
+        async def list_digests() -> set[str]:
+            return {each.name for each in await self._versions(owner, package)}
+
+        reader = GraphReader(self._registry, login, package.name, graph, list_digests)
         while True:
-            await reading.read_links()
-            decision = decide_container(reading.graph, key, self._policy, self.now)
-            if decision.unread:
-                await reading.read(decision.unread)
-            elif reading.unconfirmed:
-                listed = {each.name for each in await self._versions(owner, package)}
-                await reading.confirm_missing(listed)
-            else:
+            await reader.read_links()
+            decision = decide_container(graph, key, self._policy, self.now)
+            if not decision.unread:
                 return decision
+            await reader.read(decision.unread)
 
     async def _versions(self, owner: OwnerName, package: Package) -> list[ListedVersion]:
         listing = namespace_of(self._client, owner).package(package).versions()
         return [ListedVersion.of(version) async for version in listing]
-
-
-class _Reading:
-    """Manifests of one package, read into its graph."""
-
-    def __init__(
-        self, registry: ManifestReader, login: str, name: str, graph: VersionGraph
-    ) -> None:
-        self.graph = graph
-        self._registry = registry
-        self._login = login
-        self._name = name
-        self._any_read = False
-        self._confirmed: frozenset[int] = frozenset()
-
-    @property
-    def unconfirmed(self) -> bool:
-        """A manifest was missing when it was requested for the first time."""
-        return not self.graph.missing <= self._confirmed
-
-    async def read_links(self) -> None:
-        """Read the manifests whose links the graph needs."""
-        while digests := self.graph.next_to_read():
-            await self.read(digests)
-
-    async def read(self, digests: Sequence[str]) -> None:
-        """Read manifests.
-
-        Raises:
-            InvalidResponse: one cannot be read, for another reason than a 404.
-        """
-        outcomes = await self._registry.read(self._login, self._name, digests)
-        for outcome in outcomes.values():
-            if not isinstance(outcome, Unreadable):
-                self.graph.add(outcome)
-                self._any_read = True
-            elif outcome.reason == "missing":
-                self.graph.add_missing(outcome.digest)
-            else:
-                raise InvalidResponse(f"manifest {outcome.digest}: {outcome.message}")
-
-    async def confirm_missing(self, listed: set[str]) -> None:
-        """Request missing manifests again, after a fresh listing.
-
-        Args:
-            listed: names of the versions that are listed now.
-
-        Raises:
-            InvalidResponse: the registry has no manifest of the package at all, so it is probably
-                the wrong one or the token may not pull; or the package changed since its listing.
-        """
-        missing = [self.graph.versions[i].name for i in sorted(self.graph.missing)]
-        if not self._any_read:
-            raise InvalidResponse(
-                f"the registry has no manifest of {self._login}/{self._name}: check the registry's "
-                "URL, and that the token may pull the package"
-            )
-        if gone := [digest for digest in missing if digest not in listed]:
-            raise InvalidResponse(f"version {gone[0]} was deleted during the plan; plan again")
-        await self.read(missing)
-        self._confirmed = frozenset(self.graph.missing)
 
 
 def _key(owner: OwnerName, package: Package) -> PackageKey:

@@ -122,6 +122,7 @@ class Registry:
             self.url, headers={"Accept": ", ".join(ACCEPT)}, concurrency=CONCURRENCY
         )
         self._cache = None if cache is None else Cache(cache)
+        self._sent: set[str] = set()
         self._endpoint: _TokenEndpoint | None = None
         self._tokens: dict[str, _Token] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -167,8 +168,7 @@ class Registry:
             raise ConfigurationError(
                 f"digests: {wrong[0]!r} is not sha256: and 64 lower-case hexadecimal digits"
             )
-        repository = f"{owner}/{package}".lower()
-        path = "/".join(segment(part, "name") for part in repository.split("/"))
+        repository, path = _repository(owner, package)
         found: dict[str, Manifest | Unreadable] = {}
         waiting = iter(dict.fromkeys(digests))
         failure: Unreadable | None = None
@@ -189,9 +189,26 @@ class Registry:
                 tasks.create_task(read_some())
         return found
 
+    async def has_any(self, owner: str, package: str, digest: str | None) -> bool:
+        """Return whether the registry itself, rather than the cache, has manifests of a package.
+
+        Args:
+            owner: login of the account that owns the package, in any case.
+            package: name of the container package, in any case.
+            digest: a manifest that the package should have. It is requested only if the registry
+                has sent no manifest of the package yet; ``None``: there is none.
+        """
+        repository, path = _repository(owner, package)
+        if repository not in self._sent and digest is not None:
+            await self._request(repository, path, digest)
+        return repository in self._sent
+
     async def _read_one(self, repository: str, path: str, digest: str) -> Manifest | Unreadable:
         if (stored := await self._cached(digest)) is not None:
             return stored
+        return await self._request(repository, path, digest)
+
+    async def _request(self, repository: str, path: str, digest: str) -> Manifest | Unreadable:
         url = self._session.url(f"/v2/{path}/manifests/{digest}")
         try:
             answer = await self._send(repository, Request("GET", url))
@@ -201,6 +218,7 @@ class Registry:
         except GitHubPackagesError as error:
             return Unreadable(digest, _reason_of(error), str(error))
         self.reads += 1
+        self._sent.add(repository)
         if self._cache is not None:
             # Registries send the digest as ETag, and the cache stores nothing without one.
             headers = CIMultiDict(ETag=f'"{digest}"')
@@ -316,6 +334,12 @@ def _read_token(body: Buffer, requested_at: float) -> _Token:
     if value is None:
         raise InvalidResponse("the registry's token endpoint sent no token")
     return _Token(value, requested_at + decoded.expires_in - EXPIRY_MARGIN)
+
+
+def _repository(owner: str, package: str) -> tuple[str, str]:
+    """Return a repository's name and its part of URLs, both in lower case."""
+    name = f"{owner}/{package}".lower()
+    return name, "/".join(segment(part, "name") for part in name.split("/"))
 
 
 def _parse_url(url: str) -> URL:

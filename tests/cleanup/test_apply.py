@@ -268,6 +268,35 @@ async def test_a_planned_manifest_that_the_registry_lost_is_stale(
     assert statuses(site, result)["older"] == "deleted"
 
 
+async def test_a_manifest_that_appears_late_protects_what_it_names(
+    site: Site, journal: Path
+) -> None:
+    plan = site.plan("old")
+    late = site.push("late", index(image("old-arm64")), "pr-3")
+    responses = iter([web.json_response({}, status=404)])
+    site.registry.respond = lambda request: (
+        next(responses, None)
+        if late in request.path and "Authorization" in request.headers
+        else None
+    )
+    result = await site.apply(plan, journal)
+    assert site.deletes == []
+    assert set(statuses(site, result).values()) == {"stale"}
+
+
+async def test_cached_manifests_do_not_hide_a_registry_without_any(
+    site: Site, journal: Path, tmp_path: Path
+) -> None:
+    plan = site.plan("old")
+    await site.apply(plan, journal, check=True, cache=tmp_path / "manifests")
+    site.push("late", index(image("old-arm64")), "pr-3")
+    site.registry.manifests.clear()
+    result = await site.apply(plan, journal, cache=tmp_path / "manifests")
+    assert site.deletes == []
+    assert set(statuses(site, result).values()) == {"failed"}
+    assert "the registry has no manifest" in (messages(site, result)["old"] or "")
+
+
 async def test_versions_of_npm_packages_are_deleted_without_a_registry(
     site: Site, journal: Path
 ) -> None:

@@ -262,6 +262,28 @@ async def test_registry_without_any_manifest_leaves_the_package_out(
     assert "the registry has no manifest of acme/app" in (the_plan.packages[0].reason or "")
 
 
+async def test_cached_manifests_do_not_hide_a_registry_without_any(
+    github: EmbeddedGitHub, tmp_path: Path
+) -> None:
+    await make_plan(github, cache=tmp_path / "manifests")
+    push_image(app_of(github), tags=["pr-3"], created_at=OLD)
+    fail(github, lambda path: MANIFESTS in path, 404)
+    the_plan = await make_plan(github, cache=tmp_path / "manifests")
+    assert "the registry has no manifest of acme/app" in (the_plan.packages[0].reason or "")
+    assert the_plan.deletions == ()
+
+
+async def test_cached_manifests_and_a_missing_one_cost_one_download(
+    github: EmbeddedGitHub, tmp_path: Path
+) -> None:
+    await make_plan(github, cache=tmp_path / "manifests")
+    downloads = reads(github)
+    app_of(github).version(f"sha256:{'0' * 64}", tags=["pr-3"], created_at=OLD)
+    the_plan = await make_plan(github, cache=tmp_path / "manifests")
+    assert len(the_plan.deletions) == 10
+    assert reads(github) == downloads + 1
+
+
 @pytest.mark.parametrize("complete", [True, False])
 async def test_protect_pattern_that_matches_nothing_is_refused(
     github: EmbeddedGitHub, complete: bool
