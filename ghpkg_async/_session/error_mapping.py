@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
     from ..errors import DeletionRefusal, LimitKind
 
-__all__ = ["error_from_response", "parse_retry_after", "partial_results", "server_time"]
+__all__ = [
+    "error_from_response",
+    "parse_retry_after",
+    "partial_results",
+    "scopes_of",
+    "server_time",
+]
 
 SECONDARY_WAIT: Final = timedelta(minutes=1)
 """Wait after a secondary limit that names no time, as GitHub's guide asks."""
@@ -235,19 +241,25 @@ def _forbidden(message: str, headers: Mapping[str, str], details: dict[str, Any]
     if sso.startswith("required"):
         url = re.search(r"url=(\S+)", sso)
         return SSORequired(message, authorization_url=_text(url and url[1]), **details)
-    granted = _scopes(headers.get("X-OAuth-Scopes"))
+    granted = _split_scopes(headers.get("X-OAuth-Scopes"))
     if needed := _NEEDED_SCOPES.search(message):
         required = tuple(_SCOPE.findall(needed[1]))
         return InsufficientScope(message, granted=granted, required=required, **details)
-    accepted = _scopes(headers.get("X-Accepted-OAuth-Scopes"))
-    # `write:packages` brings `read:packages`; accepted scopes are alternatives; tokens that
-    # are not classic ones have no scopes, and GitHub sends no header for them.
-    effective = {*granted, *(scope.replace("write:", "read:") for scope in granted)}
-    if "X-OAuth-Scopes" in headers and accepted and effective.isdisjoint(accepted):
+    accepted = _split_scopes(headers.get("X-Accepted-OAuth-Scopes"))
+    # Accepted scopes are alternatives; tokens that are not classic ones have no scopes, and
+    # GitHub sends no header for them.
+    has_scopes = "X-OAuth-Scopes" in headers
+    if has_scopes and accepted and scopes_of(headers).isdisjoint(accepted):
         return InsufficientScope(message, granted=granted, required=accepted, **details)
     return Forbidden(message, **details)
 
 
-def _scopes(header: str | None) -> tuple[str, ...]:
+def scopes_of(headers: Mapping[str, str]) -> frozenset[str]:
+    """Return the scopes of a classic token, with ``read:packages`` if it may write packages."""
+    granted = _split_scopes(headers.get("X-OAuth-Scopes"))
+    return frozenset(granted) | {scope.replace("write:", "read:") for scope in granted}
+
+
+def _split_scopes(header: str | None) -> tuple[str, ...]:
     parts = (_text(header) or "").split(",")
     return tuple(scope for part in parts if (scope := part.strip()))

@@ -26,7 +26,6 @@ from ..errors import (
     RateLimited,
     Unauthorized,
 )
-from ._clock import ServerClock
 from ._graph import ListedVersion, VersionGraph
 from ._journal import (
     APPLY_CODEC,
@@ -39,6 +38,7 @@ from ._journal import (
     last_outcomes,
     read_journal,
 )
+from ._preflight import preflight
 from ._reading import GraphReader
 from ._recheck import PackageState, short_name
 from ._registry import Registry, registry_url_of
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ._journal import ApplyRecord, OutcomeStatus
     from ._plan_file import Plan
     from ._policy import MaxDeletes
+    from ._preflight import ServerClock
     from ._records import Deletion, Group, PackageKey
 
 __all__ = ["ApplyResult", "BrokenImage", "apply"]
@@ -131,7 +132,8 @@ async def apply(
     it resumes.
 
     Args:
-        client: sends the requests.
+        client: sends the requests; its token needs the scopes ``read:packages`` and
+            ``delete:packages``.
         plan: the plan; the policy is not evaluated again.
         journal: file for the intents and outcomes; created if it does not exist.
         check: do everything but delete and write the journal.
@@ -142,8 +144,8 @@ async def apply(
         on_outcome: called with each outcome; what it raises is logged.
 
     Raises:
-        ConfigurationError: the plan has expired, is over its limit or of another server, or the
-            journal cannot be written or belongs to another plan.
+        ConfigurationError: the plan has expired, is over its limit or of another server, the
+            journal cannot be written or belongs to another plan, or the token lacks a scope.
         GitHubPackagesError: the server did not respond at all.
         OSError: the journal could not be written. Nothing is deleted after that.
     """
@@ -161,7 +163,7 @@ async def apply(
             writer = stack.enter_context(Journal(path, APPLY_CODEC))
             records = writer.records
         check_header(path, records, plan.sha256)
-        clock = await ServerClock.of(client)
+        clock = await preflight(client, "read:packages", "delete:packages")
         _check_age(plan, clock, max_plan_age)
         registry = await stack.enter_async_context(
             Registry(client, url=plan.header.registry_url, cache=cache)

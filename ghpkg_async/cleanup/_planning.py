@@ -16,11 +16,11 @@ from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError
 from ..models import PACKAGE_TYPES
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from ._apply import first_of
-from ._clock import ServerClock
 from ._decide import Decision, decide_container, decide_versions
 from ._evaluate import PatternUse
 from ._graph import ListedVersion, VersionGraph
 from ._plan_file import Plan
+from ._preflight import preflight
 from ._reading import GraphReader
 from ._records import PackagePlan, PlanHeader
 from ._registry import Registry, registry_url_of
@@ -75,7 +75,7 @@ async def plan(
     """
     names = _parse_owners(owners)
     async with AsyncExitStack() as stack:
-        clock = await ServerClock.of(client)
+        clock = await preflight(client)
         registry = await stack.enter_async_context(Registry(client, url=registry_url, cache=cache))
         run = _Run(client, registry, policy, clock.now(), on_package)
         await run.plan(names)

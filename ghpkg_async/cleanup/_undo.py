@@ -34,7 +34,6 @@ from ..errors import (
     Unauthorized,
 )
 from ._apply import check_header, first_of, is_active
-from ._clock import ServerClock
 from ._graph import ListedVersion
 from ._journal import (
     APPLY_CODEC,
@@ -49,6 +48,7 @@ from ._journal import (
     last_outcomes,
     read_journal,
 )
+from ._preflight import preflight
 from ._recheck import short_name
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .._client import GitHubPackages
     from .._namespaces import PackageRef
     from ._journal import Intent, RestoreStatus, UndoRecord
+    from ._preflight import ServerClock
     from ._records import PackageKey
 
 __all__ = ["UndoResult", "undo", "undo_journal_of"]
@@ -125,7 +126,8 @@ async def undo(
     restored first of all. Called again, it restores the rest.
 
     Args:
-        client: sends the requests; its token needs the scope ``write:packages``.
+        client: sends the requests; its token needs the scopes ``read:packages`` and
+            ``write:packages``.
         journal: the journal of `apply`. The restores are written to ``PLAN.undo.jsonl`` beside it.
         check: do everything but restore.
         group: restore this group only: its name, or the first characters of it.
@@ -135,7 +137,8 @@ async def undo(
 
     Raises:
         ConfigurationError: the journal cannot be read or is of another server, it has no such
-            group or package, or the journal of the restores cannot be written.
+            group or package, the journal of the restores cannot be written, or the token lacks
+            a scope.
         GitHubPackagesError: the server did not respond at all.
         OSError: the journal of the restores could not be written. Nothing is restored after that.
     """
@@ -164,7 +167,7 @@ async def undo(
             stack.callback(FileLock(path).release)
             writer = stack.enter_context(Journal(undo_path, UNDO_CODEC))
             check_header(undo_path, writer.records, header.plan_sha256)
-        clock = await ServerClock.of(client)
+        clock = await preflight(client, "read:packages", "write:packages")
         if writer is not None and not writer.records:
             await writer.append_durably(
                 UndoHeader(

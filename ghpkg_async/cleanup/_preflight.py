@@ -1,0 +1,78 @@
+"""Check the server's clock and the token's scopes before anything is read or changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from .._client import session_of
+from .._session.error_mapping import scopes_of, server_time
+from .._session.transport import Request
+from .._text import counted
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .._client import GitHubPackages
+
+__all__ = ["ServerClock", "preflight"]
+
+MAX_SKEW: Final = timedelta(minutes=5)
+"""Difference between the clocks of server and machine from which it is logged."""
+
+_log: Final = logging.getLogger("ghpkg_async")
+
+
+@attrs.frozen
+class ServerClock:
+    """The server's time, from one response and the time since then.
+
+    Ages, deadlines and the end of a plan are compared with it, not with the machine's clock.
+    """
+
+    _time: datetime
+    _received_at: float
+
+    def now(self) -> datetime:
+        """Return the server's time, in whole seconds."""
+        seconds = int(asyncio.get_running_loop().time() - self._received_at)
+        return self._time + timedelta(seconds=seconds)
+
+
+async def preflight(client: GitHubPackages, *required: str) -> ServerClock:
+    """Request the server's time, and compare the token's scopes with the required ones.
+
+    Tokens that are not classic ones have no scopes, and so has an empty or absent header: their
+    permissions show in the responses only.
+
+    Args:
+        client: sends the request; the response's status is of no importance.
+        required: scopes like ``delete:packages``.
+
+    Raises:
+        ConfigurationError: the token lacks a required scope.
+        GitHubPackagesError: there was no response.
+    """
+    session = session_of(client)
+    request = Request("GET", session.url("/rate_limit"))
+    response = await session.send(request, accept=range(200, 600))
+    granted = scopes_of(response.headers)
+    if missing := [scope for scope in required if granted and scope not in granted]:
+        raise ConfigurationError(
+            f"token: has the scopes {', '.join(sorted(granted))} and lacks {', '.join(missing)}; "
+            "add them to the token, or use another one"
+        )
+    local = datetime.now(UTC)
+    time = server_time(response.headers, local)
+    if abs(skew := time - local) > MAX_SKEW:
+        minutes = counted(round(abs(skew).total_seconds() / 60), "minute")
+        direction = "behind" if skew > timedelta() else "ahead of"
+        _log.warning(
+            "This machine's clock is %s %s the server's. Ages and deadlines count by the server's",
+            minutes,
+            direction,
+        )
+    return ServerClock(time.replace(microsecond=0), asyncio.get_running_loop().time())
