@@ -180,7 +180,6 @@ class EmbeddedGitHub:
             rate_limits=rate_limits,
             api_versions=tuple(api_versions),
         )
-        self._registry = RegistryApi(world)
         self.latency = latency
         self.faults: Faults = Faults() if faults is None else faults
         self.hook = hook
@@ -418,7 +417,7 @@ class EmbeddedGitHub:
             response = self.api.refusal(reached, method, target, headers, now)
         elif fate.carried_out:
             if is_registry(target):
-                response = self._registry.respond(method, target, headers, origin=origin)
+                response = RegistryApi(self.world).respond(method, target, headers, origin=origin)
             else:
                 response = self.api.respond(method, target, headers, origin=origin, now=now)
             received.status = response.status

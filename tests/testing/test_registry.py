@@ -180,6 +180,14 @@ async def test_the_registry_is_at_the_origin_of_an_enterprise_server(
     assert (await call.get("/v2/")).status == 404
 
 
+async def test_the_registry_of_a_replaced_world_is_replaced_too(call: Caller, app: Package) -> None:
+    push_image(app, tags=["latest"])
+    call.server.api.world = replacement = World.from_json(call.server.world.to_json())
+    other = replacement.org("acme").packages("container")[0]
+    reference = push_image(other, tags=["new"]).name
+    assert (await pull(call, "acme/team/app", reference)).status == 200
+
+
 async def test_the_registry_has_faults_and_no_hourly_limit(serve: Serve, app: Package) -> None:
     push_image(app, tags=["latest"])
     call = await serve(faults=Faults(primary_limit=PrimaryLimit(1)))
