@@ -23,7 +23,7 @@ from ghpkg_async import (
     ServerError,
     to_dict,
 )
-from tests.reference import ALL_EXAMPLES, operations
+from tests.support.reference import ALL_EXAMPLES, operations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

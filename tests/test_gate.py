@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
 from ghpkg_async._session.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
 from ghpkg_async._session.scheduler import RequestScheduler
-from tests.simulated import run
+from tests.support.simulated import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

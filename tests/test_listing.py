@@ -23,7 +23,7 @@ from ghpkg_async import (
 )
 from ghpkg_async._listing.listing import Listing
 from ghpkg_async._paging.link_support import LinkSupport
-from tests.shelf import Shelf
+from tests.support.shelf import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async._session.transport import Response
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.shelf import LinkMode
+    from tests.support.shelf import LinkMode
 
 MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]
 

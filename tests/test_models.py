@@ -26,7 +26,7 @@ from ghpkg_async import (
 )
 from ghpkg_async._codec import PackageListDecoder, decode_package, decode_version, decode_versions
 from ghpkg_async.models import PackageVersionMetadata
-from tests.reference import ALL_EXAMPLES, examples
+from tests.support.reference import ALL_EXAMPLES, examples
 
 PACKAGE: dict[str, Any] = next(
     example for route, example in ALL_EXAMPLES if route.startswith("dotcom /user/packages/{")
@@ -76,7 +76,7 @@ def test_owner_and_repository_hold_every_field_of_the_examples() -> None:
 
 
 def test_the_models_hold_every_documented_field() -> None:
-    from tests.reference import DATA
+    from tests.support.reference import DATA
 
     documented: dict[str, set[str]] = {}
     for section in (DATA / "contract.md").read_text().split("\n## ")[1:]:

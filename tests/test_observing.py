@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import ConnectionFailed, RequestEvent
-from tests.hostile.rig import (
+from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
     HostileServer,

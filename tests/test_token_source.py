@@ -10,7 +10,7 @@ import pytest_asyncio
 from attrs import define, field
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Unauthorized
-from tests.hostile.rig import Call, HostileServer, answer, package, refused, serving
+from tests.support.hostile import Call, HostileServer, answer, package, refused, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -14,7 +14,7 @@ from ghpkg_async.testing import Behaves, EmbeddedGitHub
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.faults.rig import MakeClient
+    from tests.support.embedded import MakeClient
 
 
 @pytest_asyncio.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from ghpkg_async import ClientClosed, ConfigurationError
 from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit, SecondaryLimit
-from tests.faults.rig import (
+from tests.support.embedded import (
     MakeClient,
     error_of,
     expected_ids,
@@ -18,7 +18,7 @@ from tests.faults.rig import (
     takes,
     versions_of_long,
 )
-from tests.hostile.rig import eventually
+from tests.support.hostile import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

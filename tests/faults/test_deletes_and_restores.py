@@ -9,7 +9,7 @@ import pytest
 
 from ghpkg_async import ConnectionFailed, NotFound, RateLimited, ServerError
 from ghpkg_async.testing import EmbeddedGitHub, Fault, PrimaryLimit
-from tests.faults.rig import (
+from tests.support.embedded import (
     LYING,
     SILENT,
     MakeClient,

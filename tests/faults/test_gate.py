@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
-from tests.faults.rig import MakeClient, awaiting, ids, left, many, versions_of_long
+from tests.support.embedded import MakeClient, awaiting, ids, left, many, versions_of_long
 
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages

@@ -8,7 +8,7 @@ import pytest
 
 from ghpkg_async import ServerError
 from ghpkg_async.testing import EmbeddedGitHub, Faults
-from tests.faults.rig import (
+from tests.support.embedded import (
     MakeClient,
     error_of,
     expected_ids,

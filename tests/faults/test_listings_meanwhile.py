@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import define, field
 
-from tests.faults.rig import expected_ids, ids, versions_of_long
+from tests.support.embedded import expected_ids, ids, versions_of_long
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
-from tests.faults.rig import Clock, MakeClient, gaps, left, many, takes, versions_of_long
+from tests.support.embedded import Clock, MakeClient, gaps, left, many, takes, versions_of_long
 
 
 async def test_a_burst_is_followed_by_an_even_pace(

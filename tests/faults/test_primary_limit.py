@@ -11,7 +11,7 @@ import pytest
 
 from ghpkg_async import RateLimited, RateLimitWait
 from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit
-from tests.faults.rig import MakeClient, error_of, gaps, left, many, takes
+from tests.support.embedded import MakeClient, error_of, gaps, left, many, takes
 
 
 async def test_every_task_holds_until_the_reset_and_none_asks_in_vain(

@@ -18,7 +18,7 @@ from ghpkg_async import (
     Unauthorized,
 )
 from ghpkg_async.testing import EmbeddedGitHub, Fault, Faults
-from tests.faults.rig import (
+from tests.support.embedded import (
     FIRST_WAIT,
     LYING,
     SILENT,

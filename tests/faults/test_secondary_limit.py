@@ -8,7 +8,7 @@ import pytest
 
 from ghpkg_async import RateLimited, RateLimitWait
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
-from tests.faults.rig import Clock, MakeClient, error_of, left, many, takes
+from tests.support.embedded import Clock, MakeClient, error_of, left, many, takes
 
 
 @pytest.mark.parametrize("status", [403, 429])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.hostile.rig import HostileServer, answer, eventually, serving
+from tests.support.hostile import HostileServer, answer, eventually, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

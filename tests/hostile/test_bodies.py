@@ -24,7 +24,7 @@ from ghpkg_async import (
     PackageVersion,
     RequestTimeout,
 )
-from tests.hostile.rig import (
+from tests.support.hostile import (
     MIB,
     Call,
     HostileServer,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async import ConfigurationError, InvalidResponse, SSORequired
-from tests.hostile.rig import (
+from tests.support.hostile import (
     TOKEN,
     HostileServer,
     answer,

@@ -24,7 +24,7 @@ from ghpkg_async import (
     Unauthorized,
     UnprocessableEntity,
 )
-from tests.hostile.rig import HostileServer, answer, at_most, package, refused
+from tests.support.hostile import HostileServer, answer, at_most, package, refused
 
 KINDS = [
     (400, BadRequest),

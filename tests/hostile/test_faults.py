@@ -22,7 +22,7 @@ from ghpkg_async import (
     ServerError,
     VersionRef,
 )
-from tests.hostile.rig import (
+from tests.support.hostile import (
     Call,
     HostileServer,
     Step,

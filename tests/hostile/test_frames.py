@@ -15,7 +15,7 @@ import pytest
 from multidict import MultiMapping
 
 from ghpkg_async import ConfigurationError, GitHubPackages, GitHubPackagesError
-from tests.hostile.rig import (
+from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
     Call,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackagesError, InvalidResponse
-from tests.hostile.rig import TOKEN, HostileServer, answer, package, version
+from tests.support.hostile import TOKEN, HostileServer, answer, package, version
 
 SCHEMES = ["http:", "HTTPS:", "ftp:", "", " http:", "http\t:"]
 SLASHES = ["//", "/", "///", "\\\\", ""]

@@ -14,7 +14,7 @@ import pytest
 from yarl import URL
 
 from ghpkg_async import GitHubPackagesError, InvalidResponse, NotFound, RequestTimeout, ServerError
-from tests.hostile.rig import (
+from tests.support.hostile import (
     TOKEN,
     HostileServer,
     answer,

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, RequestTimeout
-from tests.hostile.rig import (
+from tests.support.hostile import (
     TOKEN,
     Call,
     HostileServer,

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from ghpkg_async import GitHubPackages, InvalidResponse, NotFound
-from tests.hostile.rig import (
+from tests.support.hostile import (
     TOKEN,
     Call,
     HostileServer,

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import ConfigurationError, GitHubPackages, GitHubPackagesError
-from tests.hostile.rig import (
+from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
     Call,

@@ -14,7 +14,7 @@ from IPython.lib.pretty import pretty
 
 from ghpkg_async import GitHubPackages, Package
 from ghpkg_async._items import Items
-from tests.shelf import Shelf
+from tests.support.shelf import Shelf
 from tests.tables.rig import package, version
 
 if TYPE_CHECKING:

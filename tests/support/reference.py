@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-DATA: Final = Path(__file__).parent / "data"
+DATA: Final = Path(__file__).parents[1] / "data"
 PAGES: Final = ("enterprise-server-page.txt", "dotcom-page.txt")
 
 _ANSWER: Final = re.compile(r"^Status: 200(?: OK)?\n(?=[\[{])", re.MULTILINE)
