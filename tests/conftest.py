@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 
 from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
+from tests.support.hostile import HostileServer, answer, eventually, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ghpkg_async import GitHubPackages
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -38,3 +45,38 @@ def behaves(request: pytest.FixtureRequest) -> Behaves:
     """Each GitHub that the embedded server imitates, in turn."""
     behaves: Behaves = request.param
     return behaves
+
+
+@pytest.fixture
+def short_retry_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first retry wait for at most 0.02 seconds."""
+    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
+
+
+@pytest_asyncio.fixture
+async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
+    """A scripted server; after the test, no client has a connection to it."""
+    async with serving(HostileServer()) as server:
+        yield server
+        await eventually(lambda: not server.open, "the client left no connection open")
+
+
+@pytest_asyncio.fixture
+async def elsewhere() -> AsyncIterator[HostileServer]:
+    """A server at another origin, which no client may send a request to."""
+    async with serving(HostileServer(steps=[answer(200, [])])) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def gh(server: HostileServer) -> AsyncIterator[GitHubPackages]:
+    """A client of `server` that makes one attempt."""
+    async with server.client() as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def stubborn(server: HostileServer) -> AsyncIterator[GitHubPackages]:
+    """A client of `server` that makes a second attempt."""
+    async with server.client(max_retries=1) as client:
+        yield client

@@ -9,7 +9,15 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import ClientClosed, ConfigurationError, RateLimited, RequestTimeout
-from tests.support.hostile import HostileServer, answer, eventually, package, refused, serving, stalling
+from tests.support.hostile import (
+    HostileServer,
+    answer,
+    eventually,
+    package,
+    refused,
+    serving,
+    stalling,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

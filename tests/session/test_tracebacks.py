@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 DEPTH: Final = 4
 """Attributes of attributes that are looked into. Crash reporters look into one or two."""
-TESTS: Final = str(Path(__file__).parent)
+TESTS: Final = str(Path(__file__).parents[1])
 SECRETS: Final = (TOKEN, PACKAGE_TOKEN, quote(PACKAGE_TOKEN, safe=""))
 OPAQUE: Final = (type, ModuleType, FunctionType, MethodType, CodeType, asyncio.AbstractEventLoop)
 

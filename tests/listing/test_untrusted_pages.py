@@ -17,7 +17,16 @@ from ghpkg_async import (
     PaginationCapReached,
     RateLimited,
 )
-from tests.support.hostile import Call, HostileServer, Step, answer, at_most, package, refused, version
+from tests.support.hostile import (
+    Call,
+    HostileServer,
+    Step,
+    answer,
+    at_most,
+    package,
+    refused,
+    version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
