@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
 
+from ghpkg_async import GitHubPackages
 from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
 from tests.support.hostile import HostileServer, answer, eventually, serving
@@ -15,7 +17,8 @@ from tests.support.hostile import HostileServer, answer, eventually, serving
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ghpkg_async import GitHubPackages
+    from ghpkg_async.testing import EmbeddedGitHub
+    from tests.support.embedded import MakeClient
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -80,3 +83,23 @@ async def stubborn(server: HostileServer) -> AsyncIterator[GitHubPackages]:
     """A client of `server` that makes a second attempt."""
     async with server.client(max_retries=1) as client:
         yield client
+
+
+@pytest.fixture
+def each_github(github: EmbeddedGitHub, behaves: Behaves) -> None:
+    """Let `github` behave as each GitHub in turn."""
+    github.api.behaves = behaves
+
+
+@pytest_asyncio.fixture
+async def make_client(github: EmbeddedGitHub) -> AsyncIterator[MakeClient]:
+    """Makes clients of `github`, without pacing by default."""
+    async with AsyncExitStack() as stack:
+
+        def make(**options: object) -> GitHubPackages:
+            given: dict[str, object] = {"base_url": github.url, "points_per_minute": None}
+            gh = GitHubPackages(github.token, **{**given, **options})  # type: ignore[arg-type]
+            stack.push_async_callback(gh.close)
+            return gh
+
+        yield make

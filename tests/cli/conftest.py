@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Awaitable, Callable, Mapping
 
-    from ghpkg_async.testing import Behaves, EmbeddedGitHub
+    from ghpkg_async.testing import EmbeddedGitHub
 
 SECONDS = 30
 OF_DEBUGGING: Final = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE")
@@ -143,12 +143,6 @@ def ghpkg(bare: Command, github: EmbeddedGitHub) -> Command:
     return Command(
         {**bare.environment, "GH_ENTERPRISE_TOKEN": github.token}, ("--base-url", github.url)
     )
-
-
-@pytest.fixture
-def each_github(github: EmbeddedGitHub, behaves: Behaves) -> None:
-    """`github`, behaving like each kind of GitHub in turn."""
-    github.api.behaves = behaves
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the tests of faults have in common: how to read the server's records, and a clock."""
+"""Clients of an embedded server: its packages, its records of requests, and a clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async import PackageVersion
     from ghpkg_async._namespaces import PackageRef, VersionRef
-    from ghpkg_async.testing import EmbeddedGitHub, Fault, Received
+    from ghpkg_async.testing import EmbeddedGitHub, Fault, Received, World
 
 T = TypeVar("T")
 
@@ -31,9 +31,16 @@ LYING: tuple[Fault, ...] = ("reset_after", "reset_headers", "reset_body", "cut_b
 
 
 class MakeClient(Protocol):
-    """Makes a client of the server."""
+    """The type of the fixture that makes clients of the embedded server."""
 
     def __call__(self, **options: object) -> GitHubPackages: ...
+
+
+def publish_left_and_long(world: World) -> None:
+    """Publish npm packages of acme's: ``left`` of 3 versions, and ``long`` of 250."""
+    acme = world.org("acme")
+    acme.package("npm", "left", versions=3)
+    acme.package("npm", "long", versions=250)
 
 
 def left(gh: GitHubPackages) -> PackageRef:
@@ -41,9 +48,9 @@ def left(gh: GitHubPackages) -> PackageRef:
     return gh.org("acme").package("npm", "left")
 
 
-def a_version(server: EmbeddedGitHub, gh: GitHubPackages) -> VersionRef:
+def a_version(github: EmbeddedGitHub, gh: GitHubPackages) -> VersionRef:
     """A version that may be deleted."""
-    newest = server.world.org("acme").find("npm", "left").versions()[0]
+    newest = github.world.org("acme").find("npm", "left").versions()[0]
     return left(gh).version(newest.id)
 
 
@@ -52,18 +59,18 @@ def versions_of_long(gh: GitHubPackages) -> PackageRef:
     return gh.org("acme").package("npm", "long")
 
 
-def expected_ids(server: EmbeddedGitHub) -> list[int]:
+def expected_ids(github: EmbeddedGitHub) -> list[int]:
     """The ids of its versions, as a listing is to give them."""
-    return [version.id for version in server.world.org("acme").find("npm", "long").versions()]
+    return [version.id for version in github.world.org("acme").find("npm", "long").versions()]
 
 
 def ids(versions: list[PackageVersion]) -> list[int]:
     return [version.id for version in versions]
 
 
-def statuses(server: EmbeddedGitHub, method: str | None = None) -> list[int | None]:
+def statuses(github: EmbeddedGitHub, method: str | None = None) -> list[int | None]:
     """What became of the requests, in order; `None` is not carried out."""
-    return [r.status for r in server.requests if method in (None, r.method)]
+    return [r.status for r in github.requests if method in (None, r.method)]
 
 
 def gaps(requests: list[Received]) -> list[float]:

@@ -54,28 +54,28 @@ class Order:
 
 
 async def test_a_delete_under_way_as_a_listing_begins_costs_no_item(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    app, (gone, *expected) = versions_of_long(gh), expected_ids(server)
+    app, (gone, *expected) = versions_of_long(github_client), expected_ids(github)
     deletion = f"DELETE {_path(gone)}"
-    server.hook = Order({deletion: "&page=1", "&page=2": deletion})
+    github.hook = Order({deletion: "&page=1", "&page=2": deletion})
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
         group.create_task(app.version(gone).delete())
         await asyncio.sleep(0.05)
-        listing = group.create_task(_listed(gh))
+        listing = group.create_task(_listed(github_client))
     assert set(listing.result()) - {gone} == set(expected)
 
 
 async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    app, restored = versions_of_long(gh), _real(server).versions()[70]
+    app, restored = versions_of_long(github_client), _real(github).versions()[70]
     restored.delete()
-    expected = expected_ids(server)
+    expected = expected_ids(github)
     restoration = f"POST {_path(restored.id)}/restore"
-    server.hook = Order({restoration: "&page=3", "&page=2": restoration})
+    github.hook = Order({restoration: "&page=3", "&page=2": restoration})
     async with asyncio.timeout(2), asyncio.TaskGroup() as group:
-        listing = group.create_task(_listed(gh))
+        listing = group.create_task(_listed(github_client))
         await asyncio.sleep(0.05)
         group.create_task(app.version(restored.id).restore())
     assert set(listing.result()) - {restored.id} == set(expected)
@@ -83,29 +83,29 @@ async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
 
 @pytest.mark.parametrize("held", ["&page=2", "&page=3"])
 async def test_a_version_published_between_answers_out_of_order_costs_no_item(
-    server: EmbeddedGitHub, gh: GitHubPackages, held: str
+    github: EmbeddedGitHub, github_client: GitHubPackages, held: str
 ) -> None:
-    expected = expected_ids(server)
-    server.hook = Order({held: "&page=4"}, meanwhile=lambda: _real(server).version("2.0.0"))
+    expected = expected_ids(github)
+    github.hook = Order({held: "&page=4"}, meanwhile=lambda: _real(github).version("2.0.0"))
     async with asyncio.timeout(2):
-        listing = await _listed(gh)
+        listing = await _listed(github_client)
     assert set(expected) <= set(listing)
     assert len(listing) == len(set(listing))
 
 
 async def test_that_goes_for_the_first_page_too_where_the_count_is_known(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    expected = expected_ids(server)
-    package = await versions_of_long(gh).get()
-    server.hook = Order({"&page=1": "&page=2"}, lambda: _real(server).version("2.0.0"))
+    expected = expected_ids(github)
+    package = await versions_of_long(github_client).get()
+    github.hook = Order({"&page=1": "&page=2"}, lambda: _real(github).version("2.0.0"))
     async with asyncio.timeout(2):
-        versions = await gh.org("acme").package(package).versions(per_page=50)
+        versions = await github_client.org("acme").package(package).versions(per_page=50)
     assert set(expected) <= set(ids(versions))
 
 
-def _real(server: EmbeddedGitHub) -> Package:
-    return server.world.org("acme").find("npm", "long")
+def _real(github: EmbeddedGitHub) -> Package:
+    return github.world.org("acme").find("npm", "long")
 
 
 def _path(version: int) -> str:

@@ -13,15 +13,15 @@ from tests.support.embedded import Clock, MakeClient, error_of, left, many, take
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_every_task_holds_for_as_long_as_retry_after_says(
-    server: EmbeddedGitHub, client: MakeClient, status: int
+    github: EmbeddedGitHub, make_client: MakeClient, status: int
 ) -> None:
     limit = SecondaryLimit(10, retry_after=1, status=status)
-    server.faults = Faults(secondary_limit=limit)
-    gh = client(concurrency=4)
+    github.faults = Faults(secondary_limit=limit)
+    gh = make_client(concurrency=4)
     with takes(1, 3):
         await many(left(gh).get, 18)
-    refused = [r for r in server.requests if r.fault == "secondary_limit"]
-    carried_out = [r for r in server.requests if r.status == 200]
+    refused = [r for r in github.requests if r.fault == "secondary_limit"]
+    carried_out = [r for r in github.requests if r.status == 200]
     assert 1 <= len(refused) <= 4, "asked again while it was refused"
     assert len(carried_out) == 18
     assert carried_out[10].at - refused[0].at >= 1
@@ -29,25 +29,25 @@ async def test_every_task_holds_for_as_long_as_retry_after_says(
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_message_alone_means_a_minute_and_then_longer(
-    server: EmbeddedGitHub, client: MakeClient, status: int
+    github: EmbeddedGitHub, make_client: MakeClient, status: int
 ) -> None:
     limit = SecondaryLimit(1, retry_after=None, status=status)
-    server.faults = Faults(secondary_limit=limit)
+    github.faults = Faults(secondary_limit=limit)
     waits: list[RateLimitWait] = []
-    gh = client(on_wait=waits.append)
+    gh = make_client(on_wait=waits.append)
     clock = Clock.of(gh)
     await left(gh).get()
     tasks = [asyncio.create_task(left(gh).get())]
     for minutes in (1, 2, 4):
         await asyncio.sleep(0.15)
-        asked = len(server.requests)
+        asked = len(github.requests)
         tasks.append(asyncio.create_task(left(gh).get()))
         await asyncio.sleep(0.15)
-        assert len(server.requests) == asked, "asked before the wait was over"
+        assert len(github.requests) == asked, "asked before the wait was over"
         assert waits[-1].kind == "secondary"
         assert waits[-1].seconds == pytest.approx(60 * minutes, abs=2)
         if minutes == 4:
-            server.faults = Faults()
+            github.faults = Faults()
         clock.ahead += 60 * minutes
         tasks.append(asyncio.create_task(left(gh).get()))
         await asyncio.sleep(0.15)
@@ -56,22 +56,22 @@ async def test_a_message_alone_means_a_minute_and_then_longer(
 
 
 async def test_who_would_wait_longer_than_allowed_is_told_when_to_come_back(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=None))
-    gh = client(concurrency=2, max_rate_limit_wait=30)
+    github.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=None))
+    gh = make_client(concurrency=2, max_rate_limit_wait=30)
     await left(gh).get()
     with takes(most=0.5):
         errors = await asyncio.gather(*(error_of(left(gh).get()) for _ in range(6)))
     for error in errors:
         assert isinstance(error, RateLimited)
         assert error.kind == "secondary"
-    assert len(server.requests) <= 1 + 2
+    assert len(github.requests) <= 1 + 2
 
 
 async def test_requests_within_the_limit_of_concurrent_ones_are_never_refused(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(secondary_limit=SecondaryLimit(concurrent=8), latency=(0.0, 0.01))
-    await many(left(client(concurrency=8)).get, 60)
-    assert {r.fault for r in server.requests} == {None}
+    github.faults = Faults(secondary_limit=SecondaryLimit(concurrent=8), latency=(0.0, 0.01))
+    await many(left(make_client(concurrency=8)).get, 60)
+    assert {r.fault for r in github.requests} == {None}

@@ -29,36 +29,36 @@ async def everything(gh: GitHubPackages) -> None:
 
 
 async def test_no_more_than_concurrency_are_in_flight_over_namespaces_and_listings(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.latency = 0.005
-    await everything(client(concurrency=5))
-    assert server.max_in_flight == 5
+    github.latency = 0.005
+    await everything(make_client(concurrency=5))
+    assert github.max_in_flight == 5
 
 
 async def test_that_holds_while_requests_fail_and_clients_lose_patience(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(
+    github.faults = Faults(
         seed=3, latency=(0.0, 0.01), reset_before=0.03, stall=0.03, cut_body=0.03, server_error=0.03
     )
-    await everything(client(concurrency=5, timeout=0.2))
-    assert server.max_in_flight == 5
-    assert {r.fault for r in server.requests} >= {"reset_before", "stall", "server_error"}
+    await everything(make_client(concurrency=5, timeout=0.2))
+    assert github.max_in_flight == 5
+    assert {r.fault for r in github.requests} >= {"reset_before", "stall", "server_error"}
 
 
 async def test_after_a_pause_tasks_come_back_spread_out(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(concurrency=16)
-    server.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=1))
+    gh = make_client(concurrency=16)
+    github.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=1))
     await left(gh).get()
     waiting = asyncio.create_task(many(left(gh).get, 16))
     await asyncio.sleep(0.3)
-    server.faults = Faults()
-    before = len(server.requests)
+    github.faults = Faults()
+    before = len(github.requests)
     await waiting
-    times = [request.at for request in server.requests[before:]]
+    times = [request.at for request in github.requests[before:]]
     assert len(times) == 16
     assert times[-1] - times[0] > 0.5
     for start in times:
@@ -66,19 +66,19 @@ async def test_after_a_pause_tasks_come_back_spread_out(
 
 
 async def test_a_speculative_request_waits_for_a_free_place_and_is_then_like_any_other(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(concurrency=1)
+    gh = make_client(concurrency=1)
     session, admitted = gh._session, asyncio.Event()
     url = session.url("/orgs/acme/packages/npm/left")
-    server.latency = 0.1
+    github.latency = 0.1
     needed = asyncio.create_task(awaiting(left(gh).get()))
     await asyncio.sleep(0)
     speculative = asyncio.create_task(session.get(url, speculative=True, on_admitted=admitted.set))
     await asyncio.sleep(0.05)
     assert not admitted.is_set()
     await needed
-    server.faults.next("server_error")
+    github.faults.next("server_error")
     await admitted.wait()
     response = await speculative
     assert response.status == 200
@@ -86,10 +86,10 @@ async def test_a_speculative_request_waits_for_a_free_place_and_is_then_like_any
 
 
 async def test_a_long_listing_leaves_room_for_others(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.latency = 0.02
-    gh = client(concurrency=2)
+    github.latency = 0.02
+    gh = make_client(concurrency=2)
     long = asyncio.create_task(awaiting(versions_of_long(gh).versions(per_page=5)))
     await asyncio.sleep(0.1)
     await left(gh).get()

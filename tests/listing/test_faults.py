@@ -24,49 +24,49 @@ pytestmark = pytest.mark.usefixtures("each_github")
 
 
 async def test_large_pages_that_keep_failing_give_way_to_smaller_ones(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(fail_pages_above=50)
-    gh = client(max_retries=1)
+    github.faults = Faults(fail_pages_above=50)
+    gh = make_client(max_retries=1)
     with takes(most=3):
-        assert ids(await versions_of_long(gh).versions()) == expected_ids(server)
-    sizes = [int(r.query["per_page"]) for r in server.requests]
+        assert ids(await versions_of_long(gh).versions()) == expected_ids(github)
+    sizes = [int(r.query["per_page"]) for r in github.requests]
     assert sizes[:2] == [100, 100]
     assert sizes[-1] <= 50
 
 
 async def test_that_happens_on_the_way_too_and_each_item_comes_once(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(max_retries=1, concurrency=1)
+    gh = make_client(max_retries=1, concurrency=1)
     found = []
     async for page in versions_of_long(gh).versions().pages():
         found += ids(page.items)
-        server.faults.fail_pages_above = 30
-    assert found == expected_ids(server)
+        github.faults.fail_pages_above = 30
+    assert found == expected_ids(github)
 
 
 async def test_where_no_page_is_small_enough_the_failure_stands(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(server_error=1.0)
-    gh = client(max_retries=0)
+    github.faults = Faults(server_error=1.0)
+    gh = make_client(max_retries=0)
     with takes(most=3):
         assert isinstance(await error_of(versions_of_long(gh).versions()), ServerError)
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_answers_without_link_cost_no_item(
-    server: EmbeddedGitHub, gh: GitHubPackages, seed: int
+    github: EmbeddedGitHub, github_client: GitHubPackages, seed: int
 ) -> None:
-    server.faults = Faults(seed=seed, missing_link=0.5, latency=(0.0, 0.01))
-    assert ids(await versions_of_long(gh).versions(per_page=20)) == expected_ids(server)
+    github.faults = Faults(seed=seed, missing_link=0.5, latency=(0.0, 0.01))
+    assert ids(await versions_of_long(github_client).versions(per_page=20)) == expected_ids(github)
 
 
 async def test_on_a_bad_day_a_listing_is_whole_and_in_order(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(
+    github.faults = Faults(
         seed=1,
         latency=(0.0, 0.02),
         missing_link=0.2,
@@ -76,36 +76,36 @@ async def test_on_a_bad_day_a_listing_is_whole_and_in_order(
         server_error=0.04,
         stall=0.04,
     )
-    gh = client(timeout=0.3, max_retries=8)
-    assert ids(await versions_of_long(gh).versions(per_page=5)) == expected_ids(server)
-    assert len({r.fault for r in server.requests}) == 6
+    gh = make_client(timeout=0.3, max_retries=8)
+    assert ids(await versions_of_long(gh).versions(per_page=5)) == expected_ids(github)
+    assert len({r.fault for r in github.requests}) == 6
 
 
 async def test_deleting_in_the_loop_through_faults_reaches_each_version_once(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    expected = expected_ids(server)
-    server.faults = Faults(seed=9, server_error_after=0.05, reset_after=0.05, server_error=0.05)
-    app = versions_of_long(gh)
+    expected = expected_ids(github)
+    github.faults = Faults(seed=9, server_error_after=0.05, reset_after=0.05, server_error=0.05)
+    app = versions_of_long(github_client)
     found = []
     async for version in app.versions(per_page=30):
         found.append(version.id)
         if len(found) % 20 == 1:
             await app.version(version.id).delete()
     assert sorted(found) == sorted(expected)
-    assert set(expected_ids(server)) == set(expected) - set(found[::20])
-    done = [r.target for r in server.requests if r.method == "DELETE" and r.status == 204]
+    assert set(expected_ids(github)) == set(expected) - set(found[::20])
+    done = [r.target for r in github.requests if r.method == "DELETE" and r.status == 204]
     assert len(done) == len(set(done)) == 13
 
 
 async def test_restoring_in_the_loop_reaches_each_deleted_version_once(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    real = server.world.org("acme").find("npm", "long")
+    real = github.world.org("acme").find("npm", "long")
     for gone in real.versions()[:100]:
         gone.delete()
     expected = [version.id for version in real.versions("deleted")]
-    app = versions_of_long(gh)
+    app = versions_of_long(github_client)
     found = []
     async for version in app.versions(state="deleted", per_page=30):
         found.append(version.id)
@@ -115,11 +115,11 @@ async def test_restoring_in_the_loop_reaches_each_deleted_version_once(
 
 
 async def test_a_listing_that_cannot_be_finished_raises_after_what_it_had(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults.next("server_error", target="page=3", times=99)
+    github.faults.next("server_error", target="page=3", times=99)
     found = []
     with pytest.raises(ServerError):
-        async for version in versions_of_long(client(max_retries=0)).versions(per_page=1):
+        async for version in versions_of_long(make_client(max_retries=0)).versions(per_page=1):
             found.append(version.id)
-    assert found == expected_ids(server)[:2]
+    assert found == expected_ids(github)[:2]

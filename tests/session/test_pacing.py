@@ -11,44 +11,44 @@ from tests.support.embedded import Clock, MakeClient, gaps, left, many, takes, v
 
 
 async def test_a_burst_is_followed_by_an_even_pace(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(secondary_limit=SecondaryLimit(20))
-    gh = client(points_per_minute=20)
+    github.faults = Faults(secondary_limit=SecondaryLimit(20))
+    gh = make_client(points_per_minute=20)
     clock = Clock.of(gh)
     tasks = [asyncio.create_task(left(gh).get()) for _ in range(24)]
     await asyncio.sleep(0.3)
-    assert len(server.requests) == 13
+    assert len(github.requests) == 13
     clock.ahead = 30
     tasks.append(asyncio.create_task(left(gh).get()))
     await asyncio.sleep(0.3)
-    assert len(server.requests) == 14
-    server.faults = Faults()
+    assert len(github.requests) == 14
+    github.faults = Faults()
     clock.ahead = 61
     await left(gh).get()
     await asyncio.gather(*tasks)
-    assert {r.fault for r in server.requests} == {None}
+    assert {r.fault for r in github.requests} == {None}
 
 
 async def test_writes_are_a_second_apart_and_reads_need_not_wait_for_them(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(points_per_minute=900)
+    gh = make_client(points_per_minute=900)
     app = versions_of_long(gh)
     versions = [version.id async for version in app.versions()][:3]
-    server.requests.clear()
+    github.requests.clear()
     async with asyncio.TaskGroup() as group:
         for version in versions:
             group.create_task(app.version(version).delete())
         group.create_task(many(left(gh).get, 20))
-    deletes = [r for r in server.requests if r.method == "DELETE"]
+    deletes = [r for r in github.requests if r.method == "DELETE"]
     assert min(gaps(deletes)) >= 0.9
-    reads = [r for r in server.requests if r.method == "GET"]
+    reads = [r for r in github.requests if r.method == "GET"]
     assert reads[-1].at < deletes[1].at
 
 
-async def test_a_write_costs_five_points(server: EmbeddedGitHub, client: MakeClient) -> None:
-    gh = client(points_per_minute=20)
+async def test_a_write_costs_five_points(github: EmbeddedGitHub, make_client: MakeClient) -> None:
+    gh = make_client(points_per_minute=20)
     await left(gh).delete()
     await left(gh).restore()
     for _ in range(3):
@@ -57,17 +57,17 @@ async def test_a_write_costs_five_points(server: EmbeddedGitHub, client: MakeCli
     assert 0 < gh.stats.seconds_paced < 1.5, "the second between writes"
     one_too_many = asyncio.create_task(left(gh).get())
     await asyncio.sleep(0.2)
-    assert len(server.requests) == 5
+    assert len(github.requests) == 5
     one_too_many.cancel()
     with pytest.raises(asyncio.CancelledError):
         await one_too_many
     assert gh.stats.seconds_limited == 0
 
 
-async def test_none_switches_pacing_off(server: EmbeddedGitHub, client: MakeClient) -> None:
-    gh = client(points_per_minute=None)
+async def test_none_switches_pacing_off(github: EmbeddedGitHub, make_client: MakeClient) -> None:
+    gh = make_client(points_per_minute=None)
     app = versions_of_long(gh)
     versions = [version.id async for version in app.versions()][:100]
     with takes(most=2):
         await asyncio.gather(*(app.version(each).delete() for each in versions))
-    assert sum(r.status == 204 for r in server.requests) == 100
+    assert sum(r.status == 204 for r in github.requests) == 100

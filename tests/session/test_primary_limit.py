@@ -15,57 +15,57 @@ from tests.support.embedded import MakeClient, error_of, gaps, left, many, takes
 
 
 async def test_every_task_holds_until_the_reset_and_none_asks_in_vain(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(12, window=1))
-    gh = client(concurrency=4)
+    github.faults = Faults(primary_limit=PrimaryLimit(12, window=1))
+    gh = make_client(concurrency=4)
     await left(gh).get()
     # Two windows' requests: wherever the first window ends, one pause at least is needed.
     with takes(0.5, 4):
         await many(left(gh).get, 23)
-    assert [r.fault for r in server.requests] == [None] * 24
-    assert max(gaps(server.requests)) > 0.3, "no pause when the budget was used up"
+    assert [r.fault for r in github.requests] == [None] * 24
+    assert max(gaps(github.requests)) > 0.3, "no pause when the budget was used up"
 
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_refusal_holds_every_task_and_all_go_on_after_it(
-    server: EmbeddedGitHub, client: MakeClient, status: int
+    github: EmbeddedGitHub, make_client: MakeClient, status: int
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(5, window=1, status=status))
-    somebody_else, gh = client(), client(concurrency=3)
+    github.faults = Faults(primary_limit=PrimaryLimit(5, window=1, status=status))
+    somebody_else, gh = make_client(), make_client(concurrency=3)
     await many(left(somebody_else).get, 5)
-    server.faults.primary_limit = PrimaryLimit(0, window=1, status=status)
+    github.faults.primary_limit = PrimaryLimit(0, window=1, status=status)
     waiting = asyncio.create_task(many(left(gh).get, 12))
     await asyncio.sleep(0.3)
-    server.faults = Faults()
+    github.faults = Faults()
     await waiting
-    refused = [r for r in server.requests if r.fault == "primary_limit"]
+    refused = [r for r in github.requests if r.fault == "primary_limit"]
     assert 1 <= len(refused) <= 3, "asked again while it was refused"
-    assert sum(r.status == 200 for r in server.requests) == 5 + 12
+    assert sum(r.status == 200 for r in github.requests) == 5 + 12
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
 async def test_the_reset_is_judged_by_the_servers_clock(
-    server: EmbeddedGitHub, client: MakeClient, skew: int
+    github: EmbeddedGitHub, make_client: MakeClient, skew: int
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(1, window=1), clock_skew=skew)
-    gh = client()
+    github.faults = Faults(primary_limit=PrimaryLimit(1, window=1), clock_skew=skew)
+    gh = make_client()
     await left(gh).get()
     with takes(0.4, 2.5):
         await left(gh).get()
-    assert [r.fault for r in server.requests] == [None, None]
+    assert [r.fault for r in github.requests] == [None, None]
 
 
 async def test_a_wait_that_would_be_too_long_is_refused_to_every_task_at_once(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(3))
-    gh = client(max_rate_limit_wait=60)
+    github.faults = Faults(primary_limit=PrimaryLimit(3))
+    gh = make_client(max_rate_limit_wait=60)
     for _ in range(3):
         await left(gh).get()
     with takes(most=0.5):
         errors = await asyncio.gather(*(error_of(left(gh).get()) for _ in range(10)))
-    assert len(server.requests) == 3, "asked in vain"
+    assert len(github.requests) == 3, "asked in vain"
     assert gh.rate_limit is not None
     for error in errors:
         assert isinstance(error, RateLimited)
@@ -73,22 +73,22 @@ async def test_a_wait_that_would_be_too_long_is_refused_to_every_task_at_once(
 
 
 async def test_tasks_that_wait_already_are_refused_at_once_too(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.latency = 0.05
-    server.faults = Faults(primary_limit=PrimaryLimit(0))
-    gh = client(concurrency=1, max_rate_limit_wait=60)
+    github.latency = 0.05
+    github.faults = Faults(primary_limit=PrimaryLimit(0))
+    gh = make_client(concurrency=1, max_rate_limit_wait=60)
     with takes(most=0.5):
         errors = await asyncio.gather(*(error_of(left(gh).get()) for _ in range(10)))
     assert {type(error) for error in errors} == {RateLimited}
-    assert len(server.requests) == 1
+    assert len(github.requests) == 1
 
 
 async def test_what_the_server_said_last_is_readable(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(60, window=600))
-    gh = client()
+    github.faults = Faults(primary_limit=PrimaryLimit(60, window=600))
+    gh = make_client()
     assert gh.rate_limit is None
     await left(gh).get()
     await left(gh).get()
@@ -99,15 +99,15 @@ async def test_what_the_server_said_last_is_readable(
 
 
 async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
-    server: EmbeddedGitHub, client: MakeClient, caplog: pytest.LogCaptureFixture
+    github: EmbeddedGitHub, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ghpkg_async")
-    server.faults = Faults(primary_limit=PrimaryLimit(1, window=1))
+    github.faults = Faults(primary_limit=PrimaryLimit(1, window=1))
     waits: list[RateLimitWait] = []
-    gh = client(on_wait=waits.append)
+    gh = make_client(on_wait=waits.append)
     await left(gh).get()
     start = datetime.now(UTC)
-    server.faults.primary_limit = PrimaryLimit(100)
+    github.faults.primary_limit = PrimaryLimit(100)
     await many(left(gh).get, 10)
     (wait,) = waits
     assert (wait.kind, 0 < wait.seconds <= 2) == ("primary", True)
@@ -122,10 +122,10 @@ async def test_a_wait_is_announced_when_it_begins_and_when_it_ends(
 
 
 async def test_a_task_that_waits_leaves_at_once_when_it_is_cancelled(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(primary_limit=PrimaryLimit(1))
-    gh = client(max_rate_limit_wait=7200)
+    github.faults = Faults(primary_limit=PrimaryLimit(1))
+    gh = make_client(max_rate_limit_wait=7200)
     await left(gh).get()
     waiting = asyncio.create_task(left(gh).get())
     await asyncio.sleep(0.05)
@@ -134,4 +134,4 @@ async def test_a_task_that_waits_leaves_at_once_when_it_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert time.monotonic() - start < 0.1
-    assert len(server.requests) == 1
+    assert len(github.requests) == 1

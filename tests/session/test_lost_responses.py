@@ -28,55 +28,57 @@ NOT_DONE: list[Fault] = [*SILENT, "server_error"]
 
 
 @pytest.fixture
-def impatient(client: MakeClient) -> GitHubPackages:
-    return client(timeout=0.5)
+def impatient(make_client: MakeClient) -> GitHubPackages:
+    return make_client(timeout=0.5)
 
 
 @pytest.mark.parametrize("fault", DONE_UNHEARD)
 async def test_a_delete_that_was_done_unheard_is_reported_done(
-    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+    github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
 ) -> None:
-    server.faults.next(fault)
-    version = a_version(server, impatient)
+    github.faults.next(fault)
+    version = a_version(github, impatient)
     await version.delete()
-    assert statuses(server) == [204, 404]
+    assert statuses(github) == [204, 404]
     with pytest.raises(NotFound):
         await version.get()
 
 
 @pytest.mark.parametrize("fault", NOT_DONE)
 async def test_a_delete_that_was_not_done_is_done_once(
-    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+    github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
 ) -> None:
     await left(impatient).get()
-    server.faults.next(fault)
-    await a_version(server, impatient).delete()
-    assert statuses(server, "DELETE") == [None, 204]
+    github.faults.next(fault)
+    await a_version(github, impatient).delete()
+    assert statuses(github, "DELETE") == [None, 204]
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "server_error_after"])
 async def test_packages_are_deleted_as_safely(
-    server: EmbeddedGitHub, gh: GitHubPackages, fault: Fault
+    github: EmbeddedGitHub, github_client: GitHubPackages, fault: Fault
 ) -> None:
-    server.faults.next(fault)
-    await left(gh).delete()
-    assert statuses(server) == [204, 404]
+    github.faults.next(fault)
+    await left(github_client).delete()
+    assert statuses(github) == [204, 404]
 
 
 async def test_nothing_to_delete_is_not_found_and_asked_once(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    error = await error_of(gh.org("acme").package("npm", "none").delete())
+    error = await error_of(github_client.org("acme").package("npm", "none").delete())
     assert isinstance(error, NotFound)
     assert not says_it_may_be_done(error)
-    assert statuses(server) == [404]
+    assert statuses(github) == [404]
 
 
 async def test_an_attempt_that_never_left_does_not_make_a_404_a_success(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    async with server.down():
-        task = asyncio.create_task(error_of(gh.org("acme").package("npm", "none").delete()))
+    async with github.down():
+        task = asyncio.create_task(
+            error_of(github_client.org("acme").package("npm", "none").delete())
+        )
         await asyncio.sleep(0.1)
     assert isinstance(await task, NotFound)
 
@@ -84,39 +86,41 @@ async def test_an_attempt_that_never_left_does_not_make_a_404_a_success(
 @pytest.mark.parametrize("kind", ["version", "package"])
 @pytest.mark.parametrize("fault", DONE_UNHEARD)
 async def test_a_restore_that_was_done_unheard_is_reported_done(
-    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault, kind: str
+    github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault, kind: str
 ) -> None:
-    thing = a_version(server, impatient) if kind == "version" else left(impatient)
+    thing = a_version(github, impatient) if kind == "version" else left(impatient)
     await thing.delete()
-    server.faults.next(fault)
+    github.faults.next(fault)
     await thing.restore()
-    assert statuses(server) == [204, 204, 404, 200]
+    assert statuses(github) == [204, 204, 404, 200]
     await thing.get()
 
 
 @pytest.mark.parametrize("fault", NOT_DONE)
 async def test_a_restore_that_was_not_done_is_done_once(
-    server: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
+    github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
 ) -> None:
-    version = a_version(server, impatient)
+    version = a_version(github, impatient)
     await version.delete()
-    server.faults.next(fault)
+    github.faults.next(fault)
     await version.restore()
-    assert statuses(server, "POST") == [None, 204]
+    assert statuses(github, "POST") == [None, 204]
 
 
-async def test_nothing_to_restore_is_not_found(server: EmbeddedGitHub, gh: GitHubPackages) -> None:
-    error = await error_of(a_version(server, gh).restore())
+async def test_nothing_to_restore_is_not_found(
+    github: EmbeddedGitHub, github_client: GitHubPackages
+) -> None:
+    error = await error_of(a_version(github, github_client).restore())
     assert isinstance(error, NotFound)
     assert not says_it_may_be_done(error)
-    assert statuses(server) == [404]
+    assert statuses(github) == [404]
 
 
 async def test_nothing_to_restore_is_not_found_after_a_failure_either(
-    server: EmbeddedGitHub, gh: GitHubPackages
+    github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    server.faults.next("server_error")
-    error = await error_of(gh.org("acme").package("npm", "none").restore())
+    github.faults.next("server_error")
+    error = await error_of(github_client.org("acme").package("npm", "none").restore())
     assert isinstance(error, NotFound)
     assert says_it_may_be_done(error)
 
@@ -131,30 +135,30 @@ async def test_nothing_to_restore_is_not_found_after_a_failure_either(
     ],
 )
 async def test_who_gives_up_says_that_it_may_be_done(
-    server: EmbeddedGitHub,
-    client: MakeClient,
+    github: EmbeddedGitHub,
+    make_client: MakeClient,
     method: str,
     fault: Fault,
     expected: type[Exception],
 ) -> None:
-    gh = client(max_retries=0, timeout=0.5)
-    version = a_version(server, gh)
+    gh = make_client(max_retries=0, timeout=0.5)
+    version = a_version(github, gh)
     if method == "restore":
         await version.delete()
-    server.faults.next(fault)
+    github.faults.next(fault)
     error = await error_of(getattr(version, method)())
     assert isinstance(error, expected)
     assert says_it_may_be_done(error)
 
 
 async def test_who_cannot_look_whether_the_restore_was_done_says_so(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(max_retries=1)
-    version = a_version(server, gh)
+    gh = make_client(max_retries=1)
+    version = a_version(github, gh)
     await version.delete()
-    server.faults.next("server_error_after", method="POST")
-    server.faults.next("server_error", method="GET", times=9)
+    github.faults.next("server_error_after", method="POST")
+    github.faults.next("server_error", method="GET", times=9)
     error = await error_of(version.restore())
     assert isinstance(error, ServerError)
     assert says_it_may_be_done(error)
@@ -162,24 +166,24 @@ async def test_who_cannot_look_whether_the_restore_was_done_says_so(
 
 @pytest.mark.parametrize("method", ["delete", "restore"])
 async def test_who_is_stopped_by_a_limit_after_a_lost_attempt_says_so(
-    server: EmbeddedGitHub, client: MakeClient, method: str
+    github: EmbeddedGitHub, make_client: MakeClient, method: str
 ) -> None:
-    gh = client(max_rate_limit_wait=5)
-    version = a_version(server, gh)
+    gh = make_client(max_rate_limit_wait=5)
+    version = a_version(github, gh)
     if method == "restore":
         await version.delete()
-    server.faults.primary_limit = PrimaryLimit(1)
-    server.faults.next("reset_after")
+    github.faults.primary_limit = PrimaryLimit(1)
+    github.faults.next("reset_after")
     error = await error_of(getattr(version, method)())
     assert isinstance(error, RateLimited)
     assert says_it_may_be_done(error)
 
 
 async def test_a_failure_before_anything_was_sent_does_not_say_so(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client(max_retries=0)
-    async with server.down():
+    gh = make_client(max_retries=0)
+    async with github.down():
         error = await error_of(left(gh).delete())
     assert isinstance(error, ConnectionFailed)
     assert not says_it_may_be_done(error)

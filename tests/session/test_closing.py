@@ -49,10 +49,10 @@ WAITS: dict[str, Callable[[], Faults]] = {
 
 @pytest.mark.parametrize("wait", WAITS)
 async def test_closing_ends_every_waiting_call_within_a_second(
-    server: EmbeddedGitHub, client: MakeClient, wait: str
+    github: EmbeddedGitHub, make_client: MakeClient, wait: str
 ) -> None:
-    gh = client(concurrency=4)
-    server.faults = WAITS[wait]()
+    gh = make_client(concurrency=4)
+    github.faults = WAITS[wait]()
     tasks = [asyncio.create_task(error_of(left(gh).get())) for _ in range(12)]
     tasks += [asyncio.create_task(error_of(iterate(gh))) for _ in range(3)]
     await asyncio.sleep(0.2)
@@ -63,68 +63,68 @@ async def test_closing_ends_every_waiting_call_within_a_second(
         errors = await asyncio.gather(*waiting)
     assert all("closed" in str(error) for error in errors), errors
     assert {type(error) for error in errors} == {ClientClosed}
-    server.faults = Faults()
+    github.faults = Faults()
     await asyncio.sleep(0.05)
-    assert server.in_flight == 0
+    assert github.in_flight == 0
 
 
 async def test_after_closing_every_use_is_refused_at_once(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    gh = client()
+    gh = make_client()
     await left(gh).get()
     await gh.close()
     await gh.close()
-    asked = len(server.requests)
+    asked = len(github.requests)
     with takes(most=1):
         for call in (left(gh).get, left(gh).delete, left(gh).restore, lambda: iterate(gh)):
             assert isinstance(await error_of(call()), ClientClosed)
-    assert len(server.requests) == asked
+    assert len(github.requests) == asked
 
 
-async def test_leaving_the_block_closes(server: EmbeddedGitHub, client: MakeClient) -> None:
-    async with client() as gh:
+async def test_leaving_the_block_closes(github: EmbeddedGitHub, make_client: MakeClient) -> None:
+    async with make_client() as gh:
         await left(gh).get()
     assert "closed" in str(await error_of(left(gh).get()))
 
 
-async def test_nothing_is_left_behind(server: EmbeddedGitHub, client: MakeClient) -> None:
-    server.faults = Faults(seed=1, stall=0.2, server_error=0.2, latency=(0.0, 0.1))
+async def test_nothing_is_left_behind(github: EmbeddedGitHub, make_client: MakeClient) -> None:
+    github.faults = Faults(seed=1, stall=0.2, server_error=0.2, latency=(0.0, 0.1))
     before = asyncio.all_tasks()
-    gh = client()
+    gh = make_client()
     tasks = [asyncio.create_task(error_of(iterate(gh))) for _ in range(8)]
     await asyncio.sleep(0.15)
     await gh.close()
     await asyncio.gather(*tasks)
-    server.faults = Faults()
+    github.faults = Faults()
     await asyncio.sleep(0.15)
     left_over = {task for task in asyncio.all_tasks() - before if "iterate" in repr(task)}
     assert not left_over
-    assert server.in_flight == 0
+    assert github.in_flight == 0
 
 
 async def test_closing_with_a_timeout_lets_calls_in_flight_finish(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(latency=0.05)
-    gh = client()
+    github.faults = Faults(latency=0.05)
+    gh = make_client()
     listing = asyncio.create_task(versions_of_long(gh).versions(per_page=10).all())
     single = asyncio.create_task(left(gh).get())
-    await eventually(lambda: server.in_flight >= 2, "both are in flight")
+    await eventually(lambda: github.in_flight >= 2, "both are in flight")
     closing = asyncio.create_task(gh.close(timeout=30))
     await asyncio.sleep(0)
     assert isinstance(await error_of(left(gh).get()), ClientClosed)
     await closing
-    assert ids(listing.result()) == expected_ids(server)
+    assert ids(listing.result()) == expected_ids(github)
     assert single.result().name == "left"
-    assert server.in_flight == 0
+    assert github.in_flight == 0
 
 
 async def test_closing_with_a_timeout_ends_what_is_in_flight_after_it(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(stall=1.0)
-    gh = client()
+    github.faults = Faults(stall=1.0)
+    gh = make_client()
     calls = [asyncio.create_task(error_of(left(gh).get())) for _ in range(3)]
     calls.append(asyncio.create_task(error_of(iterate(gh))))
     await asyncio.sleep(0.05)
@@ -134,18 +134,18 @@ async def test_closing_with_a_timeout_ends_what_is_in_flight_after_it(
     assert {type(error) for error in errors} == {ClientClosed}
 
 
-async def test_closing_an_idle_client_takes_no_time(client: MakeClient) -> None:
-    gh = client()
+async def test_closing_an_idle_client_takes_no_time(make_client: MakeClient) -> None:
+    gh = make_client()
     await left(gh).get()
     with takes(most=2):
         await gh.close(timeout=60)
 
 
 async def test_a_second_close_ends_the_first_ones_patience(
-    server: EmbeddedGitHub, client: MakeClient
+    github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
-    server.faults = Faults(stall=1.0)
-    gh = client()
+    github.faults = Faults(stall=1.0)
+    gh = make_client()
     call = asyncio.create_task(error_of(left(gh).get()))
     await asyncio.sleep(0.05)
     first = asyncio.create_task(gh.close(timeout=60))
@@ -158,7 +158,7 @@ async def test_a_second_close_ends_the_first_ones_patience(
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "5", None, True])
 async def test_a_timeout_of_closing_is_a_number_of_seconds(
-    client: MakeClient, seconds: float
+    make_client: MakeClient, seconds: float
 ) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
-        await client().close(timeout=seconds)
+        await make_client().close(timeout=seconds)
