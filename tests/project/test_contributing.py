@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
 PATHS = sorted(
     set(re.findall(r"`((?:ghpkg_async|tests|benchmarks|\.ci|\.github)/[\w./-]*)`", GUIDE))

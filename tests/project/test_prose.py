@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE: Final = Path(__file__).parents[1] / "ghpkg_async"
+PACKAGE: Final = Path(__file__).parents[2] / "ghpkg_async"
 OPENERS: Final = re.compile(
     r"(what|whether|how|whatever|whoever|where|those|it|so)\b", re.IGNORECASE
 )

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 import ghpkg_async
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text()
 

@@ -590,7 +590,7 @@ async def test_cancelling_passes_at_once_and_leaves_nothing() -> None:
 async def test_a_repeated_listing_of_an_unchanged_collection_is_all_304s(
     github: EmbeddedGitHub, tmp_path: Path, total: int
 ) -> None:
-    github.world.org("acme").package("npm", "left", versions=max(total, 1))
+    github.world.org("acme").package("npm", "right", versions=max(total, 1))
     for number in range(total):
         github.world.org("acme").package("container", f"app-{number}", versions=1)
     for statuses in ({200}, {304}, {304}):
@@ -599,5 +599,5 @@ async def test_a_repeated_listing_of_an_unchanged_collection_is_all_304s(
             github.token, base_url=github.url, cache=tmp_path / "cache.sqlite"
         ) as gh:
             assert len(await gh.org("acme").packages("container")) == total
-            assert len(await gh.org("acme").package("npm", "left").versions()) == max(total, 1)
+            assert len(await gh.org("acme").package("npm", "right").versions()) == max(total, 1)
         assert {request.status for request in github.requests} == statuses
