@@ -16,7 +16,7 @@ from .walk import ListedPages, take_new
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from .._session.session import Session
+    from .session import ListingSession
     from .spec import ListingSpec
     from .walk import Walk
 
@@ -41,7 +41,7 @@ class BeyondCap(Generic[T]):
 
     def __init__(
         self,
-        session: Session,
+        session: ListingSession,
         spec: ListingSpec[T],
         seen: SeenIds,
         walk: Callable[[ListedPages[T], SeenIds], Walk[T]],

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .._paging.link_header import Links
     from .._paging.link_support import LinkSupport
     from .._paging.paginator import Paginator
-    from .._session.session import Session
     from .._session.transport import Response
+    from .session import ListingSession
 
 __all__ = ["FetchedPage", "PageFetcher"]
 
@@ -56,7 +56,7 @@ class PageFetcher:
 
     def __init__(
         self,
-        session: Session,
+        session: ListingSession,
         paginator: Paginator,
         known: KnownPages,
         support: LinkSupport,

@@ -14,7 +14,7 @@ from .spec import Identified
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from .._session.session import Session
+    from .session import ListingSession
     from .spec import ListingSpec
 
 __all__ = ["Listing", "Page"]
@@ -56,7 +56,12 @@ class Listing(AwaitFirst, Generic[T]):
     """
 
     def __init__(
-        self, session: Session, spec: ListingSpec[T], *, window: int, consistent: bool = False
+        self,
+        session: ListingSession,
+        spec: ListingSpec[T],
+        *,
+        window: int,
+        consistent: bool = False,
     ) -> None:
         self._session = session
         self._spec = spec

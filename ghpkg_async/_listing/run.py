@@ -16,8 +16,8 @@ from .walk import ListedPages, Walk, take_new
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from .._session.session import Session
     from ..errors import GitHubPackagesError
+    from .session import ListingSession
     from .spec import ListingSpec
 
 __all__ = ["Run"]
@@ -32,7 +32,7 @@ class Run(Generic[T]):
         deferred: the first error that a response had beside its items.
     """
 
-    def __init__(self, session: Session, spec: ListingSpec[T], window: int) -> None:
+    def __init__(self, session: ListingSession, spec: ListingSpec[T], window: int) -> None:
         self.deferred: GitHubPackagesError | None = None
         self._session = session
         self._spec = spec

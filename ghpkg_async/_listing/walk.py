@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .._codec import DecodedPage
     from .._paging.paginator import Paginator
     from .._paging.seen_ids import SeenIds
-    from .._session.session import Session
     from .._session.transport import Response
     from ..errors import GitHubPackagesError
     from .fetcher import FetchedPage
+    from .session import ListingSession
     from .spec import ListingSpec
 
 __all__ = ["ListedPages", "Walk", "take_new"]
@@ -66,7 +66,7 @@ class Walk(Generic[T]):
 
     def __init__(
         self,
-        session: Session,
+        session: ListingSession,
         listed: ListedPages[T],
         window: int,
         seen: SeenIds,

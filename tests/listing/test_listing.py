@@ -23,7 +23,7 @@ from ghpkg_async import (
 )
 from ghpkg_async._listing.listing import Listing
 from ghpkg_async._paging.link_support import LinkSupport
-from tests.support.shelf import Shelf
+from tests.support.session import InMemorySession
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async._session.transport import Response
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.support.shelf import LinkMode
+    from tests.support.session import LinkMode
 
 MODES: list[LinkMode] = ["link", "next only", "cursor", "none"]
 
@@ -47,10 +47,6 @@ def known_to_send_link() -> LinkSupport:
     return support
 
 
-def run(coroutine: object) -> None:
-    asyncio.run(coroutine)  # type: ignore[arg-type]
-
-
 @given(
     total=st.integers(0, 120),
     per_page=st.integers(1, 30),
@@ -61,7 +57,7 @@ def run(coroutine: object) -> None:
 def test_every_item_comes_once_and_in_order(
     total: int, per_page: int, mode: LinkMode, ahead: int, slow: dict[int, int]
 ) -> None:
-    shelf = Shelf(
+    session = InMemorySession(
         list(range(1, total + 1)),
         mode,
         per_page=per_page,
@@ -69,115 +65,122 @@ def test_every_item_comes_once_and_in_order(
     )
 
     async def check() -> None:
-        assert await ids(shelf.listing(ahead=ahead)) == shelf.ids
+        assert await ids(session.listing(ahead=ahead)) == session.ids
 
-    run(check())
-    assert len(shelf.asked) == len(set(shelf.asked))
+    asyncio.run(check())
+    assert len(session.requested_pages) == len(set(session.requested_pages))
 
 
 @pytest.mark.parametrize("mode", ["link", "next only", "cursor"])
 @pytest.mark.parametrize("total", [11, 19, 20, 21, 30, 100, 101])
 async def test_with_link_a_listing_costs_its_pages(mode: LinkMode, total: int) -> None:
-    shelf = Shelf(list(range(total)), mode)
-    assert await ids(shelf.listing()) == shelf.ids
-    assert sorted(shelf.asked) == list(range(1, shelf.pages + 1))
+    session = InMemorySession(list(range(total)), mode)
+    assert await ids(session.listing()) == session.ids
+    assert sorted(session.requested_pages) == list(range(1, session.pages + 1))
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_empty_listing_costs_one_request(mode: LinkMode) -> None:
-    shelf = Shelf([], mode)
-    assert await ids(shelf.listing()) == []
-    assert shelf.asked == [1]
+    session = InMemorySession([], mode)
+    assert await ids(session.listing()) == []
+    assert session.requested_pages == [1]
 
 
 @pytest.mark.parametrize("total", [1, 9, 10, 20, 25])
 async def test_without_link_pages_are_counted_to_an_empty_one(total: int) -> None:
-    shelf = Shelf(list(range(total)), "none")
-    assert await ids(shelf.listing(ahead=1)) == shelf.ids
-    assert shelf.asked == list(range(1, -(-total // 10) + 2))
+    session = InMemorySession(list(range(total)), "none")
+    assert await ids(session.listing(ahead=1)) == session.ids
+    assert session.requested_pages == list(range(1, -(-total // 10) + 2))
 
 
 async def test_a_listing_of_one_page_costs_one_request_once_the_server_is_known_to_send_link() -> (
     None
 ):
     support = LinkSupport()
-    single, several = Shelf([1, 2], link_support=support), Shelf([*range(25)], link_support=support)
+    single, several = (
+        InMemorySession([1, 2], link_support=support),
+        InMemorySession([*range(25)], link_support=support),
+    )
     assert await ids(single.listing()) == [1, 2]
-    assert single.asked == [1, 2]
+    assert single.requested_pages == [1, 2]
     await several.listing()
-    single.asked.clear()
+    single.requested_pages.clear()
     assert await ids(single.listing()) == [1, 2]
-    assert single.asked == [1]
+    assert single.requested_pages == [1]
 
 
 async def test_listings_of_one_page_at_once_request_one_page_past_the_end() -> None:
-    class Recorded(Shelf):
+    class Recorded(InMemorySession):
         def link(self, number: int, per_page: int) -> str:
             first = '<https://api.github.com/x?page=1>; rel="first"'
             return first if number > 1 else super().link(number, per_page)
 
     support = LinkSupport()
-    shelves = [Recorded([1, 2], link_support=support) for _ in range(20)]
-    listed = await asyncio.gather(*(shelf.listing().all() for shelf in shelves))
+    sessions = [Recorded([1, 2], link_support=support) for _ in range(20)]
+    listed = await asyncio.gather(*(session.listing().all() for session in sessions))
     assert all(len(items) == 2 for items in listed)
-    assert sum(len(shelf.asked) for shelf in shelves) == 21
+    assert sum(len(session.requested_pages) for session in sessions) == 21
 
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])
 async def test_a_short_page_is_no_end(mode: LinkMode) -> None:
-    shelf = Shelf(list(range(40)), mode, holes={1: [0, 1], 3: [25]})
-    assert await ids(shelf.listing()) == [0, 1, *range(10, 20), 25, *range(30, 40)]
+    session = InMemorySession(list(range(40)), mode, holes={1: [0, 1], 3: [25]})
+    assert await ids(session.listing()) == [0, 1, *range(10, 20), 25, *range(30, 40)]
 
 
 async def test_an_empty_page_is_no_end_where_link_leads_on() -> None:
-    shelf = Shelf(list(range(40)), holes={2: []})
-    numbers = [page.number async for page in shelf.listing().pages()]
+    session = InMemorySession(list(range(40)), holes={2: []})
+    numbers = [page.number async for page in session.listing().pages()]
     assert numbers == [1, 2, 3, 4]
-    assert await ids(shelf.listing()) == [*range(10), *range(20, 40)]
+    assert await ids(session.listing()) == [*range(10), *range(20, 40)]
 
 
 async def test_a_link_lost_on_one_answer_loses_no_pages() -> None:
-    class Forgetful(Shelf):
+    class Forgetful(InMemorySession):
         def link(self, number: int, per_page: int) -> str:
             return "" if number == 2 else super().link(number, per_page)
 
-    shelf = Forgetful(list(range(45)))
-    assert await ids(shelf.listing()) == shelf.ids
+    session = Forgetful(list(range(45)))
+    assert await ids(session.listing()) == session.ids
 
 
 async def test_pages_are_numbered_from_the_first_asked_for() -> None:
-    shelf = Shelf(list(range(35)))
-    pages = [(page.number, len(page.items)) async for page in shelf.listing(first=2).pages()]
+    session = InMemorySession(list(range(35)))
+    pages = [(page.number, len(page.items)) async for page in session.listing(first=2).pages()]
     assert pages == [(2, 10), (3, 10), (4, 5)]
 
 
 async def test_a_listing_asks_again_each_time_it_is_iterated() -> None:
-    shelf = Shelf(list(range(15)))
-    listing = shelf.listing()
-    assert await ids(listing) == shelf.ids
-    shelf.ids.append(99)
-    assert await ids(listing) == shelf.ids
+    session = InMemorySession(list(range(15)))
+    listing = session.listing()
+    assert await ids(listing) == session.ids
+    session.ids.append(99)
+    assert await ids(listing) == session.ids
 
 
 async def test_items_that_shift_to_a_later_page_come_once() -> None:
-    shelf = Shelf(list(range(100, 0, -1)), "next only")
+    session = InMemorySession(list(range(100, 0, -1)), "next only")
     seen = []
-    async for each in shelf.listing():
+    async for each in session.listing():
         seen.append(each.id)
         if len(seen) % 10 == 0 and len(seen) < 60:
-            shelf.ids.insert(0, 100 + len(seen))
+            session.ids.insert(0, 100 + len(seen))
     assert len(seen) == len(set(seen))
     assert set(range(1, 101)) <= set(seen)
 
 
 async def test_a_page_tells_the_last_one_as_far_as_the_server_did() -> None:
-    for mode, last in (("link", [3, 3, 3]), ("next only", [None, None, 3])):
-        shelf = Shelf(list(range(25)), mode)  # type: ignore[arg-type]
-        assert [page.last async for page in shelf.listing().pages()] == last
+    cases: list[tuple[LinkMode, list[int | None]]] = [
+        ("link", [3, 3, 3]),
+        ("next only", [None, None, 3]),
+    ]
+    for mode, last in cases:
+        session = InMemorySession(list(range(25)), mode)
+        assert [page.last async for page in session.listing().pages()] == last
 
 
 async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> None:
-    class Partial(Shelf):
+    class Partial(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
@@ -194,23 +197,23 @@ async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> No
 # Changes by the same client
 
 
-async def delete(shelf: Shelf, number: int, turns: int = 1) -> None:
-    with shelf.mutations.record("npm/left"):
+async def delete(session: InMemorySession, number: int, turns: int = 1) -> None:
+    with session.mutations.record("npm/left"):
         for _ in range(turns):
             await asyncio.sleep(0)
-        shelf.ids.remove(number)
+        session.ids.remove(number)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("ahead", [1, 16])
 async def test_deleting_in_the_loop_reaches_every_item_once(mode: LinkMode, ahead: int) -> None:
-    shelf = Shelf(list(range(65)), mode)
+    session = InMemorySession(list(range(65)), mode)
     seen = []
-    async for item in shelf.listing(ahead=ahead):
+    async for item in session.listing(ahead=ahead):
         seen.append(item.id)
-        await delete(shelf, item.id)
+        await delete(session, item.id)
     assert sorted(seen) == list(range(65))
-    assert shelf.ids == []
+    assert session.ids == []
 
 
 @settings(deadline=None)
@@ -232,56 +235,58 @@ def test_deletes_in_other_tasks_lose_nothing(
     chosen: list[bool],
     ahead: int,
 ) -> None:
-    shelf = Shelf(list(range(total)), mode, per_page=per_page, latency=lambda _: latency)
+    session = InMemorySession(
+        list(range(total)), mode, per_page=per_page, latency=lambda _: latency
+    )
 
     async def check() -> None:
         seen: list[int] = []
         async with asyncio.TaskGroup() as group:
-            async for item in shelf.listing(ahead=ahead):
+            async for item in session.listing(ahead=ahead):
                 seen.append(item.id)
                 if chosen[item.id % len(chosen)]:
                     wait = turns[item.id % len(turns)]
-                    group.create_task(delete(shelf, item.id, wait))
+                    group.create_task(delete(session, item.id, wait))
         assert sorted(seen) == list(range(total))
 
-    run(check())
-    assert shelf.ids == [each for each in range(total) if not chosen[each % len(chosen)]]
+    asyncio.run(check())
+    assert session.ids == [each for each in range(total) if not chosen[each % len(chosen)]]
 
 
 async def test_deletes_that_are_refused_cost_a_pass_of_conditional_requests() -> None:
-    shelf = Shelf(list(range(35)))
+    session = InMemorySession(list(range(35)))
     seen = []
-    async for item in shelf.listing():
+    async for item in session.listing():
         seen.append(item.id)
-        with shelf.mutations.record("npm/left"):
+        with session.mutations.record("npm/left"):
             await asyncio.sleep(0)
-    assert seen == shelf.ids
-    assert (len(shelf.asked), shelf.not_modified) == (8, 4)
+    assert seen == session.ids
+    assert (len(session.requested_pages), session.not_modified) == (8, 4)
 
 
 # Changes by others
 
 
 async def test_a_consistent_listing_of_a_quiet_collection_costs_a_pass_of_304s() -> None:
-    shelf = Shelf(list(range(40)))
-    assert await ids(shelf.listing(consistent=True)) == shelf.ids
-    assert (len(shelf.asked), shelf.not_modified) == (8, 4)
+    session = InMemorySession(list(range(40)))
+    assert await ids(session.listing(consistent=True)) == session.ids
+    assert (len(session.requested_pages), session.not_modified) == (8, 4)
 
 
 async def test_a_consistent_listing_of_one_page_costs_one_request() -> None:
-    shelf = Shelf(list(range(4)), link_support=known_to_send_link())
-    assert await ids(shelf.listing(consistent=True)) == shelf.ids
-    assert shelf.asked == [1]
+    session = InMemorySession(list(range(4)), link_support=known_to_send_link())
+    assert await ids(session.listing(consistent=True)) == session.ids
+    assert session.requested_pages == [1]
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_consistent_listing_finds_what_a_shift_hid(mode: LinkMode) -> None:
-    shelf = Shelf(list(range(45)), mode)
+    session = InMemorySession(list(range(45)), mode)
     seen = []
-    async for item in shelf.listing(ahead=1, consistent=True):
+    async for item in session.listing(ahead=1, consistent=True):
         seen.append(item.id)
         if item.id == 7:
-            del shelf.ids[:3]
+            del session.ids[:3]
     assert sorted(seen) == list(range(45))
 
 
@@ -290,7 +295,7 @@ async def test_a_collection_that_never_settles_is_reported(
 ) -> None:
     monkeypatch.setattr("ghpkg_async._listing.run.delay_before_pass", lambda _: 0.0)
 
-    class Shuffled(Shelf):
+    class Shuffled(InMemorySession):
         def link(self, number: int, per_page: int) -> str:
             self.ids = [each + len(self.ids) for each in self.ids]
             return super().link(number, per_page)
@@ -306,7 +311,7 @@ async def test_a_collection_that_never_settles_is_reported(
 
 
 async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
-    class Broken(Shelf):
+    class Broken(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
             return attrs.evolve(answer, raw_body=answer.raw_body.replace(b'"v12"', b"null"))
@@ -321,7 +326,7 @@ async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
 # The cap
 
 
-class Catalogue(Shelf):
+class Catalogue(InMemorySession):
     """Packages of three visibilities; more than the cap lets through."""
 
     filter_before_cap = True
@@ -347,7 +352,7 @@ class Catalogue(Shelf):
                 item.id % len(self.visibilities) < 3 for item in items
             ),
         )
-        return Listing(self, whole, window=16)  # type: ignore[arg-type]
+        return Listing(self, whole, window=16)
 
 
 def catalogue(total: int, mode: LinkMode = "link", per_page: int = 100) -> Catalogue:
@@ -356,21 +361,21 @@ def catalogue(total: int, mode: LinkMode = "link", per_page: int = 100) -> Catal
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])
 async def test_beyond_the_cap_a_listing_goes_on_by_visibility(mode: LinkMode) -> None:
-    shelf = catalogue(12_345, mode)
-    found = await ids(shelf.everything())
-    assert found[:10_000] == shelf.ids[:10_000]
-    assert sorted(found) == shelf.ids
+    session = catalogue(12_345, mode)
+    found = await ids(session.everything())
+    assert found[:10_000] == session.ids[:10_000]
+    assert sorted(found) == session.ids
 
 
 async def test_up_to_the_cap_nothing_is_asked_twice() -> None:
-    shelf = catalogue(10_000)
-    assert await ids(shelf.everything()) == shelf.ids
-    assert len(shelf.asked) == 100
+    session = catalogue(10_000)
+    assert await ids(session.everything()) == session.ids
+    assert len(session.requested_pages) == 100
 
 
 async def test_a_page_size_that_does_not_divide_the_cap_is_kept_below_it() -> None:
-    shelf = catalogue(9_995, per_page=30)
-    assert sorted(await ids(shelf.everything())) == shelf.ids
+    session = catalogue(9_995, per_page=30)
+    assert sorted(await ids(session.everything())) == session.ids
 
 
 async def reached(listing: Listing[PackageVersion]) -> set[int]:
@@ -382,34 +387,34 @@ async def reached(listing: Listing[PackageVersion]) -> set[int]:
 
 
 async def test_a_part_beyond_the_cap_raises_after_all_that_can_be_reached() -> None:
-    shelf = catalogue(30_003 + 30)
-    found = await reached(shelf.everything())
+    session = catalogue(30_003 + 30)
+    found = await reached(session.everything())
     assert len(found) > 30_000 - 3
 
 
 async def test_a_filter_applied_after_the_cap_cannot_pass_as_complete() -> None:
-    shelf = catalogue(12_000)
-    shelf.filter_before_cap = False
-    assert await reached(shelf.everything()) == set(range(10_000))
+    session = catalogue(12_000)
+    session.filter_before_cap = False
+    assert await reached(session.everything()) == set(range(10_000))
 
 
 @pytest.mark.parametrize("mode", ["link", "none"])
 async def test_an_unknown_visibility_cannot_pass_as_complete(mode: LinkMode) -> None:
-    shelf = catalogue(12_000, mode)
-    shelf.visibilities = ("public", "private", "internal", "secret")
-    assert len(await reached(shelf.everything())) > 10_000
+    session = catalogue(12_000, mode)
+    session.visibilities = ("public", "private", "internal", "secret")
+    assert len(await reached(session.everything())) > 10_000
 
 
 async def test_an_unknown_visibility_beyond_the_cap_shows_in_the_total() -> None:
     class Late(Catalogue):
         async def get(self, url: URL, **options: Any) -> Response:
             if "visibility=private" in str(url) or "visibility=internal" in str(url):
-                return await Shelf([]).get(url, **options)
+                return await InMemorySession([]).get(url, **options)
             whole = self.ids
             if "visibility=public" in str(url):
                 self.ids = [each for each in whole if each < 10_000]
             try:
-                return await Shelf.get(self, url, **options)
+                return await InMemorySession.get(self, url, **options)
             finally:
                 self.ids = whole
 
@@ -419,8 +424,8 @@ async def test_an_unknown_visibility_beyond_the_cap_shows_in_the_total() -> None
 
 @pytest.mark.parametrize("total", [9_999, 10_000])
 async def test_up_to_the_cap_a_listing_without_link_is_complete(total: int) -> None:
-    shelf = catalogue(total, "none")
-    assert sorted(await ids(shelf.everything())) == shelf.ids
+    session = catalogue(total, "none")
+    assert sorted(await ids(session.everything())) == session.ids
 
 
 async def test_where_a_visibility_was_asked_for_the_cap_raises() -> None:
@@ -431,62 +436,62 @@ async def test_where_a_visibility_was_asked_for_the_cap_raises() -> None:
 
 
 async def test_further_pages_are_fetched_side_by_side_within_the_window() -> None:
-    shelf = Shelf(list(range(400)), latency=lambda _: 5)
-    async with aclosing(shelf.listing(ahead=4).pages()) as pages:
+    session = InMemorySession(list(range(400)), latency=lambda _: 5)
+    async with aclosing(session.listing(ahead=4).pages()) as pages:
         async for page in pages:
             for _ in range(50):
                 await asyncio.sleep(0)
-            assert max(shelf.asked) <= page.number + 4
-    assert shelf.max_in_flight == 4
+            assert max(session.requested_pages) <= page.number + 4
+    assert session.max_in_flight == 4
 
 
 async def test_the_next_request_goes_out_before_a_page_at_hand_is_decoded() -> None:
-    shelf = Shelf(list(range(400)))
-    async with aclosing(shelf.listing(ahead=4).pages()) as pages:
+    session = InMemorySession(list(range(400)))
+    async with aclosing(session.listing(ahead=4).pages()) as pages:
         async for page in pages:
             if page.number == 1:
                 for _ in range(50):  # Until all ahead of it are there.
                     await asyncio.sleep(0)
             else:
-                assert max(shelf.asked) >= min(page.number + 3, 40)
+                assert max(session.requested_pages) >= min(page.number + 3, 40)
 
 
 async def test_without_link_full_pages_are_fetched_side_by_side() -> None:
-    shelf = Shelf(list(range(895)), "none", latency=lambda _: 40)
-    assert await ids(shelf.listing(ahead=8)) == shelf.ids
-    assert shelf.max_in_flight == 8
-    assert len(shelf.asked) <= 91 + 8
+    session = InMemorySession(list(range(895)), "none", latency=lambda _: 40)
+    assert await ids(session.listing(ahead=8)) == session.ids
+    assert session.max_in_flight == 8
+    assert len(session.requested_pages) <= 91 + 8
 
 
 @pytest.mark.parametrize("mode", ["next only", "cursor"])
 async def test_where_link_has_no_last_page_no_request_is_wasted(mode: LinkMode) -> None:
-    shelf = Shelf(list(range(95)), mode, latency=lambda _: 3)
-    assert await ids(shelf.listing()) == shelf.ids
-    assert shelf.max_in_flight == 1
+    session = InMemorySession(list(range(95)), mode, latency=lambda _: 3)
+    assert await ids(session.listing()) == session.ids
+    assert session.max_in_flight == 1
 
 
 async def test_a_known_count_saves_the_round_trip_of_the_first_page() -> None:
-    shelf = Shelf(list(range(95)), latency=lambda _: 3)
-    assert await ids(shelf.listing(expected=95)) == shelf.ids
-    assert shelf.max_in_flight == 10
-    assert len(shelf.asked) == 10
+    session = InMemorySession(list(range(95)), latency=lambda _: 3)
+    assert await ids(session.listing(expected=95)) == session.ids
+    assert session.max_in_flight == 10
+    assert len(session.requested_pages) == 10
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("expected", [0, 1, 50, 94, 96, 200])
 async def test_a_count_that_is_wrong_costs_no_item(mode: LinkMode, expected: int) -> None:
-    shelf = Shelf(list(range(95)), mode)
-    assert await ids(shelf.listing(expected=expected)) == shelf.ids
+    session = InMemorySession(list(range(95)), mode)
+    assert await ids(session.listing(expected=expected)) == session.ids
 
 
 async def test_a_known_count_ends_a_short_last_page_without_link() -> None:
-    shelf = Shelf([1, 2, 3], "none")
-    assert await ids(shelf.listing(expected=3)) == [1, 2, 3]
-    assert shelf.asked == [1]
+    session = InMemorySession([1, 2, 3], "none")
+    assert await ids(session.listing(expected=3)) == [1, 2, 3]
+    assert session.requested_pages == [1]
 
 
 async def test_pages_before_a_broken_one_are_handed_over() -> None:
-    class Breaking(Shelf):
+    class Breaking(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
             if url.query["page"] == "5":
@@ -503,7 +508,7 @@ async def test_pages_before_a_broken_one_are_handed_over() -> None:
 # Pages that are too large for the server
 
 
-class Straining(Shelf):
+class Straining(InMemorySession):
     """Cannot put together pages of some items; knows how often it was asked without a retry."""
 
     heavy: frozenset[int] = frozenset()
@@ -525,61 +530,61 @@ class Straining(Shelf):
 async def test_where_a_page_is_too_much_smaller_ones_get_through(
     mode: LinkMode, heavy: set[int]
 ) -> None:
-    shelf = Straining(list(range(100)), mode)
-    shelf.heavy = frozenset(heavy)
-    assert await ids(shelf.listing()) == shelf.ids
+    session = Straining(list(range(100)), mode)
+    session.heavy = frozenset(heavy)
+    assert await ids(session.listing()) == session.ids
 
 
 async def test_a_server_that_fails_at_any_size_is_reported_without_further_retries() -> None:
-    shelf = Straining(list(range(100)))
-    shelf.heavy, shelf.largest = frozenset(range(100)), 0
+    session = Straining(list(range(100)))
+    session.heavy, session.largest = frozenset(range(100)), 0
     with pytest.raises(ServerError, match="per_page=10&"):
-        await ids(shelf.listing())
-    assert shelf.probes == 3  # 5, 2 and 1 a page.
+        await ids(session.listing())
+    assert session.probes == 3  # 5, 2 and 1 a page.
 
 
 async def test_a_smaller_page_keeps_below_the_cap() -> None:
-    shelf = Straining(list(range(10_000)), per_page=100, capped=True)
-    shelf.heavy, shelf.largest = frozenset({9_950}), 50
-    assert await ids(shelf.listing()) == shelf.ids
+    session = Straining(list(range(10_000)), per_page=100, capped=True)
+    session.heavy, session.largest = frozenset({9_950}), 50
+    assert await ids(session.listing()) == session.ids
 
 
 # Leaving
 
 
 async def test_leaving_the_loop_ends_what_is_under_way() -> None:
-    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
-    async for _ in shelf.listing():
+    session = InMemorySession(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+    async for _ in session.listing():
         break
     for _ in range(5):
         await asyncio.sleep(0)
-    assert shelf.in_flight == 0
+    assert session.in_flight == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_an_error_in_the_body_ends_what_is_under_way() -> None:
-    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+    session = InMemorySession(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
     with pytest.raises(ZeroDivisionError):
-        async with aclosing(shelf.listing().pages()) as pages:
+        async with aclosing(session.listing().pages()) as pages:
             async for _ in pages:
                 raise ZeroDivisionError
-    assert shelf.in_flight == 0
+    assert session.in_flight == 0
 
 
 async def test_cancelling_passes_at_once_and_leaves_nothing() -> None:
-    shelf = Shelf(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
+    session = InMemorySession(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
 
     async def take_all() -> None:
-        await shelf.listing()
+        await session.listing()
 
     task = asyncio.create_task(take_all())
     for _ in range(20):
         await asyncio.sleep(0)
-    assert shelf.in_flight > 1
+    assert session.in_flight > 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert shelf.in_flight == 0
+    assert session.in_flight == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 

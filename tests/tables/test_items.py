@@ -14,7 +14,7 @@ from IPython.lib.pretty import pretty
 
 from ghpkg_async import GitHubPackages, Package
 from ghpkg_async._items import Items
-from tests.support.shelf import Shelf
+from tests.support.session import InMemorySession
 from tests.tables.rig import package, version
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 async def test_a_listing_gives_all_its_pages_as_one() -> None:
-    shelf = Shelf(list(range(25)))
-    items = await shelf.listing()
+    session = InMemorySession(list(range(25)))
+    items = await session.listing()
     assert type(items) is Items
-    assert [each.id for each in items] == shelf.ids
+    assert [each.id for each in items] == session.ids
 
 
 async def test_what_an_empty_listing_is_of_is_known(

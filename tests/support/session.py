@@ -1,4 +1,4 @@
-"""A stand-in for the session layer: items in memory, paged as GitHub pages them."""
+"""A session without a network: items in memory, paged as GitHub pages them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ from ghpkg_async._session.transport import Request, Response
 from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from contextlib import AbstractContextManager
-
-    from ghpkg_async._session.session import Session
 
 LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
 BASE = URL("https://api.github.com")
@@ -43,8 +41,8 @@ def item(number: int) -> dict[str, Any]:
 
 
 @attrs.define
-class Shelf:
-    """Items by id, in order, and what was asked for."""
+class InMemorySession:
+    """A session with a collection in memory, and records of the pages requested of it."""
 
     ids: list[int]
     mode: LinkMode = "link"
@@ -53,7 +51,7 @@ class Shelf:
     latency: Callable[[int], int] = lambda _number: 0
     origin: URL = BASE
     redactor: Redactor = attrs.field(factory=Redactor)
-    asked: list[int] = attrs.field(factory=list)
+    requested_pages: list[int] = attrs.field(factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
     holes: dict[int, list[int]] = attrs.field(factory=dict)
@@ -69,17 +67,20 @@ class Shelf:
         self,
         url: URL,
         *,
-        etag: str = "",
+        flow: Hashable = None,
+        is_continuation: bool = False,
+        retry: bool = True,
+        speculative: bool = False,
         on_admitted: Callable[[], object] | None = None,
-        **options: object,
+        etag: str = "",
     ) -> Response:
-        del options
+        del flow, is_continuation, retry, speculative
         if on_admitted is not None:
             on_admitted()
         number = int(url.query.get("page") or url.query.get("after") or 1)
         per_page = int(url.query["per_page"])
         assert not self.capped or number * per_page <= 10_000
-        self.asked.append(number)
+        self.requested_pages.append(number)
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
@@ -99,6 +100,9 @@ class Shelf:
             return Response(Request("GET", url), 200, headers, body)
         finally:
             self.in_flight -= 1
+
+    async def remember_last(self, response: Response) -> None:
+        raise AssertionError(f"{response.request}: no response of this session is stored")
 
     @property
     def pages(self) -> int:
@@ -133,5 +137,4 @@ class Shelf:
     def listing(
         self, *, ahead: int = 16, consistent: bool = False, **options: Any
     ) -> Listing[PackageVersion]:
-        session: Session = self  # type: ignore[assignment]
-        return Listing(session, self.spec(**options), window=ahead, consistent=consistent)
+        return Listing(self, self.spec(**options), window=ahead, consistent=consistent)
