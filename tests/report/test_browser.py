@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 import pytest_asyncio
 
+from ghpkg_async import PACKAGE_TYPES
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._report import render_report, write_report
 from ghpkg_async.audit._report.drawing import WIDTH
@@ -24,34 +24,11 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Awaitable[Page]]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SWITCHES = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 375, "height": 800}
 TITLE = "GitHub Packages audit, 2026-01-15"
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES])
-        yield browser
-        await browser.close()
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -259,7 +236,7 @@ async def test_a_reader_hears_what_there_is_to_see(show: Open) -> None:
     assert await owners.all_inner_texts() == ["acme", "octo-org"]
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 961, 1280])
+@pytest.mark.parametrize("width", [320, 375, 768, 1025, 1280])
 async def test_no_width_scrolls_sideways(show: Open, width: int) -> None:
     long = package("w" * 300, owner="o" * 39, repository="r" * 140, visibility="public")
     message = failure(message="x" * 400, owner="l" * 39)
@@ -269,6 +246,25 @@ async def test_no_width_scrolls_sideways(show: Open, width: int) -> None:
     for each in await page.locator("details").all():
         await each.evaluate("details => details.open = true")
     assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [1025, 1280])
+async def test_a_type_is_never_broken_into_two_lines(show: Open, width: int) -> None:
+    owner = "an-owner-with-a-long-name"
+    packages = [
+        package("n" * 60, owner=owner, package_type=each, visibility="internal")
+        for each in PACKAGE_TYPES
+    ]
+    head = header(owner, types=PACKAGE_TYPES, versions=True)
+    page = await show(audit(*packages, head=head), viewport={"width": width, "height": 800})
+    for cell in await page.locator("#rows :is([data-cell=type], [data-cell=visibility])").all():
+        assert (
+            await cell.evaluate(
+                "cell => { const range = document.createRange(); range.selectNodeContents(cell);"
+                " return range.getClientRects().length; }"
+            )
+            == 1
+        )
 
 
 async def test_a_phone_has_all_of_it(show: Open) -> None:

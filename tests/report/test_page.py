@@ -198,7 +198,7 @@ def test_without_the_script_the_first_packages_are_there() -> None:
 
 def test_a_complete_audit_says_so() -> None:
     page = render_report(audit(package()))
-    assert "Every listing that was asked for was obtained." in page
+    assert "Every requested listing was obtained." in page
     assert "Incomplete" not in page
     assert 'id="lost"' not in page
 
@@ -227,14 +227,14 @@ def test_what_was_not_obtained_is_told_with_what_to_do() -> None:
     )
     for text in (
         "5 parts could not be obtained.",
-        "1 listing did not get their turn.",
+        "The audit stopped before the end of 1 listing.",
         '<a href="https://github.com/orgs/lost/sso?authorization_request=A1"',
         "Single sign-on required.",
         "The token needs read:packages; it has repo.",
         "The limit holds until 2026-01-15 12:00 UTC.",
         "2 organizations by id: 7, 8.",
         "of_a_later_version.",
-        "Not asked for yet, or not to the end: late npm.",
+        "Not listed, or not to the end: late npm.",
     ):
         assert text in page
 
@@ -277,7 +277,7 @@ def test_changes_are_told_by_kind() -> None:
         "More versions <b>1</b>",
         "Fewer versions <b>1</b>",
         "<td>public</td><td>gone &amp; lost</td>",
-        "<td>7</td><td>1</td>",
+        '<td class="number">7</td><td class="number">1</td>',
         "1 new, 1 gone",
     ):
         assert text in page
