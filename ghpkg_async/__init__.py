@@ -14,7 +14,7 @@ from ._session.auth import TokenSource
 from ._session.hooks import RequestEvent
 from ._session.limits import RateLimit
 from ._session.scheduler import RateLimitWait, Wait
-from ._session.transport import Stats
+from ._session.stats import Stats
 from ._version import __version__
 from .errors import (
     APIError,

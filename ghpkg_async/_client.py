@@ -7,8 +7,6 @@ import os
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from ._namespaces import Context
 from ._session.auth import (
     Credentials,
@@ -21,6 +19,7 @@ from ._session.limits import Limits
 from ._session.redaction import Redactor
 from ._session.scheduler import RequestScheduler
 from ._session.session import Options, Session
+from ._session.stats import Stats
 from ._session.transport import Transport
 from ._version import __version__
 from .errors import ConfigurationError
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from ._session.hooks import RequestEvent
     from ._session.limits import RateLimit
     from ._session.scheduler import RateLimitWait
-    from ._session.transport import Stats
     from .audit._audit import Audit
     from .audit._events import OnEvent
     from .audit._records import ListingKey
@@ -130,16 +128,18 @@ class GitHubPackages:
         _check_whole("concurrency", concurrency, at_least=1)
         if points_per_minute is not None:
             _check_whole("points_per_minute", points_per_minute, at_least=1)
+        stats = Stats()
         scheduler = RequestScheduler(
-            Limits(points_per_minute, concurrency), concurrency, on_wait=on_wait
+            Limits(points_per_minute, concurrency), concurrency, stats, on_wait=on_wait
         )
         self._session = Session(
             root,
-            Transport(root.origin(), headers=headers, injected=session),
+            Transport(root.origin(), headers=headers, stats=stats, injected=session),
             scheduler,
             credentials,
             redactor=redactor,
             options=options,
+            stats=stats,
             cache=None if cache is None else _cache(cache),
             variant=(str(root), api_version or "", accept),
             on_request=on_request,
@@ -214,13 +214,8 @@ class GitHubPackages:
     @property
     def stats(self) -> Stats:
         """Counts of this client's requests so far."""
-        scheduler = self._session.scheduler
-        scheduler.update_seconds()
-        return attrs.evolve(
-            self._session.stats,
-            seconds_paced=scheduler.seconds_paced,
-            seconds_limited=scheduler.seconds_limited,
-        )
+        self._session.scheduler.update_seconds()
+        return copy(self._session.stats)
 
     def org(self, org: str) -> Namespace:
         """An organization's packages.

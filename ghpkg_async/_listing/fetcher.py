@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._paging.link_header import Links
     from .._paging.link_support import LinkSupport
     from .._paging.paginator import Paginator
-    from .._session.transport import Response
+    from .._session.messages import Response
     from .session import ListingSession
 
 __all__ = ["FetchedPage", "PageFetcher"]

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from .._session.messages import Response
     from .._session.redaction import Redactor
-    from .._session.transport import Response
 
 __all__ = ["ListingSession"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._codec import DecodedPage
     from .._paging.paginator import Paginator
     from .._paging.seen_ids import SeenIds
-    from .._session.transport import Response
+    from .._session.messages import Response
     from ..errors import GitHubPackagesError
     from .fetcher import FetchedPage
     from .session import ListingSession

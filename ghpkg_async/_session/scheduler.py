@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..errors import LimitKind
     from .limits import Limits, Pause
+    from .stats import Stats
 
 __all__ = ["RateLimitWait", "RequestScheduler", "Wait"]
 
@@ -112,19 +113,19 @@ class RequestScheduler:
     Args:
         limits: decides when.
         concurrency: maximum number of requests in flight, at least 1.
+        stats: receives the seconds during which requests are held; see `update_seconds`.
         on_wait: called with a `RateLimitWait` when a pause begins to hold requests.
         clock: returns seconds that never decrease.
 
     Attributes:
-        in_flight: number of requests admitted that have not left yet.
-        seconds_limited: see `Stats`; up to date after `update_seconds`.
-        seconds_paced: likewise.
+        in_flight: number of requests admitted that have not been released yet.
     """
 
     def __init__(
         self,
         limits: Limits,
         concurrency: int,
+        stats: Stats,
         *,
         on_wait: Callable[[RateLimitWait], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -132,9 +133,8 @@ class RequestScheduler:
         self.limits = limits
         self.clock = clock
         self.in_flight: int = 0
-        self.seconds_limited: float = 0.0
-        self.seconds_paced: float = 0.0
         self._concurrency = concurrency
+        self._stats = stats
         self._listeners = [] if on_wait is None else [("on_wait", on_wait)]
         self._writes, self._starts, self._further = (
             _FairQueue(write=True),
@@ -224,12 +224,12 @@ class RequestScheduler:
         return pause is None or pause.ends - self.clock() <= max_wait
 
     def update_seconds(self) -> None:
-        """Add the wait in progress, if any, to `seconds_limited` or `seconds_paced`."""
+        """Add the wait in progress, if any, to the statistics."""
         now = self.clock()
         if self._limited:
-            self.seconds_limited += now - self._updated_at
+            self._stats.seconds_limited += now - self._updated_at
         elif self._paced:
-            self.seconds_paced += now - self._updated_at
+            self._stats.seconds_paced += now - self._updated_at
         self._updated_at = now
 
     def close(self) -> None:

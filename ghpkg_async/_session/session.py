@@ -29,10 +29,11 @@ from .auth import Credentials
 from .error_mapping import error_from_response, parse_retry_after
 from .hooks import RequestEvent, call_hook
 from .limits import MINUTE, Limits
+from .messages import NoResponse, Request, Response
 from .redaction import Secret
 from .retry import LONGEST_BACKOFF, RetryState
 from .scheduler import RequestScheduler
-from .transport import NoResponse, Request, Response
+from .stats import Stats
 from .urls import resolve
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .._codec import Buffer
     from .cache import Cache, Key
     from .redaction import Redactor
-    from .transport import Stats, Transport
+    from .transport import Transport
 
 __all__ = ["Options", "Session"]
 
@@ -83,6 +84,7 @@ class Session:
         credentials: supplies the token of each request.
         redactor: redacts the errors.
         options: limits of each call.
+        stats: counts the retries and the responses that the cache had.
         cache: stores responses; ``None``: no cache.
         variant: header values that cached responses depend on, beside token and URL.
         on_request: called after each attempt.
@@ -98,6 +100,7 @@ class Session:
         *,
         redactor: Redactor,
         options: Options,
+        stats: Stats,
         cache: Cache | None = None,
         variant: tuple[str, ...] = (),
         on_request: Callable[[RequestEvent], object] | None = None,
@@ -106,7 +109,7 @@ class Session:
         self.base_url = base_url
         self.origin: URL = base_url.origin()
         self.scheduler = scheduler
-        self.stats: Stats = transport.stats
+        self.stats: Stats = stats
         self.redactor = redactor
         self._transport = transport
         self._credentials = credentials
@@ -125,22 +128,23 @@ class Session:
     def on_origin(self, base_url: URL, *, headers: Mapping[str, str], concurrency: int) -> Session:
         """Return a session of another server: same retries and redaction, without any token.
 
-        The client's token is sent there only where a request carries it. The session has limits of
-        its own and is closed by its owner.
+        The client's token is sent there only where a request carries it. The session has limits and
+        statistics of its own and is closed by its owner.
 
         Args:
             base_url: the other server's root.
             headers: sent with every request.
             concurrency: requests in flight at once, at least 1.
         """
-        scheduler = RequestScheduler(Limits(None, concurrency), concurrency)
+        stats = Stats()
         return Session(
             base_url,
-            self._transport.on_origin(base_url.origin(), headers),
-            scheduler,
+            self._transport.on_origin(base_url.origin(), headers, stats),
+            RequestScheduler(Limits(None, concurrency), concurrency, stats),
             Credentials("", self.redactor),
             redactor=self.redactor,
             options=self.options,
+            stats=stats,
             on_request=self._on_request,
             jitter=self._jitter,
         )

@@ -11,7 +11,7 @@ import attrs
 
 from .._client import session_of
 from .._session.error_mapping import scopes_of, server_time
-from .._session.transport import Request
+from .._session.messages import Request
 from .._text import counted
 from ..errors import ConfigurationError
 

@@ -29,8 +29,8 @@ from .._client import session_of
 from .._namespaces import segment
 from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
+from .._session.messages import Request
 from .._session.redaction import Secret
-from .._session.transport import Request
 from .._session.urls import parse_server_url, same_origin
 from ..errors import (
     ConfigurationError,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .._client import GitHubPackages
     from .._codec import Buffer
     from .._session.cache import Key
-    from .._session.transport import Response
+    from .._session.messages import Response
     from ._manifests import Manifest, UnreadableReason
 
 __all__ = ["Registry", "registry_url_of"]

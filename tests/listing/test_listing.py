@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from ghpkg_async._session.transport import Response
+    from ghpkg_async._session.messages import Response
     from ghpkg_async.testing import EmbeddedGitHub
     from tests.support.session import LinkMode
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
 from ghpkg_async._session.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
 from ghpkg_async._session.scheduler import RequestScheduler
+from ghpkg_async._session.stats import Stats
 from tests.support.simulated import run
 
 if TYPE_CHECKING:
@@ -31,17 +32,19 @@ def gate(
     on_wait: Callable[[RateLimitWait], object] | None = None,
 ) -> RequestScheduler:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
-    return RequestScheduler(limits, concurrency, on_wait=on_wait)
+    return RequestScheduler(limits, concurrency, Stats(), on_wait=on_wait)
 
 
 def simulated_gate(
     concurrency: int,
     points: int | None = None,
     on_wait: Callable[[RateLimitWait], object] | None = None,
+    stats: Stats | None = None,
 ) -> RequestScheduler:
     limits = Limits(points, concurrency, jitter=lambda: 0.0)
     clock = asyncio.get_running_loop().time
-    return RequestScheduler(limits, concurrency, on_wait=on_wait, clock=clock)
+    stats = Stats() if stats is None else stats
+    return RequestScheduler(limits, concurrency, stats, on_wait=on_wait, clock=clock)
 
 
 async def enter(
@@ -233,23 +236,24 @@ def test_a_listener_that_raises_is_logged_and_holds_no_request(
 
 def test_seconds_are_those_in_which_requests_were_held() -> None:
     async def writes_then_a_refusal() -> tuple[float, float, float]:
-        crowd = Crowd(simulated_gate(concurrency=4, points=900))
+        stats = Stats()
+        crowd = Crowd(simulated_gate(concurrency=4, points=900, stats=stats))
         for number in range(3):
             crowd.join(str(number), write=True)
         await asyncio.wait(crowd.tasks)
         crowd.gate.update_seconds()
-        after_writes = crowd.gate.seconds_paced
+        after_writes = stats.seconds_paced
         await asyncio.sleep(100)
         refuse(crowd.gate, 10)
         waiting = crowd.join("late")
         await asyncio.sleep(4)
         crowd.gate.update_seconds()
-        under_way = crowd.gate.seconds_limited
+        under_way = stats.seconds_limited
         await waiting
         await asyncio.sleep(100)
         crowd.gate.update_seconds()
-        assert crowd.gate.seconds_paced == pytest.approx(after_writes, abs=0.5)
-        return after_writes, under_way, crowd.gate.seconds_limited
+        assert stats.seconds_paced == pytest.approx(after_writes, abs=0.5)
+        return after_writes, under_way, stats.seconds_limited
 
     assert run(writes_then_a_refusal()) == pytest.approx((2, 4, 10))
 

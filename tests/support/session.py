@@ -17,8 +17,8 @@ from ghpkg_async._listing.spec import ListingSpec
 from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
+from ghpkg_async._session.messages import Request, Response
 from ghpkg_async._session.redaction import Redactor
-from ghpkg_async._session.transport import Request, Response
 from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:

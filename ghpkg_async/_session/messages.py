@@ -1,0 +1,144 @@
+"""Requests, responses, and attempts without a response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+from yarl import URL
+
+from ..errors import GitHubPackagesError, InvalidResponse
+from .bodies import GzipBuffer
+from .redaction import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from multidict import MultiMapping
+
+    from .._codec import Buffer
+
+__all__ = ["NoResponse", "Request", "Response"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Request:
+    """One request.
+
+    Attributes:
+        method: the HTTP method.
+        url: on the client's origin.
+        flow: its listing.
+        is_continuation: whether it is a page after the listing's first one.
+        etag: value of ``If-None-Match``; empty: none.
+        speculative: whether its response may turn out not to be needed.
+        on_admitted: called when the scheduler admits it.
+        token: authenticates it; ``None`` until just before it is sent.
+        scheme: how the token authenticates: ``"Bearer"`` or ``"Basic"``.
+        secret_query: the query of a request whose query holds a secret; ``url`` has none then.
+    """
+
+    method: str
+    url: URL
+    flow: Hashable = None
+    is_continuation: bool = False
+    etag: str = ""
+    speculative: bool = False
+    on_admitted: Callable[[], object] | None = None
+    token: Secret | None = None
+    scheme: str = "Bearer"
+    secret_query: Secret | None = None
+
+    @property
+    def write(self) -> bool:
+        """``True`` unless the method is GET."""
+        return self.method != "GET"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"
+
+    def redirected(self, url: URL) -> Request:
+        """The request that a redirect to ``url`` asks for; a secret query stays one."""
+        query = self.secret_query
+        if query is not None:
+            url, query = url.with_query(None), Secret(url.raw_query_string)
+        return attrs.evolve(self, url=url, secret_query=query, etag="")
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for errors and logs."""
+        return str(self.url)
+
+    @property
+    def whole_url(self) -> URL:
+        """The URL to send, secrets included."""
+        query = self.secret_query
+        return URL(f"{self.url}?{query.reveal()}", encoded=True) if query else self.url
+
+
+@attrs.frozen(eq=False)
+class Response:
+    """A whole response; its body is still compressed.
+
+    Attributes:
+        request: the request, after redirects.
+        status: the HTTP status.
+        headers: the headers, case-insensitive.
+        raw_body: the compressed bytes of the body.
+        buffer: the buffer for the decompressed body.
+        maybe_applied: whether the server may have applied an earlier attempt.
+        from_cache: whether the body is that of a cached response, which a 304 confirmed. Headers
+            that the 304 did not have, as GitHub's has no ``Link``, are the cached ones: they may be
+            stale while the body is not. A full page without ``next`` may have got a
+            successor; a page that is not full may not have, since it would have grown.
+        stored: whether the cache holds this response, so that the next request for it is
+            conditional. It is for every response confirmed by a 304, and false without a cache.
+        was_last: whether a listing proved earlier that this page was the last one; see
+            `Session.remember_last`. The body and the headers of the page are unchanged since.
+    """
+
+    request: Request
+    status: int
+    headers: MultiMapping[str] = attrs.field(repr=False)
+    raw_body: bytes = attrs.field(repr=False)
+    buffer: GzipBuffer = attrs.field(factory=GzipBuffer, repr=False)
+    maybe_applied: bool = False
+    from_cache: bool = False
+    stored: bool = False
+    was_last: bool = False
+
+    @property
+    def link(self) -> str:
+        """The ``Link`` header, its lines joined with commas."""
+        return ", ".join(self.headers.getall("Link", []))
+
+    def read(self, decode: Callable[[Buffer], T]) -> T:
+        """The body, decoded; `InvalidResponse` names the URL and the place that is wrong."""
+        try:
+            return decode(self.body())
+        except InvalidResponse as error:
+            invalid = error
+        raise InvalidResponse(f"{self.request}: {invalid}")
+
+    def body(self) -> Buffer:
+        """The body, inflated within a bound; good until another one is."""
+        return self.buffer.inflate(self.raw_body, self.headers.get("Content-Encoding", ""))
+
+
+@attrs.frozen(eq=False, repr=False)
+class NoResponse:
+    """An attempt without a whole response.
+
+    Attributes:
+        request: the request.
+        error: the exception to raise.
+        maybe_applied: whether the server may have applied the request.
+        transient: whether another attempt may succeed.
+    """
+
+    request: Request
+    error: GitHubPackagesError
+    maybe_applied: bool
+    transient: bool = True
