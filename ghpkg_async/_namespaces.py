@@ -398,8 +398,7 @@ class Context:
         session = self.session
         with session.call():
             response = await session.get(session.url(path))
-            with session.redactor.redacting():
-                return response.read(decode)
+            return response.read(decode)
 
     async def delete(self, path: str, *collections: str) -> None:
         """Delete the resource of a path; listings of the collections learn of the write."""

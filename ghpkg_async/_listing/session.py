@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from .._session.messages import Response
-    from .._session.redaction import Redactor
 
 __all__ = ["ListingSession"]
 
@@ -23,12 +22,8 @@ class ListingSession(Protocol):
     def origin(self) -> URL:
         """The origin that a ``Link`` must lead to."""
 
-    @property
-    def redactor(self) -> Redactor:
-        """Redacts the errors that leave the listing."""
-
     def call(self) -> AbstractContextManager[None]:
-        """Return the context of a call, which requests are a part of."""
+        """Return the context of a call, which requests are a part of; it redacts the errors."""
 
     async def get(
         self,

@@ -1,4 +1,4 @@
-"""Redactor: hold them where nothing shows them, and redact them from the errors of the library."""
+"""Secrets: keep them out of every ``repr``, and redact them from the errors of the library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import GitHubPackagesError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Redactor", "Secret", "drop_frames"]
+__all__ = ["RedactingContext", "Redactor", "Secret", "drop_frames"]
 
 RECOGNIZABLE: Final = 12
 """Length from which on a part of a secret is redacted like the whole."""
@@ -79,13 +79,13 @@ class Redactor:
                 del self._in_use[secret]
                 self._redact.pop(secret, None)
 
-    def redacting(self) -> _Boundary:
+    def redacting(self) -> RedactingContext:
         """Return a context manager that redacts every error of the library that leaves it.
 
         The error's traceback begins where the block's own caller awaits it: the frames below hold
         requests and responses.
         """
-        return _Boundary(self)
+        return RedactingContext(self)
 
     def redact_error(self, error: GitHubPackagesError, outer: BaseException | None) -> None:
         """Redact an error in place.
@@ -99,14 +99,14 @@ class Redactor:
         for name, value in vars(error).items():
             setattr(error, name, self._redacted(value))
         cause, error.__context__ = error.__cause__, outer
-        if cause is not None and self._tells(cause):
+        if cause is not None and self._reveals(cause):
             error.__cause__ = None
 
-    def _tells(self, error: BaseException) -> bool:
+    def _reveals(self, error: BaseException) -> bool:
         """Return whether an error, or one of its causes or contexts, holds a secret."""
-        came_from = (error.__cause__, error.__context__)
+        origins = (error.__cause__, error.__context__)
         shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
-        return self.redact(shown) != shown or any(map(self._tells, filter(None, came_from)))
+        return self.redact(shown) != shown or any(map(self._reveals, filter(None, origins)))
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -122,8 +122,8 @@ class Redactor:
         return text
 
 
-class _Boundary:
-    """Redacts the errors that leave a block.
+class RedactingContext:
+    """Redacts the errors of the library that leave a block.
 
     A class, because `contextlib.contextmanager` restores the traceback that is dropped here.
     """
@@ -150,12 +150,12 @@ def drop_frames(error: BaseException, outer: BaseException | None) -> None:
     """
     left, seen = [error], {id(outer), id(None)}
     while left:
-        one = left.pop()
-        seen.add(id(one))
-        one.__traceback__ = None
-        others = [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            others += one.exceptions
+        current = left.pop()
+        seen.add(id(current))
+        current.__traceback__ = None
+        others = [current.__cause__, current.__context__]
+        if isinstance(current, BaseExceptionGroup):
+            others += current.exceptions
         left += [other for other in others if other is not None and id(other) not in seen]
 
 

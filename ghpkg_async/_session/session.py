@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -26,6 +26,7 @@ from ..errors import (
     RateLimited,
 )
 from .auth import Credentials
+from .calls import Calls
 from .error_mapping import error_from_response, parse_retry_after
 from .hooks import RequestEvent, call_hook
 from .limits import MINUTE, Limits
@@ -37,11 +38,11 @@ from .stats import Stats
 from .urls import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Collection, Hashable, Mapping
 
     from .._codec import Buffer
     from .cache import Cache, Key
+    from .calls import Call
     from .redaction import Redactor
     from .transport import Transport
 
@@ -119,7 +120,7 @@ class Session:
         self._on_request = on_request
         self._jitter = jitter
         self._accepted: tuple[Secret | None, float] = (None, 0.0)
-        self._calls = _Calls()
+        self._calls = Calls(redactor)
 
     def url(self, path: str, query: str = "") -> URL:
         """An URL below the base, of parts that are percent-encoded already."""
@@ -164,13 +165,16 @@ class Session:
         self._calls.check()
         self._transport.open()
 
-    def call(self) -> AbstractContextManager[None]:
-        """Return the context of a call of the user's, which `close` may wait for.
+    def call(self) -> Call:
+        """Return the context of a call of the user's.
+
+        `close` may wait for the call. The errors of the library that leave it are redacted: every
+        request is part of a call.
 
         Raises:
-            ClientClosed: the client is closed, or is closing.
+            ClientClosed: upon entry, if the client is closed or is closing.
         """
-        return self._calls.one()
+        return self._calls.call()
 
     async def close(self, seconds: float = 0.0) -> None:
         """End the calls in flight with an error, and close connections and cache.
@@ -197,7 +201,7 @@ class Session:
         on_admitted: Callable[[], object] | None = None,
         etag: str = "",
     ) -> Response:
-        """Send a GET and return its 200 response, or a 304 where ``etag`` was given.
+        """Send a GET, as a part of a call, and return its 200 response, or a 304 to ``etag``.
 
         Args:
             url: of the request.
@@ -220,11 +224,10 @@ class Session:
             speculative=speculative,
             on_admitted=on_admitted,
         )
-        with self.redactor.redacting():
-            response = await self._send(request, retry=retry)
-            if response.status != 200 and not (etag and response.status == 304):
-                self._refuse(response)
-            return response
+        response = await self._send(request, retry=retry)
+        if response.status != 200 and not (etag and response.status == 304):
+            self._refuse(response)
+        return response
 
     async def send(self, request: Request, accept: Collection[int] = (200,)) -> Response:
         """Send a request that changes nothing, with a token of its own if it has one.
@@ -233,7 +236,7 @@ class Session:
             request: is sent without use of the cache.
             accept: the statuses of responses to return; others are raised as errors.
         """
-        with self.redactor.using(request.token), self.redactor.redacting():
+        with self.redactor.using(request.token), self.call():
             response = await self._send(request)
             if response.status not in accept:
                 self._refuse(response)
@@ -241,7 +244,7 @@ class Session:
 
     async def delete(self, url: URL) -> None:
         """Send a DELETE. A 404 after an attempt whose response was lost counts as success."""
-        with self.call(), self.redactor.redacting():
+        with self.call():
             response = await self._send(Request("DELETE", url))
             done_before = response.status == 404 and response.maybe_applied
             if response.status != 204 and not done_before:
@@ -256,7 +259,7 @@ class Session:
             token: the package token.
         """
         query = token and Secret(f"token={quote(token.reveal(), safe='')}")
-        with self.call(), self.redactor.using(token), self.redactor.redacting():
+        with self.redactor.using(token), self.call():
             response = await self._send(Request("POST", url, secret_query=query))
             if response.status == 404 and response.maybe_applied:
                 # Restoring twice is a 404, too: only a GET shows that this restore was applied.
@@ -511,54 +514,6 @@ class Session:
             url = self.redactor.redact(request.shown_url)
             event = RequestEvent(request.method, url, status, error, seconds, attempt, from_cache)
             call_hook("on_request", self._on_request, event)
-
-
-class _Calls:
-    """The calls of one client that are in flight, and whether it takes more.
-
-    Attributes:
-        timeouts: of the requests in flight; rescheduled to end them.
-    """
-
-    def __init__(self) -> None:
-        self.timeouts: set[asyncio.Timeout] = set()
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._is_closing = self._is_closed = False
-
-    def check(self, *, in_flight: bool = False) -> None:
-        """Raise `ClientClosed` unless the client takes calls, or still serves those in flight."""
-        if self._is_closed or (self._is_closing and not in_flight):
-            raise ClientClosed("the client is closed; make a new GitHubPackages to send requests")
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        self.check()
-        self._in_flight += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
-
-    async def drain(self, seconds: float) -> None:
-        """Take no more calls, and wait until none is in flight, for so many seconds at most."""
-        self._is_closing = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._in_flight:
-                    await self._idle.wait()
-
-    def end(self) -> None:
-        """End the requests in flight."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        now = asyncio.get_running_loop().time()
-        for timeout in self.timeouts:
-            timeout.reschedule(now)
 
 
 def _redirected(request: Request, response: Response, redirects: int) -> Request:

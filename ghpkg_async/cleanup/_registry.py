@@ -211,10 +211,11 @@ class Registry:
     async def _request(self, repository: str, path: str, digest: str) -> Manifest | Unreadable:
         url = self._session.url(f"/v2/{path}/manifests/{digest}")
         try:
-            answer = await self._send(repository, Request("GET", url))
-            body = answer.read(_bounded)
-            content_type = _content_type(answer)
-            manifest = parse_manifest(body, digest, content_type)
+            with self._session.call():
+                response = await self._send(repository, Request("GET", url))
+                body = response.read(_bounded)
+                content_type = _content_type(response)
+                manifest = parse_manifest(body, digest, content_type)
         except GitHubPackagesError as error:
             return Unreadable(digest, _reason_of(error), str(error))
         self.reads += 1
@@ -239,10 +240,10 @@ class Registry:
     async def _send(self, repository: str, request: Request) -> Response:
         """Send a request with the repository's token; a 401 makes it request another one."""
         token = await self._token(repository, instead_of=None)
-        answer = await self._session.send(attrs.evolve(request, token=token), accept=(200, 401))
-        if answer.status == 200:
-            return answer
-        self._endpoint = _TokenEndpoint.of(answer, self.url)
+        response = await self._session.send(attrs.evolve(request, token=token), accept=(200, 401))
+        if response.status == 200:
+            return response
+        self._endpoint = _TokenEndpoint.of(response, self.url)
         token = await self._token(repository, instead_of=token)
         return await self._session.send(attrs.evolve(request, token=token))
 
@@ -269,10 +270,10 @@ class Registry:
         basic = Secret(b64encode(f"token:{api_token}".encode()).decode() if api_token else "")
         del api_token  # An error below may be reported with the locals of this frame.
         requested_at = asyncio.get_running_loop().time()
-        answer = await self._session.send(
+        response = await self._session.send(
             Request("GET", endpoint.url_for(repository), token=basic, scheme="Basic")
         )
-        return answer.read(lambda body: _read_token(body, requested_at))
+        return response.read(lambda body: _read_token(body, requested_at))
 
 
 @attrs.frozen
@@ -288,13 +289,13 @@ class _TokenEndpoint:
     service: str
 
     @classmethod
-    def of(cls, answer: Response, registry: URL) -> _TokenEndpoint:
+    def of(cls, response: Response, registry: URL) -> _TokenEndpoint:
         """Parse the challenge of a 401.
 
         Raises:
             InvalidResponse: it has no challenge, or one with an endpoint on another origin.
         """
-        challenge = answer.headers.get("WWW-Authenticate", "")
+        challenge = response.headers.get("WWW-Authenticate", "")
         scheme, _, parameters = challenge.partition(" ")
         found = dict(_CHALLENGE.findall(parameters[:2000]))
         realm = URL()
@@ -302,7 +303,7 @@ class _TokenEndpoint:
             realm = parse_server_url(found.get("realm", ""))
         if scheme.lower() != "bearer" or not same_origin(registry.origin(), realm):
             raise InvalidResponse(
-                f"{answer.request}: 401 with the challenge {challenge[:200]!r}: the API token is "
+                f"{response.request}: 401 with the challenge {challenge[:200]!r}: the API token is "
                 f"sent to {registry.origin()} only. If the registry is another one, pass its URL"
             )
         return cls(realm.with_query(None).with_fragment(None), found.get("service", ""))
@@ -371,9 +372,9 @@ def _bounded(body: Buffer) -> bytes:
     return bytes(body)
 
 
-def _content_type(answer: Response) -> str:
+def _content_type(response: Response) -> str:
     """Return the media type of the response, ``""`` if it has none."""
-    content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return content_type[:_LONGEST_CONTENT_TYPE]
 
 

@@ -170,6 +170,15 @@ async def test_a_registry_that_requests_no_token_gets_none(
     assert {scheme for _, _, scheme in server.requests} == {""}
 
 
+async def test_a_token_that_the_registry_repeats_in_a_challenge_is_redacted(
+    gh: GitHubPackages, server: ScriptedRegistry
+) -> None:
+    server.realm = f"https://evil.example/{TOKEN}"
+    outcome = await unreadable(gh, ABSENT)
+    assert "evil.example" in outcome.message
+    assert TOKEN not in outcome.message
+
+
 @pytest.mark.parametrize("realm", ["https://evil.example/token", "//evil.example/token", "token"])
 async def test_a_token_endpoint_on_another_origin_gets_no_token(
     gh: GitHubPackages, server: ScriptedRegistry, realm: str

@@ -18,7 +18,6 @@ from ghpkg_async._paging.link_support import LinkSupport
 from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
 from ghpkg_async._session.messages import Request, Response
-from ghpkg_async._session.redaction import Redactor
 from ghpkg_async.models import PackageVersion
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ class InMemorySession:
     capped: bool = False
     latency: Callable[[int], int] = lambda _number: 0
     origin: URL = BASE
-    redactor: Redactor = attrs.field(factory=Redactor)
     requested_pages: list[int] = attrs.field(factory=list)
     in_flight: int = 0
     max_in_flight: int = 0
