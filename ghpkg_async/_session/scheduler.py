@@ -118,6 +118,7 @@ class RequestScheduler:
         clock: returns seconds that never decrease.
 
     Attributes:
+        clock: see above; may be replaced by one that is ahead of it.
         in_flight: number of requests admitted that have not been released yet.
     """
 
@@ -131,7 +132,7 @@ class RequestScheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
-        self.clock = clock
+        self.clock: Callable[[], float] = clock
         self.in_flight: int = 0
         self._concurrency = concurrency
         self._stats = stats

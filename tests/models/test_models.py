@@ -200,15 +200,19 @@ def test_a_listing_shares_the_parts_its_packages_repeat() -> None:
     assert [to_dict(each) for each in (first, third)] == [PACKAGE, other]
 
 
-def test_a_listing_of_many_repositories_keeps_no_more_than_a_bound() -> None:
+def test_a_listing_of_many_repositories_keeps_only_recent_ones() -> None:
     decoder = PackageListDecoder()
-    for start in range(0, 1000, 100):
-        page = [
-            {**PACKAGE, "repository": {**PACKAGE["repository"], "id": start + n}}
-            for n in range(100)
-        ]
-        assert [to_dict(package) for package in decoder(encoded(page)).items] == page
-    assert len(decoder._repositories) <= 128
+    page, next_page = (
+        [{**PACKAGE, "repository": {**PACKAGE["repository"], "id": start + n}} for n in range(100)]
+        for start in (0, 100)
+    )
+    first, again, _, later = (
+        decoder(encoded(packages)).items for packages in (page, page, next_page, page)
+    )
+    assert again[0].repository is first[0].repository
+    assert later[0].repository is not first[0].repository
+    for packages in (first, again, later):
+        assert [to_dict(package) for package in packages] == page
 
 
 def test_a_repository_shares_its_owner_with_its_package() -> None:

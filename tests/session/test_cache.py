@@ -17,6 +17,7 @@ import pytest
 from multidict import CIMultiDict
 
 from ghpkg_async import ConfigurationError, GitHubPackages
+from ghpkg_async._client import session_of
 from ghpkg_async._session.cache import APPLICATION_ID, SCHEMA_VERSION, Cache, Entry, Key
 from ghpkg_async.testing import EmbeddedGitHub, World
 
@@ -113,7 +114,7 @@ async def test_a_page_is_known_as_the_last_one_until_it_changes(
         if changed:
             server.world.org("acme").package("npm", "new", visibility="public")
         async with client(server, tmp_path / "cache") as gh:
-            session = gh._session
+            session = session_of(gh)
             url = session.url("/orgs/acme/packages", "package_type=npm&per_page=100")
             first = await session.get(url)
             assert (first.stored, first.from_cache, first.was_last) == (True, False, False)
@@ -125,7 +126,7 @@ async def test_a_page_is_known_as_the_last_one_until_it_changes(
 
 async def test_nothing_is_remembered_without_a_cache(server: EmbeddedGitHub) -> None:
     async with GitHubPackages("ghp_one", base_url=server.url) as gh:
-        session = gh._session
+        session = session_of(gh)
         url = session.url("/orgs/acme/packages", "package_type=npm")
         first = await session.get(url)
         await session.remember_last(first)

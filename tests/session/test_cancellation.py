@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, RequestTimeout
+from ghpkg_async._client import session_of
 from tests.support.hostile import (
     TOKEN,
     Call,
@@ -122,7 +123,7 @@ async def test_cancelling_while_connecting_ends_at_once(server: HostileServer) -
             with suppress(asyncio.CancelledError):
                 await task
         assert others() == set()
-        assert gh._session.scheduler.in_flight == 0
+        assert session_of(gh).scheduler.in_flight == 0
 
 
 @pytest.mark.parametrize("why", ["at the gate", "before a retry", "for a rate limit", "for points"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from ghpkg_async._client import session_of
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
 from tests.support.embedded import MakeClient, awaiting, ids, left, many, versions_of_long
 
@@ -69,7 +70,7 @@ async def test_a_speculative_request_waits_for_a_free_place_and_is_then_like_any
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     gh = make_client(concurrency=1)
-    session, admitted = gh._session, asyncio.Event()
+    session, admitted = session_of(gh), asyncio.Event()
     url = session.url("/orgs/acme/packages/npm/left")
     github.latency = 0.1
     needed = asyncio.create_task(awaiting(left(gh).get()))

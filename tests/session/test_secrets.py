@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from ghpkg_async import ConfigurationError, GitHubPackages, GitHubPackagesError
+from ghpkg_async._client import session_of
 from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
@@ -421,7 +422,7 @@ def test_plain_http_with_a_token_leads_to_loopback_alone(base_url: str) -> None:
         assert_keeps_secret(told_by(error))
         str(error).encode()
     else:
-        host = gh._session.base_url.host
+        host = session_of(gh).base_url.host
         assert host == "127.0.0.1"
         assert repr(gh).isprintable()
 

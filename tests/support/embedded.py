@@ -12,6 +12,7 @@ import pytest
 from attrs import define
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError
+from ghpkg_async._client import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -112,7 +113,7 @@ def takes(least: float = 0.0, most: float = 2.5) -> Iterator[None]:
 
 @define
 class Clock:
-    """A client's clock that can be put forward, so that nobody waits for a minute."""
+    """A clock of a client's scheduler that a test advances, in place of waiting for minutes."""
 
     ahead: float = 0.0
 
@@ -121,7 +122,7 @@ class Clock:
 
     @classmethod
     def of(cls, gh: GitHubPackages) -> Clock:
-        """The clock of a client from now on."""
+        """Give the scheduler of a client a new clock."""
         clock = cls()
-        gh._session.scheduler.clock = clock
+        session_of(gh).scheduler.clock = clock
         return clock
