@@ -12,7 +12,7 @@ from hypothesis import settings
 from ghpkg_async import GitHubPackages
 from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
-from tests.support.hostile import HostileServer, answer, eventually, serving
+from tests.support.hostile import HostileServer, answer, eventually, package, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,13 +53,16 @@ def behaves(request: pytest.FixtureRequest) -> Behaves:
 @pytest.fixture
 def short_retry_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the first retry wait for at most 0.02 seconds."""
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
+    monkeypatch.setattr("ghpkg_async._session.retry.FIRST_BACKOFF", 0.02)
 
 
 @pytest_asyncio.fixture
 async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
-    """A scripted server; after the test, no client has a connection to it."""
-    async with serving(HostileServer()) as server:
+    """A server that responds with a package unless scripted.
+
+    After the test, no client has a connection to it.
+    """
+    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
         yield server
         await eventually(lambda: not server.open, "the client left no connection open")
 

@@ -11,8 +11,10 @@ __all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "RetryState", "backoff", "is_r
 RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
 """Statuses of transient failures, of GitHub or of a proxy before it."""
 
-_FIRST_WAIT: Final = 0.5
+FIRST_BACKOFF: Final = 0.5
+"""Seconds before the second attempt, of which jitter takes up to half."""
 LONGEST_BACKOFF: Final = 30.0
+"""Seconds; a later attempt waits no longer."""
 
 
 @attrs.define
@@ -85,5 +87,5 @@ def is_refusal(status: int) -> bool:
 
 def backoff(attempt: int, jitter: float) -> float:
     """Return 0.5 s doubled with each attempt, at most 30 s, of which jitter takes up to half."""
-    whole = min(LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** min(attempt - 1, 16))
+    whole = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt - 1, 16))
     return whole * (1 - jitter / 2)

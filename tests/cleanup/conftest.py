@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.01)
+def no_write_spacing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let writes follow each other at once."""
     monkeypatch.setattr("ghpkg_async._session.limits.WRITE_SPACING", 0.0)
 
 
 @pytest_asyncio.fixture
-async def empty_site(_short_waits: None) -> AsyncIterator[Site]:
+async def empty_site(short_retry_waits: None, no_write_spacing: None) -> AsyncIterator[Site]:
     """A package without versions."""
     async with EmbeddedGitHub() as github, ScriptedRegistry() as registry:
         yield new_site(github, registry)

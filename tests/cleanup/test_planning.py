@@ -28,9 +28,8 @@ MANIFESTS = "/manifests/"
 
 
 @pytest_asyncio.fixture
-async def github(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedGitHub]:
+async def github(short_retry_waits: None) -> AsyncIterator[EmbeddedGitHub]:
     """GitHub with the package `app` of `acme`: `pr-1`, `pr-2` and the signed `main`."""
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.01)
     world = World()
     world.token(TOKEN, login="octocat")
     push_app(world, "app")

@@ -44,9 +44,7 @@ RcDjqRoUrbVIptDyAiEA7xWfjmiNmhuj/XwS2gSRmjLtiNv75MKvLS32rKnRAUo=
 """
 
 
-@pytest.fixture(autouse=True)
-def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.01)
+pytestmark = pytest.mark.usefixtures("short_retry_waits")
 
 
 @pytest_asyncio.fixture

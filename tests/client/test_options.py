@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from ghpkg_async import ClientClosed, ConfigurationError, RateLimited, RequestTimeout
 from tests.support.hostile import (
@@ -15,25 +14,11 @@ from tests.support.hostile import (
     eventually,
     package,
     refused,
-    serving,
     stalling,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from ghpkg_async import GitHubPackages, Package
-
-
-@pytest.fixture(autouse=True)
-def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[HostileServer]:
-    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
-        yield server
 
 
 async def get(gh: GitHubPackages) -> Package:

@@ -6,9 +6,6 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-import pytest_asyncio
-
 from ghpkg_async import ConnectionFailed, RequestEvent
 from tests.support.hostile import (
     PACKAGE_TOKEN,
@@ -19,25 +16,14 @@ from tests.support.hostile import (
     hanging_up,
     package,
     refused,
-    serving,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    import pytest
+
 PATH = "/orgs/acme/packages/npm/p"
-
-
-@pytest.fixture(autouse=True)
-def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[HostileServer]:
-    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
-        yield server
 
 
 async def observed(server: HostileServer, **options: object) -> list[RequestEvent]:

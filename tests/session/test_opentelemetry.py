@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -19,16 +18,10 @@ from tests.support.hostile import (
     assert_keeps_secret,
     hanging_up,
     package,
-    serving,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-
-@pytest.fixture(autouse=True)
-def _short_waits_before_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ghpkg_async._session.retry._FIRST_WAIT", 0.02)
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -39,12 +32,6 @@ def spans() -> Iterator[InMemorySpanExporter]:
     instrumentor.instrument(tracer_provider=provider)
     yield exporter
     instrumentor.uninstrument()
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[HostileServer]:
-    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
-        yield server
 
 
 @pytest.mark.parametrize("injected", [False, True], ids=["own session", "injected session"])

@@ -6,14 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 from attrs import define, field
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Unauthorized
-from tests.support.hostile import Call, HostileServer, answer, package, refused, serving
+from tests.support.hostile import Call, HostileServer, answer, package, refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 
@@ -61,12 +60,6 @@ class TokenBoundETags:
             await call.send(answer(304, "", f"ETag: {etag}"))
         else:
             await call.send(answer(200, package(1), f"ETag: {etag}"))
-
-
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[HostileServer]:
-    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
-        yield server
 
 
 async def get(gh: GitHubPackages) -> None:
