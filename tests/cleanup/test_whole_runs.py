@@ -1,141 +1,246 @@
-"""Random packages and policies: plan, apply with an interruption, resume, undo."""
+"""Random packages, policies and crash points: plan, apply, crash, resume, undo."""
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from random import Random
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from attrs import field, frozen
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from ghpkg_async import VersionRef
 from ghpkg_async.cleanup import Policy
 from ghpkg_async.cleanup import plan as make_plan
 from ghpkg_async.cleanup._journal import Journal
 
-from .sites import NOW, Site, image, index
+from .sites import NOW, Site, digest_of, image, index, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from typing import Any
+
+    from ghpkg_async.cleanup import Plan
 
 pytestmark = pytest.mark.slow
 
-TAGS = (*(f"pr-{number}" for number in range(6)), "main-1", "main-2", "v1.0", "latest", "edge")
+TAGS: Final = ("pr-2", "pr-3", "pr-4", "main-1", "main-2", "v1.0", "stable", "edge")
 
 
-class Interrupted(Exception):
+class Crashed(Exception):
     """Stands for the end of the process."""
 
 
-def fill(site: Site, random: Random) -> None:
-    """Push images, indexes that share parts, indexes of indexes, and signatures."""
-    bodies: list[bytes] = []
-    tags = list(TAGS)
-    random.shuffle(tags)
-    for number in range(random.randint(8, 20)):
-        name = f"v{number}"
-        if bodies and random.random() < 0.5:
-            parts = random.sample(bodies, random.randint(1, min(3, len(bodies))))
-            body = index(*parts) if random.random() < 0.8 else image(name, mention=str(number))
-        elif bodies and random.random() < 0.4:
-            subject = random.choice(bodies)
-            digest = site.registry.push("acme/app", subject)
-            body = image(name, subject=digest)
-        else:
-            body = image(name)
-        if body in bodies:
-            continue
-        bodies.append(body)
-        own = [tags.pop() for _ in range(random.choice((0, 0, 1, 1, 2))) if tags]
-        if random.random() < 0.15:
-            signed = site.registry.push("acme/app", random.choice(bodies[:-1] or bodies))
-            own.append(f"{signed.replace(':', '-')}.sig{number}")  # A tag is on one version.
-        site.push(name, body, *own)
-        age = NOW - timedelta(days=random.randint(2, 90))
-        site.versions[name].created_at = site.versions[name].updated_at = age
+@frozen
+class Pushed:
+    """A manifest with its tags.
+
+    Attributes:
+        body: the manifest.
+        tags: its tags.
+        needs: digests of its children and of the manifest that an annotation names.
+        subjects: digests that it is about, by its ``subject`` or its tag.
+        age: days since it was pushed.
+    """
+
+    body: bytes
+    tags: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    age: int = field(kw_only=True)
+    digest: str = field(init=False)
+
+    @digest.default
+    def _digest(self) -> str:
+        return digest_of(self.body)
+
+    @property
+    def is_tagged_image(self) -> bool:
+        return any(not tag.startswith("sha256-") for tag in self.tags)
 
 
-def policy(random: Random) -> Policy:
-    rules: list[dict[str, Any]] = [
-        {"name": "tagged", "tags": [random.choice(("pr-*", "main-*", "*"))]}
-        | random.choice(({"all": True}, {"older-than": "20d"}, {"keep-newest": 1})),
-        {"name": "untagged", "untagged": True, "older-than": random.choice(("2d", "30d"))},
-    ]
+@st.composite
+def packages(draw: st.DrawFn) -> list[Pushed]:
+    """Manifests that name earlier ones: indexes, shared parts, signatures, annotations."""
+    pushed = [Pushed(image("old"), ("pr-1",), age=90), Pushed(image("new"), ("latest",), age=2)]
+    free = draw(st.permutations(TAGS))
+    for number in range(draw(st.integers(2, 12))):
+        earlier = st.sampled_from(pushed[1:])
+        kind = draw(st.sampled_from(["image", "index", "index", "subject", "helper", "mention"]))
+        tags = [free.pop() for _ in range(draw(st.integers(0, 2))) if free]
+        needs: set[str] = set()
+        subjects: set[str] = set()
+        body = image(f"v{number}")
+        if kind == "index":
+            parts = draw(st.lists(earlier, min_size=1, max_size=3, unique=True))
+            body = index(*(part.body for part in parts))
+            needs = {part.digest for part in parts}
+        elif kind == "subject":
+            subjects = {draw(earlier).digest}
+            body = image(f"v{number}", subject=min(subjects))
+        elif kind == "helper":
+            subjects = {draw(earlier).digest}
+            tags.append(f"{min(subjects).replace(':', '-')}.v{number}")
+        elif kind == "mention":
+            needs = {draw(earlier).digest}
+            body = image(f"v{number}", annotations={"base": min(needs), "name": f"v{number}"})
+        if all(body != other.body for other in pushed):
+            age = draw(st.sampled_from([0, 3, 40, 90]))
+            pushed.append(Pushed(body, tuple(tags), frozenset(needs), frozenset(subjects), age=age))
+    return pushed
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    limits: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+        [{"all": True}, {"older-than": "20d"}, {"keep-newest": 1}]
+    )
+    tagged = {"name": "tagged", "tags": [draw(st.sampled_from(["*", "pr-*", "re:[pm].*"]))]}
+    untagged = {"name": "untagged", "untagged": True}
+    rules = [tagged | draw(limits), untagged | draw(limits)]
+    if draw(st.booleans()):
+        rules.append({"name": "orphans", "orphaned": True})
     return Policy.from_dict({"guard": {"max-deletes": ["100%", 1000]}, "rule": rules})
 
 
-def links(site: Site) -> dict[str, set[str]]:
-    """Digests that each version needs, by its digest, as far as they are versions."""
-    names = {version.name for version in site.versions.values()}
-    found = {}
-    for (_, digest), body in site.registry.manifests.items():
-        manifest = json.loads(body)
-        found[digest] = {each["digest"] for each in manifest.get("manifests", ())} & names
-    return found
+@frozen
+class Crash:
+    """A crash at the nth call of a method, before or after its work."""
+
+    owner: type
+    method: str
+    at: int
+    after: bool
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        real: Callable[..., Awaitable[object]] = getattr(self.owner, self.method)
+        calls: Iterator[int] = iter(range(1, 1000))
+
+        async def crashing(*arguments: object) -> object:
+            is_last = next(calls) == self.at
+            if is_last and not self.after:
+                raise Crashed
+            result = await real(*arguments)
+            if is_last:
+                raise Crashed
+            return result
+
+        patch.setattr(self.owner, self.method, crashing)
 
 
-def interrupt(
-    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, random: Random, *, after: bool
-) -> None:
-    """Raise at a random call of a method, before or after it."""
-    real: Callable[..., Awaitable[object]] = getattr(owner, method)
-    left = random.randint(1, 6)
-
-    async def interrupted(*arguments: object) -> object:
-        nonlocal left
-        left -= 1
-        if left == 0 and not after:
-            raise Interrupted
-        result = await real(*arguments)
-        if left == 0:
-            raise Interrupted
-        return result
-
-    monkeypatch.setattr(owner, method, interrupted)
+def crashes(request: str) -> st.SearchStrategy[Crash]:
+    return st.builds(
+        lambda owner, at, after: Crash(
+            owner, request if owner is VersionRef else "append_durably", at, after
+        ),
+        st.sampled_from([VersionRef, Journal]),
+        st.sampled_from([2, 1, 3, 4]),
+        st.booleans(),
+    )
 
 
-@pytest.mark.parametrize("seed", range(30))
-async def test_apply_breaks_nothing_deletes_once_and_undo_is_the_identity(
-    empty_site: Site,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    seed: int,
-) -> None:
-    random, site = Random(seed), empty_site  # noqa: S311
-    fill(site, random)
-    needed, before = links(site), site.state()
-    journal = tmp_path / "plan.journal.jsonl"
-    async with site.client() as client:
-        plan = await make_plan(client, ["acme"], policy(random), registry_url=site.registry.url)
-    assert plan.complete
-    with monkeypatch.context() as patched:
-        owner, method = random.choice(
-            ((Journal, "append_durably"), (VersionRef, "delete"), (VersionRef, "delete"))
-        )
-        interrupt(patched, owner, method, random, after=random.random() < 0.5)
+async def run_with_crash(crash: Crash, run: Callable[[], Awaitable[Any]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        crash.install(patch)
         try:
-            await site.apply(plan, journal)
-        except Interrupted:
-            remaining = {digest for digest, _ in site.state()}
-            assert all(needed[digest] <= remaining for digest in kept(site, plan.deletions))
-    result = await site.apply(plan, journal)
-    assert result.complete, result
+            await run()
+        except Crashed:
+            event(f"crashed in {crash.method}")
+
+
+def assert_nothing_breaks(
+    package: Mapping[str, Pushed], remaining: set[str], staying: set[str]
+) -> None:
+    """Check I1 and I2 from the manifests alone.
+
+    Args:
+        package: the manifests before the cleanup, by digest.
+        remaining: digests of the versions that are there now.
+        staying: digests of the versions that the plan does not delete.
+    """
+    assert staying <= remaining
+    for digest in staying:
+        assert package[digest].needs & package.keys() <= remaining, "a version lost what it needs"
+    lost = package.keys() - remaining
+    for digest in lost:
+        assert not package[digest].subjects & staying, "a version lost its referrer"
+
+
+def assert_invariants(site: Site, package: Mapping[str, Pushed], plan: Plan) -> None:
+    """Check I1 to I6 after the plan was applied."""
+    deleted = {each.version for each in plan.deletions}
     remaining = {digest for digest, _ in site.state()}
-    assert remaining == {digest for digest, _ in before} - {each.version for each in plan.deletions}
-    assert all(needed[digest] & {d for d, _ in before} <= remaining for digest in remaining)
-    done = [
-        each.path for each in site.github.requests if each.method == "DELETE" and each.status == 204
+    assert remaining == package.keys() - deleted
+    assert_nothing_breaks(package, remaining, remaining)
+    if any(each.is_tagged_image for each in package.values()):
+        assert any(package[digest].is_tagged_image for digest in remaining), "I3"
+    for each in plan.deletions:
+        assert package[each.version].tags == each.tags, "I4"
+        assert package[each.version].age > 0, "min-age"
+    assert len(deleted) <= 1000, "I5"
+    read = {path.rpartition("/")[2] for path in site.registry.reads}
+    assert deleted <= read, "I6"
+
+
+def carried_out(site: Site, method: str) -> list[str]:
+    """Paths of the requests that changed something, in order."""
+    return [
+        each.path for each in site.github.requests if each.method == method and each.status == 204
     ]
-    assert len(done) == len(set(done)) == len(plan.deletions)
-    if plan.deletions:
-        undone = await site.undo(journal)
-        assert undone.complete, [each.message for each in undone.outcomes.values()]
-    assert site.state() == before
 
 
-def kept(site: Site, deletions: Any) -> set[str]:
-    planned = {each.version for each in deletions}
-    return {version.name for version in site.package.versions()} - planned
+def fill(site: Site, package: list[Pushed]) -> None:
+    for number, each in enumerate(package):
+        site.push(str(number), each.body, *each.tags)
+        version = site.versions[str(number)]
+        version.created_at = version.updated_at = NOW - timedelta(days=each.age)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    pushed=packages(),
+    policy=policies(),
+    while_applying=crashes("delete"),
+    while_undoing=crashes("restore"),
+)
+async def test_a_crashed_cleanup_breaks_nothing_deletes_once_and_is_undone(
+    empty_site: Site,
+    pushed: list[Pushed],
+    policy: Policy,
+    while_applying: Crash,
+    while_undoing: Crash,
+) -> None:
+    site = new_site(empty_site.github, empty_site.registry)
+    site.github.requests.clear()
+    site.registry.requests.clear()
+    site.registry.manifests.clear()
+    fill(site, pushed)
+    package, before = {each.digest: each for each in pushed}, site.state()
+    async with site.client() as client:
+        plan = await make_plan(client, ["acme"], policy, registry_url=site.registry.url)
+    assert plan.complete
+    if not plan.deletions:
+        event("nothing to delete")
+        return
+    staying = package.keys() - {each.version for each in plan.deletions}
+    with TemporaryDirectory() as folder:
+        journal = Path(folder, "plan.journal.jsonl")
+        await run_with_crash(while_applying, lambda: site.apply(plan, journal))
+        assert_nothing_breaks(package, {digest for digest, _ in site.state()}, staying)
+        assert (await site.apply(plan, journal)).complete
+        assert_invariants(site, package, plan)
+        deletes = carried_out(site, "DELETE")
+        assert len(deletes) == len(set(deletes)) == len(plan.deletions)
+
+        await run_with_crash(while_undoing, lambda: site.undo(journal))
+        assert (await site.undo(journal)).complete
+        assert site.state() == before
+        restores = carried_out(site, "POST")
+        assert len(restores) == len(set(restores)) == len(plan.deletions)
