@@ -21,7 +21,14 @@ from ..cleanup import ApplyResult, Decision, MaxDeletes, Plan, Policy, UndoResul
 from ..cleanup import apply as apply_plan
 from ..cleanup import plan as make_plan
 from ..cleanup import undo as undo_deletions
-from ..cleanup._journal import APPLY_CODEC, UNDO_CODEC, ApplyEnd, Outcome, RestoreOutcome
+from ..cleanup._journal import (
+    APPLY_CODEC,
+    UNDO_CODEC,
+    ApplyEnd,
+    Outcome,
+    RestoreOutcome,
+    journal_of,
+)
 from ..cleanup._recheck import short_name
 from ..cleanup._records import PLAN_CODEC, PackageKey
 from ..cleanup._review import (
@@ -290,7 +297,7 @@ def apply(
         raise WrongUsage(
             f"{plan}: {over}. Raise --max-deletes, or drop groups: ghpkg cleanup review"
         )
-    path = journal or plan.with_name(f"{plan.name.removesuffix('.jsonl')}.journal.jsonl")
+    path = journal or journal_of(plan)
     age = None if max_plan_age is None else parse_duration("--max-plan-age", max_plan_age)
     console = options.output()
     console.note(f"{plan_line(loaded)}. Registry: {loaded.header.registry_url}")

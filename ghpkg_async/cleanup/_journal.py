@@ -48,6 +48,7 @@ __all__ = [
     "UndoEnd",
     "UndoHeader",
     "UndoRecord",
+    "journal_of",
     "read_journal",
 ]
 
@@ -252,6 +253,11 @@ UNDO_CODEC: Final = RecordCodec[UndoRecord](
         "end": UndoEnd,
     }
 )
+
+
+def journal_of(plan: Path) -> Path:
+    """Return the default file for the deletions of a plan: ``PLAN.journal.jsonl`` beside it."""
+    return plan.with_name(f"{plan.name.removesuffix('.jsonl')}.journal.jsonl")
 
 
 def read_journal(path: Path, codec: RecordCodec[R]) -> Iterator[R]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ._records import PackageKey
 
-__all__ = ["LEAST_IMAGES", "Plan"]
+__all__ = ["LEAST_IMAGES", "Plan", "is_plan"]
 
 LEAST_IMAGES: Final = 10
 """Images of a package from which on a percentage limits its deletions."""
@@ -296,3 +296,12 @@ def _hash(lines: Iterable[bytes]) -> str:
 def _total(lines: Iterable[bytes], end: PlanEnd) -> str:
     """Hash the lines without deletions, and the last record, which has the hashes of the groups."""
     return _hash([*lines, PLAN_CODEC.encode(attrs.evolve(end, sha256=""))])
+
+
+def is_plan(path: Path) -> bool:
+    """Return whether a file begins like a plan."""
+    try:
+        with path.open("rb") as file:
+            return isinstance(PLAN_CODEC.decode(file.readline()), PlanHeader)
+    except (ConfigurationError, OSError):
+        return False

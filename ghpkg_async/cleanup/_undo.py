@@ -45,9 +45,11 @@ from ._journal import (
     UndoEnd,
     UndoHeader,
     intents_of,
+    journal_of,
     last_outcomes,
     read_journal,
 )
+from ._plan_file import is_plan
 from ._preflight import preflight
 from ._recheck import short_name
 
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
 
     from .._client import GitHubPackages
     from .._namespaces import PackageRef
-    from ._journal import Intent, RestoreStatus, UndoRecord
+    from ._journal import ApplyRecord, Intent, RestoreStatus, UndoRecord
     from ._preflight import ServerClock
     from ._records import PackageKey
 
@@ -143,7 +145,7 @@ async def undo(
         OSError: the journal of the restores could not be written. Nothing is restored after that.
     """
     path = Path(journal)
-    records = list(read_journal(path, APPLY_CODEC))
+    records = _read_deletions(path)
     header = records[0] if records else None
     if not isinstance(header, ApplyHeader):
         raise ConfigurationError(f"{path}: not a journal of deletions: it has no header")
@@ -187,6 +189,23 @@ async def undo(
         if writer is not None:
             await writer.append_durably(UndoEnd(at=clock.now(), counts=dict(result.counts)))
         return result
+
+
+def _read_deletions(path: Path) -> list[ApplyRecord]:
+    """Read a journal of deletions.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is not such a journal.
+    """
+    try:
+        return list(read_journal(path, APPLY_CODEC))
+    except ConfigurationError:
+        if not is_plan(path):
+            raise
+    raise ConfigurationError(
+        f"{path}: a plan, not a journal. Pass the journal of apply, by default {journal_of(path)}. "
+        "If it is lost: ghpkg restore OWNER TYPE NAME --version ID, for each id of the plan"
+    )
 
 
 def _chosen(

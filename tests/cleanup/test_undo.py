@@ -272,6 +272,16 @@ async def test_a_file_that_is_no_journal_is_refused(
         await site.undo(journal)
 
 
+async def test_a_plan_in_place_of_its_journal_is_refused(site: Site, tmp_path: Path) -> None:
+    site.plan("old").save(tmp_path / "plan.jsonl")
+    with pytest.raises(ConfigurationError) as caught:
+        await site.undo(tmp_path / "plan.jsonl")
+    message = str(caught.value)
+    assert f"by default {tmp_path / 'plan.journal.jsonl'}" in message
+    assert "ghpkg restore OWNER TYPE NAME --version ID" in message
+    assert site.github.requests == []
+
+
 async def test_undo_waits_for_no_apply(site: Site, journal: Path) -> None:
     plan = site.plan("old")
     refused: list[str] = []
