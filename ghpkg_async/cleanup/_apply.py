@@ -388,7 +388,10 @@ class _Run:
             await ref.version(deletion.id).delete()
             return self.outcome(deletion, "deleted")
         except DeletionRefused as error:
-            return self.outcome(deletion, "refused", error=error)
+            message = str(error)
+            if error.reason == "download_limit" and ref.package_type == "container":
+                message += ". To leave it out of later plans, add its digest to protect-digests"
+            return self.outcome(deletion, "refused", message, error)
         except (RateLimited, Unauthorized) as error:
             self._stopped = str(error)
             return self.outcome(deletion, "failed", error=error)

@@ -340,7 +340,9 @@ async def test_the_parts_of_an_image_that_github_keeps_stay(site: Site, journal:
     assert {name for name, status in statuses(site, result).items() if status == "refused"} == {
         *OLD_IMAGE
     }
-    assert "more than 5000 downloads" in str(messages(site, result)["old"])
+    message = str(messages(site, result)["old"])
+    assert "more than 5000 downloads" in message
+    assert message.endswith("add its digest to protect-digests")
     assert "stays and needs it" in str(messages(site, result)["old-amd64"])
     assert site.active >= {*OLD_IMAGE}
     assert result.complete
