@@ -26,12 +26,13 @@ from ..audit import (
     read_owners,
 )
 from ..audit._outputs import read_header, read_records
-from .audit_files import Files, append_step_summary, is_markdown
+from .audit_files import Files, is_markdown
 from .audit_printing import ResultsPrinter
 from .audit_progress import Display
 from .audit_results import Results
 from .durations import parse_duration
 from .failures import EXIT_DONE, EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
+from .github_actions import append_step_summary
 from .options import DEFAULTS, Options
 from .output import Output
 

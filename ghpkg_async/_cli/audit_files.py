@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..audit import AuditHeader, ListingKey, Record
     from ..audit._outputs import Output
 
-__all__ = ["Files", "append_step_summary", "is_markdown"]
+__all__ = ["Files", "is_markdown"]
 
 
 @attrs.define
@@ -170,19 +170,3 @@ def _check_report(path: Path) -> None:
             raise WrongUsage(message) from None
     if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise WrongUsage(f"--report: {path}: cannot be written")
-
-
-def append_step_summary(text: str) -> str | None:
-    """Append Markdown to the summary of the job, inside GitHub Actions.
-
-    Returns:
-        The reason if it could not be written, else ``None``.
-    """
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            return f"GITHUB_STEP_SUMMARY: {path}: cannot be written: {error.strerror or error}"
-    return None

@@ -3,11 +3,11 @@
 import asyncio
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 import attrs
 from cyclopts import App, Parameter
@@ -26,7 +26,9 @@ from ..cleanup._journal import (
     UNDO_CODEC,
     ApplyEnd,
     Outcome,
+    OutcomeStatus,
     RestoreOutcome,
+    RestoreStatus,
     journal_of,
 )
 from ..cleanup._recheck import short_name
@@ -42,9 +44,10 @@ from ..cleanup._review import (
     reviewed_packages,
     undo_markdown,
 )
-from .audit_files import append_step_summary, is_markdown
+from .audit_files import is_markdown
 from .durations import parse_duration
 from .failures import EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
+from .github_actions import append_step_outputs, append_step_summary
 from .options import DEFAULTS, Options
 from .output import Output
 from .tables import Column
@@ -160,7 +163,13 @@ def plan(
         console.note(f"--explain: no rule applies to {explain}, or it is not there")
     command = shlex.join(("ghpkg", "cleanup", "apply", str(output)))
     console.note(f"Plan: {output}. To apply it: {command}")
-    _append_summary(plan_markdown(made), console)
+    outputs = {
+        "images": made.images,
+        "deletes": len(made.deletions),
+        "kept": made.kept,
+        "held": len(made.held),
+    }
+    _pass_on(plan_markdown(made), outputs, console)
     if not made.complete:
         raise Unfinished("A package could not be read and is left out: see above")
     if fail_on and made.deletions:
@@ -376,7 +385,7 @@ def _show_applied(
         if dates:
             command = shlex.join(("ghpkg", "cleanup", "undo", str(journal)))
             console.note(f"Until {moment(min(dates))}, this restores them: {command}")
-        _append_summary(apply_markdown(plan, result), console)
+        _pass_on(apply_markdown(plan, result), _by_status(OutcomeStatus, result.counts), console)
     if not result.complete:
         raise Unfinished("A part was not deleted or not verified: see above")
 
@@ -469,7 +478,7 @@ def _show_undone(result: UndoResult, console: Output, *, check: bool) -> None:
         )
     else:
         console.note(f"{counts or 'Nothing to restore'}. Journal: {result.journal}")
-        _append_summary(undo_markdown(result), console)
+        _pass_on(undo_markdown(result), _by_status(RestoreStatus, result.counts), console)
     if not result.complete:
         raise Unfinished("A part is not restored, or not with its tags: see above")
 
@@ -545,9 +554,16 @@ def _write_report(path: Path, plan: Plan) -> None:
     file.commit()
 
 
-def _append_summary(text: str, console: Output) -> None:
-    if problem := append_step_summary(text):
-        console.note(problem)
+def _by_status(statuses: object, counts: Mapping[Any, int]) -> dict[str, int]:
+    """Return the number of versions of each status, also of those that none has."""
+    return {status: counts.get(status, 0) for status in get_args(statuses)}
+
+
+def _pass_on(summary: str, outputs: Mapping[str, int], console: Output) -> None:
+    """Append a summary and outputs to the files of the job, inside GitHub Actions."""
+    for problem in (append_step_summary(summary), append_step_outputs(outputs)):
+        if problem is not None:
+            console.note(problem)
 
 
 def _cache_file(typed: str | None, console: Output) -> Path | None:

@@ -57,9 +57,10 @@ def review(bare: Command) -> Command:
 
 async def test_apply_then_undo(ghpkg: Command, site: Site, plan: Path, tmp_path: Path) -> None:
     before = site.state()
-    applied = await ghpkg.having(GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))(
-        "cleanup", "apply", str(plan), "--yes"
+    in_actions = ghpkg.having(
+        GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"), GITHUB_OUTPUT=str(tmp_path / "outputs")
     )
+    applied = await in_actions("cleanup", "apply", str(plan), "--yes")
     assert applied.status == 0, applied.err
     assert "1 image (3 versions) to delete, 19 kept, 0 held" in applied.err
     assert f"Registry: {site.registry.url}" in applied.err
@@ -68,12 +69,15 @@ async def test_apply_then_undo(ghpkg: Command, site: Site, plan: Path, tmp_path:
     assert f"this restores them: ghpkg cleanup undo {journal}" in applied.err
     assert site.active.isdisjoint(OLD_IMAGE)
     assert "| deleted | 3 |" in (tmp_path / "summary.md").read_text()
+    outputs = (tmp_path / "outputs").read_text().splitlines()
+    assert outputs == ["deleted=3", "gone=0", "refused=0", "failed=0", "stale=0"]
     assert (tmp_path / "ghpkg-async" / "manifests.sqlite").exists()
 
-    undone = await ghpkg("cleanup", "undo", str(journal), "--yes")
+    undone = await in_actions("cleanup", "undo", str(journal), "--yes")
     assert undone.status == 0, undone.err
     assert "3 restored" in undone.err
     assert site.state() == before
+    assert "\nrestored=3\n" in (tmp_path / "outputs").read_text()
 
 
 async def test_the_number_of_versions_has_to_be_typed(

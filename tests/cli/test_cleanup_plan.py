@@ -63,8 +63,8 @@ async def test_the_newest_are_kept_before_the_old_are_selected(
 ) -> None:
     """a, b, c are the three newest, and a and b are young: d and e are deleted."""
     before = state(app)
-    summary = tmp_path / "summary.md"
-    planned = await cleanup.having(GITHUB_STEP_SUMMARY=str(summary))(
+    summary, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    planned = await cleanup.having(GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(outputs))(
         "cleanup", "plan", str(policy), "acme", "--output", str(tmp_path / "plan.jsonl")
     )
     assert planned.status == 0, planned.err
@@ -73,6 +73,8 @@ async def test_the_newest_are_kept_before_the_old_are_selected(
     assert [each.tags for each in plan.deletions if each.tags] == [("pr-d",), ("pr-e",)]
     assert "2 images" in planned.out
     assert "## Cleanup plan" in summary.read_text()
+    counts = {"images": 2, "deletes": len(plan.deletions), "kept": 4, "held": 0}
+    assert outputs.read_text() == "".join(f"{key}={n}\n" for key, n in counts.items())
 
     applied = await cleanup("cleanup", "apply", str(tmp_path / "plan.jsonl"), "--yes")
     assert applied.status == 0, applied.err
