@@ -14,7 +14,6 @@ from attrs import field, frozen
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import (
-    AuditHeader,
     ConflictEntry,
     FailureEntry,
     ListingDone,
@@ -23,16 +22,15 @@ from ghpkg_async.audit import (
 )
 from ghpkg_async.audit._records import REASONS
 from ghpkg_async.testing import EmbeddedGitHub, World
+from tests.support.records import NOW, header
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
 
-    from ghpkg_async.audit import Record
 
 TOKEN = "ghp_audit"
-NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SECONDS = 40
 UNPACED = ("--points-per-minute", "none")
 
@@ -92,48 +90,7 @@ DONE = st.builds(
 )
 RECORDS = st.one_of(PACKAGES, CONFLICTS, FAILURES, DONE)
 
-HEADER = AuditHeader(
-    base_url="https://api.github.com",
-    owners=("acme", "user:octocat"),
-    package_types=("npm", "container", "docker"),
-    with_versions=False,
-    started_at=NOW,
-)
-
-
-def package(owner: str = "acme", name: str = "left", **fields: Any) -> PackageEntry:
-    return PackageEntry(
-        **{
-            "owner": owner,
-            "package_type": "npm",
-            "name": name,
-            "id": 1,
-            "visibility": "private",
-            "version_count": 1,
-            "created_at": NOW,
-            "updated_at": NOW,
-            "html_url": "https://github.com/x",
-            "repository": "acme/left",
-            **fields,
-        }
-    )
-
-
-def conflict(owner: str = "acme", name: str = "image", **fields: Any) -> ConflictEntry:
-    return ConflictEntry(
-        **{
-            "owner": owner,
-            "package_type": "docker",
-            "name": name,
-            "id": 2,
-            "visibility": "private",
-            "version_count": 1,
-            "created_at": NOW,
-            "updated_at": NOW,
-            "html_url": "",
-            **fields,
-        }
-    )
+HEADER = header("acme", "user:octocat", package_types=("npm", "container", "docker"))
 
 
 def listed(name: str, **fields: Any) -> dict[str, Any]:
@@ -155,37 +112,6 @@ def listed(name: str, **fields: Any) -> dict[str, Any]:
 def listing_containers(*packages: dict[str, Any]) -> Callable[..., Awaitable[web.StreamResponse]]:
     """A hook that answers the listing of acme's containers."""
     return answering(lambda request: request.path == "/orgs/acme/packages", data=list(packages))
-
-
-def failure(owner: str = "acme", package_type: str | None = None, **fields: Any) -> FailureEntry:
-    return FailureEntry(
-        **{
-            "owner": owner,
-            "listing": None if package_type is None else "packages",
-            "package_type": package_type,
-            "reason": "not_found",
-            "message": "404 Not Found",
-            **fields,
-        }
-    )
-
-
-def done(owner: str = "acme", package_type: str | None = "npm", count: int = 0) -> ListingDone:
-    return ListingDone(
-        owner=owner,
-        listing="docker_conflicts" if package_type is None else "packages",
-        package_type=package_type,
-        count=count,
-    )
-
-
-def whole(owner: str, package_type: str, *names: str) -> list[Record]:
-    """A listing that is complete."""
-    packages: list[Record] = [
-        package(owner, name, package_type=package_type, id=number)
-        for number, name in enumerate(names)
-    ]
-    return [*packages, done(owner, package_type, len(names))]
 
 
 def new_world() -> World:

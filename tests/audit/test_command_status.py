@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async._cli.audit import exit_status
-from tests.audit.rig import NOW
+from tests.support.records import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path

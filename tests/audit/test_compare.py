@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import Baseline, Change, Comparer, Comparison, ListingKey
-from tests.audit.rig import done, failure, package, whole
+from tests.support.records import complete_listing, done, failure, package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,19 +62,29 @@ def test_a_soft_deleted_package_is_neither_new_nor_gone() -> None:
 
 
 def test_the_same_name_of_another_type_or_owner_is_another_package() -> None:
-    old = [*whole("acme", "npm", "a"), *whole("acme", "maven"), *whole("octo", "npm")]
-    new = [*whole("acme", "npm"), *whole("acme", "maven", "a"), *whole("octo", "npm", "a")]
+    old = [
+        *complete_listing("acme", "npm", "a"),
+        *complete_listing("acme", "maven"),
+        *complete_listing("octo", "npm"),
+    ]
+    new = [
+        *complete_listing("acme", "npm"),
+        *complete_listing("acme", "maven", "a"),
+        *complete_listing("octo", "npm", "a"),
+    ]
     told = {(each.kind, each.owner, each.package_type) for each in compared(old, new).changes}
     assert told == {("gone", "acme", "npm"), ("new", "acme", "maven"), ("new", "octo", "npm")}
 
 
 def test_owners_are_the_same_in_any_case_and_written_as_they_are_now() -> None:
-    changes = compared(whole("ACME", "npm", "a", "b"), whole("Acme", "npm", "b"))
+    changes = compared(
+        complete_listing("ACME", "npm", "a", "b"), complete_listing("Acme", "npm", "b")
+    )
     assert changes.changes == (Change("gone", "Acme", "npm", "a", "private", None),)
 
 
 def test_what_the_later_audit_could_not_list_is_not_gone() -> None:
-    old = [*whole("acme", "npm", "a"), *whole("octo", "npm", "b")]
+    old = [*complete_listing("acme", "npm", "a"), *complete_listing("octo", "npm", "b")]
     new = [failure("acme", "npm"), failure("octo")]
     changes = compared(old, new)
     assert changes.changes == ()
@@ -82,14 +92,18 @@ def test_what_the_later_audit_could_not_list_is_not_gone() -> None:
 
 
 def test_what_the_earlier_audit_could_not_list_is_not_new() -> None:
-    changes = compared([failure("acme", "npm")], whole("acme", "npm", "a"))
+    changes = compared([failure("acme", "npm")], complete_listing("acme", "npm", "a"))
     assert changes.changes == ()
     assert changes.not_compared == (ListingKey("acme", "npm"),)
 
 
 def test_what_the_later_audit_was_not_asked_for_is_left_out() -> None:
-    old = [*whole("acme", "npm", "a"), *whole("acme", "maven", "b"), *whole("octo", "npm", "c")]
-    assert compared(old, whole("acme", "npm", "a")) == Comparison((), ())
+    old = [
+        *complete_listing("acme", "npm", "a"),
+        *complete_listing("acme", "maven", "b"),
+        *complete_listing("octo", "npm", "c"),
+    ]
+    assert compared(old, complete_listing("acme", "npm", "a")) == Comparison((), ())
 
 
 NAMED = st.dictionaries(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import FINDING_KINDS, Rule, VersionsSummary, findings_of
 from ghpkg_async.audit._findings import widened
-from tests.audit.rig import FAILURES, NOW, PACKAGES, conflict, failure, package
+from tests.audit.rig import FAILURES, PACKAGES
+from tests.support.records import NOW, conflict, failure, package
 
 if TYPE_CHECKING:
     from ghpkg_async.audit import Entry, FailureEntry, PackageEntry

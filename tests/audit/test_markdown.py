@@ -11,7 +11,8 @@ import pytest
 
 from ghpkg_async.audit import AuditReport
 from ghpkg_async.audit._markdown import LINES_SHOWN, render_markdown
-from tests.audit.rig import HEADER, NOW, done, failure, package
+from tests.audit.rig import HEADER
+from tests.support.records import NOW, done, failure, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +108,11 @@ def test_many_owners_are_summed_up_by_owner() -> None:
     owners = tuple(f"org-{number}" for number in range(40))
     report = AuditReport.of(
         attrs.evolve(HEADER, owners=owners),
-        [package(each, "p", package_type=kind) for each in owners for kind in ("npm", "container")],
+        [
+            package("p", owner=each, package_type=kind)
+            for each in owners
+            for kind in ("npm", "container")
+        ],
     )
     text = render_markdown(report.header, report.summary, report.total, counts={})
     assert "| org-39 |  | 2 | 0 | 2 | 0 | 2 | 0 |" in text

@@ -14,7 +14,8 @@ import pytest
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._outputs import JsonlFile, read_header, read_records
-from tests.audit.rig import HEADER, NOW, answering, finish, package, whole
+from tests.audit.rig import HEADER, answering, finish
+from tests.support.records import NOW, complete_listing, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,7 +174,7 @@ class TestFresh:
         assert names(path) == ["a", "b", "c"]
 
     def test_a_draft_that_is_old_or_of_another_audit_is_not_resumed(self, path: Path) -> None:
-        listing = whole("acme", "npm", "a")
+        listing = complete_listing("acme", "npm", "a")
         assert drafted(path, listing).done
         for header, since in (
             (HEADER, NOW + timedelta(seconds=1)),
@@ -185,7 +186,7 @@ class TestFresh:
             drafted(path, listing)
 
     def test_a_broken_draft_is_written_anew(self, path: Path) -> None:
-        drafted(path, whole("acme", "npm", "a"))
+        drafted(path, complete_listing("acme", "npm", "a"))
         (draft,) = path.parent.iterdir()
         draft.write_bytes(draft.read_bytes() + b"broken\n")
         output = JsonlFile(path, HEADER, fresh_since=NOW)
@@ -222,7 +223,7 @@ def drafted(path: Path, records: list[Record]) -> JsonlFile:
         output = JsonlFile(path, HEADER, fresh_since=NOW)
         if output.is_new:
             output.begin()
-            output.write([*records, package("user:octocat", "of a listing that is not done")])
+            output.write([*records, package("of a listing that is not done", owner="user:octocat")])
         output.close()
     return output
 

@@ -22,7 +22,8 @@ from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import SCHEMA_VERSION, ListingDone, ListingKey, VersionsSummary
 from ghpkg_async.audit._outputs import JsonlFile, open_output, read_records
 from ghpkg_async.audit._records import to_line
-from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package, whole
+from tests.audit.rig import HEADER, RECORDS
+from tests.support.records import NOW, complete_listing, conflict, done, failure, package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = [".jsonl", ".csv", ".parquet"]
 LISTINGS: list[list[Record]] = [
-    whole("acme", "npm", "a", "b", "c"),
+    complete_listing("acme", "npm", "a", "b", "c"),
     [conflict(), done(package_type=None, count=1)],
-    whole("acme", "container"),
-    [package("user:octocat", "d"), failure("user:octocat", "npm")],
-    whole("user:octocat", "container", "e"),
+    complete_listing("acme", "container"),
+    [package("d", owner="user:octocat"), failure("user:octocat", "npm")],
+    complete_listing("user:octocat", "container", "e"),
 ]
 
 
@@ -168,10 +169,10 @@ def test_mixed_listings_are_taken_apart(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     lines: list[Record] = [
         package(name="a"),
-        package("user:octocat", "b"),
+        package("b", owner="user:octocat"),
         package(name="c"),
         done(count=2),
-        package("user:octocat", "d"),
+        package("d", owner="user:octocat"),
     ]
     path.write_bytes(b"".join(map(to_line, [HEADER, *lines])))
     for output, kept in resumed(path):
@@ -372,7 +373,10 @@ def test_a_number_that_failed_to_be_written_is_told_once(tmp_path: Path) -> None
 def test_where_there_is_no_room_for_what_is_kept_all_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     names = [str(number) for number in range(500)]
-    write(path, [*whole("acme", "npm", *names), package("acme", "not done", package_type="maven")])
+    write(
+        path,
+        [*complete_listing("acme", "npm", *names), package("not done", package_type="maven")],
+    )
     before = path.read_bytes()
     with room_for(100), pytest.raises(OSError, match="too large"):
         one_by_one(path, MANY)

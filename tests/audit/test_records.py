@@ -15,7 +15,8 @@ from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import SCHEMA_VERSION, VersionsSummary, from_record, to_record
 from ghpkg_async.audit import _records as records
 from ghpkg_async.audit._records import ListingKey, fullest_first, listing_key, to_line
-from tests.audit.rig import HEADER, NOW, RECORDS, conflict, done, failure, package
+from tests.audit.rig import HEADER, RECORDS
+from tests.support.records import NOW, conflict, done, failure, package
 
 if TYPE_CHECKING:
     from ghpkg_async.audit import Record
@@ -44,7 +45,7 @@ def test_a_package_has_the_documented_fields() -> None:
         "version_count": 1,
         "created_at": "2026-01-15T12:00:00Z",
         "updated_at": "2026-01-15T12:00:00Z",
-        "html_url": "https://github.com/x",
+        "html_url": "https://github.com/orgs/acme/packages",
         "repository": "acme/left",
         "soft_deleted": False,
         "versions": {
@@ -145,7 +146,7 @@ def test_records_cannot_be_changed() -> None:
 
 
 def test_a_record_belongs_to_the_listing_that_is_asked_as_a_whole() -> None:
-    assert listing_key(package("Acme")) == ListingKey("acme", "npm")
+    assert listing_key(package(owner="Acme")) == ListingKey("acme", "npm")
     assert (
         listing_key(conflict()) == listing_key(done(package_type=None)) == ListingKey("acme", None)
     )

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import AuditReport, SummaryBuilder, SummaryRow
-from tests.audit.rig import HEADER, NOW, conflict, done, failure, package, whole
+from tests.audit.rig import HEADER
+from tests.support.records import NOW, complete_listing, conflict, done, failure, package
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,7 +27,7 @@ def test_a_summary_counts_by_owner_and_type_in_the_order_asked() -> None:
         package(name="a", visibility="public", version_count=3),
         package(name="b", visibility="internal", updated_at=NOW - timedelta(days=1)),
         done(count=2),
-        *whole("acme", "container"),
+        *complete_listing("acme", "container"),
     ]
     summary = SummaryBuilder(HEADER)
     for record in records:
@@ -67,8 +68,8 @@ def test_soft_deleted_packages_are_counted_by_themselves() -> None:
 @given(st.randoms(use_true_random=False))
 def test_a_report_is_the_same_in_whatever_order_listings_came(random: Random) -> None:
     listings: list[list[Record]] = [
-        whole("acme", "npm", "a", "b"),
-        whole("acme", "container", "c"),
+        complete_listing("acme", "npm", "a", "b"),
+        complete_listing("acme", "container", "c"),
         [conflict(), done(package_type=None, count=1)],
         [failure("user:octocat")],
     ]
@@ -76,13 +77,13 @@ def test_a_report_is_the_same_in_whatever_order_listings_came(random: Random) ->
     random.shuffle(listings)
     assert AuditReport.of(HEADER, [each for one in listings for each in one]) == expected
     assert [each.name for each in expected.packages] == ["a", "b", "c"]
-    assert [each.name for each in expected.conflicts] == ["image"]
+    assert [each.name for each in expected.conflicts] == ["old"]
     assert [each.owner for each in expected.failures] == ["user:octocat"]
     assert AuditReport.of(HEADER, expected.records()) == expected
 
 
 def test_a_report_finds_and_compares() -> None:
-    old = AuditReport.of(HEADER, whole("acme", "npm", "a"))
+    old = AuditReport.of(HEADER, complete_listing("acme", "npm", "a"))
     new = AuditReport.of(HEADER, [package(name="a", visibility="public"), done(count=1)])
     found = new.findings(["visibility_widened", "stale:3"], now=NOW, compared_to=old)
     assert [(each.rule, each.detail) for each in found] == [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ghpkg_async.audit._findings import label_of
 from ghpkg_async.audit._links import Links
 from ghpkg_async.audit._wording import advice_on, day, moment
-from tests.audit.rig import NOW, failure
+from tests.support.records import NOW, failure
 
 DOTCOM = Links("https://api.github.com")
 

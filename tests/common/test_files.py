@@ -13,7 +13,8 @@ import pytest
 from ghpkg_async import ConfigurationError
 from ghpkg_async._files import AtomicFile, FileLock
 from ghpkg_async.audit._outputs import open_output
-from tests.audit.rig import HEADER, package
+from tests.audit.rig import HEADER
+from tests.support.records import package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,16 @@ from ghpkg_async import PACKAGE_TYPES
 from ghpkg_async.audit import (
     AuditHeader,
     AuditReport,
-    ConflictEntry,
-    FailureEntry,
     ListingDone,
-    PackageEntry,
     VersionsSummary,
 )
+from tests.support.records import NOW, conflict, done, failure, header, package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ghpkg_async.audit import Record
 
-NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 RULES = ("public", "docker_conflict", "no_repository", "empty", "stale:365", "unreachable")
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -42,71 +39,21 @@ HOSTILE = (
 )
 
 
-def header(
-    *owners: str, types: Sequence[str] = ("npm",), versions: bool = False, **more: Any
-) -> AuditHeader:
-    fields = {"base_url": "https://api.github.com", "started_at": NOW, **more}
-    return AuditHeader(
-        owners=owners or ("acme",), package_types=tuple(types), with_versions=versions, **fields
-    )
-
-
-def package(name: str = "left", **fields: Any) -> PackageEntry:
-    defaults: dict[str, Any] = {
-        "owner": "acme",
-        "package_type": "npm",
-        "id": 1,
-        "visibility": "private",
-        "version_count": 1,
-        "created_at": NOW - timedelta(days=900),
-        "updated_at": NOW - timedelta(days=10),
-        "html_url": "https://github.com/orgs/acme/packages/npm/package/left",
-        "repository": "acme/left",
-    }
-    return PackageEntry(name=name, **{**defaults, **fields})
-
-
-def conflict(name: str = "old", **fields: Any) -> ConflictEntry:
-    listed = attrs.asdict(package(name, **{"package_type": "docker", **fields}), recurse=False)
-    del listed["versions"]
-    return ConflictEntry(**listed)
-
-
-def failure(**fields: Any) -> FailureEntry:
-    defaults: dict[str, Any] = {
-        "owner": "lost",
-        "listing": None,
-        "package_type": None,
-        "reason": "not_found",
-        "message": "GET /orgs/lost/packages: 404",
-    }
-    return FailureEntry(**{**defaults, **fields})
-
-
-def done(
-    owners: Iterable[str] = ("acme",), types: Iterable[str | None] = ("npm",)
+def ends(
+    owners: Iterable[str] = ("acme",), package_types: Sequence[str | None] = ("npm",)
 ) -> list[ListingDone]:
-    types = list(types)
-    return [
-        ListingDone(
-            owner=owner,
-            listing="docker_conflicts" if each is None else "packages",
-            package_type=each,
-            count=0,
-        )
-        for owner in owners
-        for each in types
-    ]
+    """The ends of the listings of each type of each owner."""
+    return [done(owner, package_type) for owner in owners for package_type in package_types]
 
 
 def audit(*records: Record, head: AuditHeader | None = None) -> AuditReport:
-    return AuditReport.of(head or header(), [*records, *done()])
+    return AuditReport.of(head or header(), [*records, *ends()])
 
 
 def large(count: int) -> AuditReport:
     """An audit of so many packages of six owners, with something of everything."""
     owners = [f"org-{number}" for number in range(6)]
-    head = header(*owners, "lost", types=PACKAGE_TYPES, versions=True)
+    head = header(*owners, "lost", package_types=PACKAGE_TYPES, with_versions=True)
     packages = []
     for number in range(count):
         owner = owners[number * number % 6]
@@ -125,8 +72,8 @@ def large(count: int) -> AuditReport:
                 versions=VersionsSummary(versions, None, None, versions // 2, versions // 2),
             )
         )
-    listings = done(owners, (*PACKAGE_TYPES, None))
-    return AuditReport.of(head, [*packages, conflict(owner="org-0"), failure(), *listings])
+    listings = ends(owners, (*PACKAGE_TYPES, None))
+    return AuditReport.of(head, [*packages, conflict(owner="org-0"), failure("lost"), *listings])
 
 
 @attrs.define

@@ -15,7 +15,8 @@ from ghpkg_async.audit._report import write_report
 from ghpkg_async.cleanup import Policy, plan
 from ghpkg_async.cleanup._review import render_plan
 from ghpkg_async.testing import EmbeddedGitHub, demo_world
-from tests.report.rig import NOW, RULES, audit, conflict, failure, header, package
+from tests.report.rig import RULES, audit
+from tests.support.records import NOW, conflict, failure, header, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +55,8 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for number, owner in enumerate(owners)
     ]
-    head = header(*owners, "lost", types=["npm", "docker"])
-    report = audit(*packages, conflict(owner="team-0"), failure(), head=head)
+    head = header(*owners, "lost", package_types=("npm", "docker"))
+    report = audit(*packages, conflict(owner="team-0"), failure("lost"), head=head)
     old = attrs.evolve(
         report,
         header=attrs.evolve(report.header, started_at=NOW - timedelta(days=1)),

@@ -12,7 +12,8 @@ from ghpkg_async import PACKAGE_TYPES
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._report import render_report, write_report
 from ghpkg_async.audit._report.drawing import WIDTH
-from tests.report.rig import HOSTILE, NOW, RULES, audit, conflict, failure, header, large, package
+from tests.report.rig import HOSTILE, RULES, audit, large
+from tests.support.records import NOW, conflict, failure, header, package
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -84,11 +85,12 @@ def small() -> AuditReport:
         package("Äpfel", package_type="maven", owner="octo-org", version_count=0, repository=None),
         package("zebra", updated_at=NOW.replace(year=2020), version_count=1200),
         failure(
+            "lost",
             reason="sso_required",
             authorization_url="https://github.com/orgs/lost/sso?authorization_request=A1",
         ),
         conflict(),
-        head=header("acme", "octo-org", "lost", types=["npm", "maven", "docker"]),
+        head=header("acme", "octo-org", "lost", package_types=("npm", "maven", "docker")),
     )
 
 
@@ -240,7 +242,7 @@ async def test_a_reader_hears_what_there_is_to_see(show: Open) -> None:
 async def test_no_width_scrolls_sideways(show: Open, width: int) -> None:
     long = package("w" * 300, owner="o" * 39, repository="r" * 140, visibility="public")
     message = failure(message="x" * 400, owner="l" * 39)
-    head = header("acme", types=["npm", "docker"], versions=True)
+    head = header("acme", package_types=("npm", "docker"), with_versions=True)
     report = audit(*large(120).entries, long, message, conflict("c" * 200), head=head)
     page = await show(report, old=earlier(large(120)), viewport={"width": width, "height": 800})
     for each in await page.locator("details").all():
@@ -255,7 +257,7 @@ async def test_a_type_is_never_broken_into_two_lines(show: Open, width: int) -> 
         package("n" * 60, owner=owner, package_type=each, visibility="internal")
         for each in PACKAGE_TYPES
     ]
-    head = header(owner, types=PACKAGE_TYPES, versions=True)
+    head = header(owner, package_types=PACKAGE_TYPES, with_versions=True)
     page = await show(audit(*packages, head=head), viewport={"width": width, "height": 800})
     for cell in await page.locator("#rows :is([data-cell=type], [data-cell=visibility])").all():
         assert (
@@ -337,7 +339,7 @@ async def test_names_stay_names(show: Open) -> None:
         ),
         *(failure(owner=text, message=text, authorization_url=urls[0]) for text in texts),
         *(conflict(text, html_url=urls[0]) for text in texts),
-        head=header(*texts, types=["npm", "docker"]),
+        head=header(*texts, package_types=("npm", "docker")),
     )
     page = await show(report, old=audit())
     assert await names(page) == texts

@@ -11,7 +11,8 @@ from ghpkg_async.audit import Change, Comparison
 from ghpkg_async.audit._report import render_report
 from ghpkg_async.audit._report.charts import BARS_SHOWN, Chart, charts_of
 from ghpkg_async.audit._report.drawing import WIDTH, Series, draw
-from tests.report.rig import NOW, Parsed, audit, header, large, package
+from tests.report.rig import Parsed, audit, large
+from tests.support.records import NOW, header, package
 
 
 def drawn(chart: Chart) -> Parsed:
@@ -28,7 +29,7 @@ def test_packages_are_told_in_bars_in_words_and_as_a_table() -> None:
         package("a"),
         package("b", package_type="maven"),
         package("c", owner="octo-org"),
-        head=header("acme", "octo-org", types=["npm", "maven"]),
+        head=header("acme", "octo-org", package_types=("npm", "maven")),
     )
     owners, visibility, age = charts_of(report, None, NOW)
     assert owners.headings == ["Owner", "Npm", "Maven"]

@@ -16,19 +16,8 @@ from hypothesis import strategies as st
 from ghpkg_async.audit import AuditReport, Finding
 from ghpkg_async.audit._report import render_report
 from ghpkg_async.audit._report.page import MOST_LISTED
-from tests.report.rig import (
-    HOSTILE,
-    NOW,
-    RULES,
-    Parsed,
-    audit,
-    conflict,
-    done,
-    failure,
-    header,
-    large,
-    package,
-)
+from tests.report.rig import HOSTILE, RULES, Parsed, audit, ends, large
+from tests.support.records import NOW, conflict, failure, header, package
 
 if TYPE_CHECKING:
     from ghpkg_async.audit import Comparison
@@ -38,7 +27,9 @@ def everything(text: str, url: str = "") -> AuditReport:
     """An audit in which all that a server or a user may choose is the text."""
     fields: dict[str, Any] = {"owner": text, "visibility": text, "repository": text}
     return AuditReport.of(
-        header(text, types=[text, "docker"], versions=True, base_url=f"https://{text}"),
+        header(
+            text, package_types=(text, "docker"), with_versions=True, base_url=f"https://{text}"
+        ),
         [
             package(text, package_type=text, html_url=url, **fields),
             conflict(text, html_url=url, **fields),
@@ -207,6 +198,7 @@ def test_what_was_not_obtained_is_told_with_what_to_do() -> None:
     page = render_report(
         audit(
             failure(
+                "lost",
                 reason="sso_required",
                 message="403 SAML",
                 authorization_url="https://github.com/orgs/lost/sso?authorization_request=A1",
@@ -255,8 +247,13 @@ def test_where_nothing_was_looked_for_there_are_no_findings() -> None:
 
 def test_findings_lead_to_where_they_are() -> None:
     report = AuditReport.of(
-        header(types=["npm", "docker"]),
-        [package(visibility="public"), conflict(), failure(), *done(types=["npm", "docker", None])],
+        header(package_types=("npm", "docker")),
+        [
+            package(visibility="public"),
+            conflict(),
+            failure("lost"),
+            *ends(package_types=["npm", "docker", None]),
+        ],
     )
     elsewhere = Finding("empty", "x", "npm", "y", "z")
     page = render_report(report, findings=[*report.findings(RULES, now=NOW), elsewhere])

@@ -20,7 +20,8 @@ from ghpkg_async.audit._report.sums import (
     unfinished,
     visibilities,
 )
-from tests.report.rig import NOW, audit, done, failure, header, package
+from tests.report.rig import audit, ends
+from tests.support.records import NOW, failure, header, package
 
 if TYPE_CHECKING:
     from ghpkg_async.audit import Record
@@ -78,12 +79,12 @@ def test_growth_is_by_owner() -> None:
 
 
 def test_what_nothing_is_known_of_is_unfinished() -> None:
-    head = header("acme", "Lost", "late", types=["npm", "docker"])
+    head = header("acme", "Lost", "late", package_types=("npm", "docker"))
     records: list[Record] = [
-        *done(["acme"], ["npm", "docker"]),
+        *ends(["acme"], ["npm", "docker"]),
         failure(owner="acme", listing="docker_conflicts"),
         failure(owner="lost"),
-        *done(["late"], ["docker"]),
+        *ends(["late"], ["docker"]),
     ]
     report = AuditReport.of(head, records)
     assert unfinished(report) == [ListingKey("late", "npm"), ListingKey("late", None)]

@@ -11,7 +11,8 @@ from ghpkg_async import ConfigurationError
 from ghpkg_async._cli.app import run
 from ghpkg_async.audit._report import render_report, write_report
 from ghpkg_async.testing import EmbeddedGitHub, demo_world
-from tests.report.rig import Parsed, audit, package
+from tests.report.rig import Parsed, audit
+from tests.support.records import package
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ghpkg_async import Package, PackageVersion
-from ghpkg_async.audit import (
-    AuditHeader,
-    AuditReport,
-    ConflictEntry,
-    FailureEntry,
-    ListingDone,
-    PackageEntry,
-    VersionsSummary,
-)
+from ghpkg_async.audit import AuditReport, VersionsSummary
 from ghpkg_async.models import ContainerMetadata, PackageVersionMetadata
+from tests.support import records
+
+if TYPE_CHECKING:
+    from ghpkg_async.audit import FailureEntry, PackageEntry
 
 NOON = datetime(2025, 6, 2, 12, tzinfo=UTC)
 ELSEWHERE = datetime(2025, 6, 3, 1, tzinfo=timezone(timedelta(hours=13)))
@@ -54,51 +51,49 @@ def version(*tags: str, **fields: Any) -> PackageVersion:
     return PackageVersion(**{**usual, **fields})
 
 
-def entry(**fields: Any) -> PackageEntry:
-    return PackageEntry(**{**_ENTRY, **fields})
-
-
-_ENTRY: dict[str, Any] = {
-    "owner": "acme",
-    "package_type": "container",
-    "name": "team/app",
-    "id": 7,
-    "visibility": "public",
-    "version_count": 3,
-    "created_at": NOON,
-    "updated_at": NOON,
-    "html_url": "https://github.com/orgs/acme/packages/container/team%2Fapp",
-    "repository": "acme/app",
-}
+entry = partial(
+    records.package,
+    name="team/app",
+    id=7,
+    package_type="container",
+    visibility="public",
+    version_count=3,
+    created_at=NOON,
+    updated_at=NOON,
+    html_url="https://github.com/orgs/acme/packages/container/team%2Fapp",
+    repository="acme/app",
+)
+failure = partial(
+    records.failure,
+    owner="octo-org",
+    reason="sso_required",
+    message="Resource protected by organization SAML enforcement",
+    status=403,
+    organizations=("21955855", "20582480"),
+)
 
 
 def report(*more: PackageEntry | FailureEntry, versions: bool = True) -> AuditReport:
     """A package, a conflict, and what else is given."""
-    header = AuditHeader(
-        base_url="https://api.github.com",
-        owners=("acme", "octo-org"),
+    head = records.header(
+        "acme",
+        "octo-org",
         package_types=("docker", "container"),
         with_versions=versions,
         started_at=NOON,
     )
     summary = VersionsSummary(count=3, newest=NOON, oldest=NOON, tagged=1, untagged=2)
-    records = [
+    listed = [
         entry(versions=summary),
-        ConflictEntry(**{**_ENTRY, "package_type": "docker", "name": "old", "repository": None}),
-        ListingDone(owner="acme", listing="packages", package_type="container", count=1),
+        records.conflict(
+            id=7,
+            visibility="public",
+            version_count=3,
+            created_at=NOON,
+            updated_at=NOON,
+            html_url="https://github.com/orgs/acme/packages/container/team%2Fapp",
+        ),
+        records.done(package_type="container", count=1),
         *more,
     ]
-    return AuditReport.of(header, records)
-
-
-def failure(**fields: Any) -> FailureEntry:
-    usual = {
-        "owner": "octo-org",
-        "listing": None,
-        "package_type": None,
-        "reason": "sso_required",
-        "message": "Resource protected by organization SAML enforcement",
-        "status": 403,
-        "organizations": ("21955855", "20582480"),
-    }
-    return FailureEntry(**{**usual, **fields})
+    return AuditReport.of(head, listed)
