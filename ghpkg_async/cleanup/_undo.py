@@ -302,12 +302,10 @@ class _Run:
         """
         present = ids.get(intent.version)
         moved = [tag for tag in intent.tags if tagged.get(tag, intent.id) != intent.id]
-        if present == intent.id:
+        if present is not None:
             lost = [tag for tag in intent.tags if tag not in tagged]
-            self._record_restored(intent, "active", lost)
-        elif present is not None:
-            message = f"{short_name(intent.version)} was pushed again, as version {present}"
-            self._record(intent, "held", message)
+            again = "" if present == intent.id else f"pushed again, as version {present}"
+            self._record_restored(intent, "active", lost, again)
         elif self._clock.now() >= intent.restorable_until:
             until = f"{intent.restorable_until:%Y-%m-%d %H:%M} UTC"
             self._record(intent, "expired", f"GitHub restored it until {until}")
@@ -417,11 +415,12 @@ class _Run:
                 self._record_restored(intent, "restored", missing)
 
     def _record_restored(
-        self, intent: Intent, status: RestoreStatus, missing: Sequence[str]
+        self, intent: Intent, status: RestoreStatus, missing: Sequence[str], message: str = ""
     ) -> None:
         """Record a version that is there, and how to set the tags that it has not."""
-        message = f"without its tags {', '.join(missing)}" if missing else None
-        self._record(intent, status, message, missing_tags=tuple(missing))
+        without = f"without its tags {', '.join(missing)}" if missing else ""
+        texts = ", ".join(filter(None, (message, without)))
+        self._record(intent, status, texts or None, missing_tags=tuple(missing))
         image = f"{self._registry}/{intent.login}/{intent.name}".lower()
         for tag in missing:
             arguments = ("--tag", f"{image}:{tag}", f"{image}@{intent.version}")

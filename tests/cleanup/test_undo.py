@@ -160,20 +160,30 @@ async def test_a_version_whose_tag_moved_is_held(site: Site, journal: Path) -> N
     assert not result.complete
 
 
-async def test_a_digest_that_was_pushed_again_is_held(site: Site, journal: Path) -> None:
+async def test_a_digest_that_was_pushed_again_is_a_part_like_before(
+    site: Site, journal: Path
+) -> None:
     await site.apply(site.plan("old"), journal)
     again = site.package.version(site.versions["old-amd64"].name)
     result = await site.undo(journal)
-    assert statuses(site, result)["old-amd64"] == "held"
-    assert f"as version {again.id}" in message(site, result, "old-amd64")
+    assert statuses(site, result) == {
+        "old": "restored",
+        "old-amd64": "active",
+        "old-arm64": "restored",
+    }
+    assert message(site, result, "old-amd64") == f"pushed again, as version {again.id}"
+    assert result.complete
 
 
-async def test_an_image_without_one_of_its_parts_is_held(site: Site, journal: Path) -> None:
+@pytest.mark.parametrize("status", [404, 422])
+async def test_an_image_without_one_of_its_parts_is_held(
+    site: Site, journal: Path, status: int
+) -> None:
     await site.apply(site.plan("old"), journal)
 
     async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
         if request.path.endswith(f"{site.versions['old-amd64'].id}/restore"):
-            return web.json_response({"message": "Package version not found."}, status=404)
+            return web.json_response({"message": "Package version not found."}, status=status)
         response: web.StreamResponse = await answer()
         return response
 
