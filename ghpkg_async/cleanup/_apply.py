@@ -22,6 +22,7 @@ from ..errors import (
     DeletionRefused,
     Forbidden,
     GitHubPackagesError,
+    InvalidResponse,
     NotFound,
     RateLimited,
     Unauthorized,
@@ -38,6 +39,7 @@ from ._journal import (
     last_outcomes,
     read_journal,
 )
+from ._manifests import Unreadable
 from ._preflight import preflight
 from ._reading import GraphReader
 from ._recheck import PackageState, short_name
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .._client import GitHubPackages
     from .._namespaces import PackageRef
     from ._journal import ApplyRecord, OutcomeStatus
+    from ._manifests import Manifest
     from ._plan_file import Plan
     from ._policy import MaxDeletes
     from ._preflight import ServerClock
@@ -66,7 +69,7 @@ _GONE: Final = frozenset({"deleted", "gone"})
 
 @attrs.frozen
 class BrokenImage:
-    """A version that stayed and lost a part of itself during the run.
+    """A version that is there and lost a part of itself during the run.
 
     Attributes:
         package: owner, type and name of the package.
@@ -485,14 +488,34 @@ class _Run:
             call_hook("on_outcome", self._on_outcome, outcome)
 
     async def _verify(self, key: PackageKey, ref: PackageRef, state: PackageState) -> None:
-        """List the package again: every image that stayed must still have its parts."""
+        """List the package again: every image that is there must have its parts."""
         try:
-            remaining = {version.name for version in await ref.versions(consistent=True)}
+            listed = await ref.versions(consistent=True)
+            remaining = {each.name: ListedVersion.of(each) for each in listed}
+            pushed = await self._read_pushed(ref, state, remaining)
         except GitHubPackagesError as error:
             self._unverified[key] = str(error)
             return
-        for version, lost in state.broken_by(remaining):
+        for version, lost in state.broken_by(remaining, pushed):
             self._broken.append(BrokenImage(key, version.name, version.tags, tuple(lost)))
+
+    async def _read_pushed(
+        self, ref: PackageRef, state: PackageState, remaining: Iterable[str]
+    ) -> list[Manifest]:
+        """Read the manifests of versions that were pushed while others were deleted.
+
+        Raises:
+            InvalidResponse: one cannot be read.
+        """
+        if state.graph is None:
+            return []
+        digests = [digest for digest in remaining if digest not in state.graph.index]
+        manifests = []
+        for outcome in (await self._registry.read(state.login, ref.name, digests)).values():
+            if isinstance(outcome, Unreadable):
+                raise InvalidResponse(f"manifest {outcome.digest}: {outcome.message}")
+            manifests.append(outcome)
+        return manifests
 
 
 async def is_active(ref: PackageRef, version_id: int) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ._graph import ListedVersion, VersionGraph
+    from ._manifests import Manifest
     from ._records import Deletion, Group
 
 __all__ = ["PackageState", "short_name"]
@@ -109,19 +110,30 @@ class PackageState:
         causes = self.graph.protected([self.graph.index[version]])
         return {self.graph.versions[i].name for i in causes}
 
-    def broken_by(self, remaining: Collection[str]) -> Iterator[tuple[ListedVersion, list[str]]]:
-        """Yield the versions that stayed and lost others that they need.
+    def broken_by(
+        self, remaining: Mapping[str, ListedVersion], pushed: Iterable[Manifest]
+    ) -> Iterator[tuple[ListedVersion, list[str]]]:
+        """Yield the versions that are there and lost others that they need.
 
         Args:
-            remaining: names of the versions that the package has afterwards.
+            remaining: versions that the package has afterwards, by name.
+            pushed: manifests of those that it did not have before.
         """
         if self.graph is None:
             return
-        for i, version in enumerate(self.graph.versions):
-            if version.name in remaining:
-                needed = (self.graph.versions[target].name for target in self.graph.links(i))
-                if lost := [name for name in needed if name not in remaining]:
-                    yield version, lost
+        needs = [
+            (version.name, [self.graph.versions[target].name for target in self.graph.links(i)])
+            for i, version in enumerate(self.graph.versions)
+            if version.name in remaining
+        ]
+        needs += [
+            (each.digest, [child.digest for child in each.children] + [*each.mentions])
+            for each in pushed
+        ]
+        before = self.graph.index.keys()
+        for name, needed in needs:
+            if lost := [each for each in needed if each in before and each not in remaining]:
+                yield remaining[name], lost
 
 
 def short_name(name: str) -> str:

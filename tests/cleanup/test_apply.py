@@ -429,6 +429,28 @@ async def test_a_kept_image_that_loses_a_part_during_the_run_is_reported(
     assert not result.complete
 
 
+@pytest.mark.parametrize("readable", [True, False])
+async def test_an_image_pushed_during_the_run_is_verified_too(
+    site: Site, journal: Path, readable: bool
+) -> None:
+    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+        if request.method == "DELETE" and "late" not in site.versions:
+            digest = site.push("late", index(image("old-amd64")), "late")
+            if not readable:
+                del site.registry.manifests["acme/app", digest]
+        response: web.StreamResponse = await answer()
+        return response
+
+    site.github.hook = hook
+    result = await site.apply(site.plan("old"), journal)
+    if readable:
+        (broken,) = result.broken
+        assert (broken.tags, broken.missing) == (("late",), (site.versions["old-amd64"].name,))
+    else:
+        assert "manifest unknown" in result.unverified["acme", "container", "app"]
+    assert not result.complete
+
+
 # Plans that are refused.
 
 
