@@ -26,6 +26,7 @@ from ..errors import (
     RateLimited,
 )
 from .auth import Credentials
+from .cache_entry import Key
 from .calls import Calls
 from .error_mapping import error_from_response, parse_retry_after
 from .hooks import RequestEvent, call_hook
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Mapping
 
     from .._codec import Buffer
-    from .cache import Cache, Key
+    from .cache import Cache
     from .calls import Call
     from .redaction import Redactor
     from .transport import Transport
@@ -316,7 +317,7 @@ class Session:
 
     async def _get_with(self, cache: Cache, request: Request) -> Response | NoResponse:
         """Send a GET, conditional if its response is cached for the same token."""
-        key = self._cache_key(cache, request)
+        key = self._cache_key(request)
         entry = None if request.etag else await cache.get(key)
         if entry is not None:
             request = attrs.evolve(request, etag=entry.etag)
@@ -347,13 +348,13 @@ class Session:
         As long as the body does not change, `Response.was_last` of later responses says so.
         """
         if self._cache is not None and response.stored and not response.was_last:
-            key = self._cache_key(self._cache, response.request)
+            key = self._cache_key(response.request)
             await self._cache.put(key, response.headers, response.raw_body, was_last=True)
 
-    def _cache_key(self, cache: Cache, request: Request) -> Key:
+    def _cache_key(self, request: Request) -> Key:
         token = request.token.reveal() if request.token else ""
         identity = self._credentials.identity
-        return cache.key(token, *self._variant, str(request.url), identity=identity)
+        return Key.of(token, *self._variant, str(request.url), identity=identity)
 
     async def _send(self, request: Request, *, retry: bool = True) -> Response:
         """Return the final response, or raise `ClientClosed` as soon as the client is closed."""

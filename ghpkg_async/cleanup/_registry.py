@@ -29,6 +29,7 @@ from .._client import session_of
 from .._namespaces import segment
 from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
+from .._session.cache_entry import Key
 from .._session.messages import Request
 from .._session.redaction import Secret
 from .._session.urls import parse_server_url, same_origin
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from .._client import GitHubPackages
     from .._codec import Buffer
-    from .._session.cache import Key
     from .._session.messages import Response
     from ._manifests import Manifest, UnreadableReason
 
@@ -380,7 +380,7 @@ def _content_type(response: Response) -> str:
 
 def _cache_key(digest: str) -> Key:
     # Without token and host: a digest has the same body everywhere, and the body is verified.
-    return Cache.key("", "manifest", digest)
+    return Key.of("", "manifest", digest)
 
 
 def _pack(content_type: str, body: bytes) -> bytes:

@@ -18,7 +18,9 @@ from multidict import CIMultiDict
 
 from ghpkg_async import ConfigurationError, GitHubPackages
 from ghpkg_async._client import session_of
-from ghpkg_async._session.cache import APPLICATION_ID, SCHEMA_VERSION, Cache, Entry, Key
+from ghpkg_async._session.cache import Cache
+from ghpkg_async._session.cache_entry import Entry, Key
+from ghpkg_async._session.cache_file import APPLICATION_ID, SCHEMA_VERSION
 from ghpkg_async.testing import EmbeddedGitHub, World
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 HEADERS = CIMultiDict([("ETag", 'W/"1"'), ("Link", '<https://x>; rel="next"'), ("Date", "today")])
 ENTRY = Entry('W/"1"', (("Link", '<https://x>; rel="next"'),), b"body")
-KEY = Cache.key("ghp_one", "https://x")
+KEY = Key.of("ghp_one", "https://x")
 ETAG = {"ETag": '"1"'}
 MIB = 2**20
 
@@ -179,7 +181,7 @@ async def test_the_file_is_the_owners_alone_and_does_not_hold_the_token(
 
 def test_a_key_depends_on_the_token_and_on_each_part() -> None:
     keys = {
-        Cache.key(token, base, version, accept, url)
+        Key.of(token, base, version, accept, url)
         for token in ("", "a", "b")
         for base in ("https://x", "https://y")
         for version in ("", "2022-11-28")
@@ -191,9 +193,9 @@ def test_a_key_depends_on_the_token_and_on_each_part() -> None:
 
 
 def test_a_key_depends_on_the_identity_in_place_of_the_token() -> None:
-    assert Cache.key("a", "url", identity="app") == Cache.key("b", "url", identity="app")
-    assert Cache.key("a", "url", identity="b") != Cache.key("b", "url")
-    assert Cache.key("a", "url", identity="b") != Cache.key("a", "url", identity="c")
+    assert Key.of("a", "url", identity="app") == Key.of("b", "url", identity="app")
+    assert Key.of("a", "url", identity="b") != Key.of("b", "url")
+    assert Key.of("a", "url", identity="b") != Key.of("a", "url", identity="c")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,7 @@ async def test_an_entry_outlives_the_closing_of_the_file(tmp_path: Path) -> None
         assert await put(cache)
         await cache.close()
         assert await cache.get(KEY) == ENTRY
-        assert await cache.get(Cache.key("ghp_one", "https://y")) is None
+        assert await cache.get(Key.of("ghp_one", "https://y")) is None
 
 
 @pytest.mark.parametrize("etag", [None, "", "\udcff", "a\tb"])
@@ -263,7 +265,7 @@ async def test_an_update_forgets_the_last_page_if_a_header_changed(tmp_path: Pat
 
 
 async def test_the_least_recently_used_entries_are_evicted(tmp_path: Path) -> None:
-    keys = [Cache.key("", str(number)) for number in range(100)]
+    keys = [Key.of("", str(number)) for number in range(100)]
     async with opened(tmp_path / "cache", max_bytes=200_000) as cache:
         for key in keys:
             assert await put(cache, key, bytes(5_000))
@@ -278,7 +280,7 @@ async def test_the_least_recently_used_entries_are_evicted(tmp_path: Path) -> No
 async def test_reading_an_entry_is_using_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [Cache.key("", str(number)) for number in range(30)]
+    keys = [Key.of("", str(number)) for number in range(30)]
     async with opened(tmp_path / "cache", max_bytes=200_000) as cache:
         for hours, key in enumerate(keys):
             monkeypatch.setattr(time, "time", lambda hours=hours: 3600.0 * hours)
@@ -291,7 +293,7 @@ async def test_reading_an_entry_is_using_it(
 async def test_a_large_entry_replaces_many_small_ones(tmp_path: Path) -> None:
     async with opened(tmp_path / "cache", max_bytes=400_000) as cache:
         for number in range(200):
-            await put(cache, Cache.key("", str(number)), bytes(1_000))
+            await put(cache, Key.of("", str(number)), bytes(1_000))
         while not await put(cache, KEY, bytes(300_000)):
             pass
         assert await cache.get(KEY) is not None
@@ -312,7 +314,7 @@ async def test_storing_does_not_take_longer_in_a_large_cache(
         nonlocal instructions
         instructions = 0
         connections[-1].set_progress_handler(count, 1)
-        await put(cache, Cache.key("", url))
+        await put(cache, Key.of("", url))
         connections[-1].set_progress_handler(None, 1)
         return instructions
 
@@ -320,12 +322,12 @@ async def test_storing_does_not_take_longer_in_a_large_cache(
         await put(cache)
         before = await instructions_of_a_put(cache, "small")
         for number in range(300):
-            await put(cache, Cache.key("", str(number)))
+            await put(cache, Key.of("", str(number)))
         assert await instructions_of_a_put(cache, "large") < 2 * before
 
 
 async def test_a_put_evicts_a_bounded_number_of_entries(tmp_path: Path) -> None:
-    keys = [Cache.key("", str(number)) for number in range(300)]
+    keys = [Key.of("", str(number)) for number in range(300)]
     async with opened(tmp_path / "cache") as cache:
         for key in keys:
             await put(cache, key, bytes(3_000))
@@ -436,7 +438,7 @@ async def test_a_changed_entry_is_not_used(tmp_path: Path, forgery: str) -> None
 
 
 async def test_an_entry_moved_under_another_key_is_not_used(tmp_path: Path) -> None:
-    other = Cache.key("ghp_one", "https://other")
+    other = Key.of("ghp_one", "https://other")
     path = await filled(tmp_path / "cache")
     alter(path, "UPDATE response SET key = ?", other.address)
     async with opened(path) as cache:
@@ -444,7 +446,7 @@ async def test_an_entry_moved_under_another_key_is_not_used(tmp_path: Path) -> N
 
 
 async def test_an_entry_written_without_the_token_is_not_used(tmp_path: Path) -> None:
-    attacker = Cache.key("ghp_other", "https://x")
+    attacker = Key.of("ghp_other", "https://x")
     async with opened(tmp_path / "cache") as cache:
         assert await put(cache, Key(KEY.address, attacker.secret))
         assert await cache.get(KEY) is None
@@ -494,7 +496,7 @@ async def test_a_file_whose_schema_was_changed_is_not_used(
 async def test_a_schema_changed_while_in_use_hangs_neither_calls_nor_close(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ghpkg_async._session.cache.OPERATION_SECONDS", 0.05)
+    monkeypatch.setattr("ghpkg_async._session.cache_file.OPERATION_SECONDS", 0.05)
     async with asyncio.timeout(5), opened(tmp_path / "cache") as cache:
         await put(cache)
         alter(tmp_path / "cache", f"DROP TABLE response; {ENDLESS_VIEW}")
