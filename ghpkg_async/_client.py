@@ -18,7 +18,8 @@ from ._session.auth import (
 from ._session.limits import Limits
 from ._session.redaction import Redactor
 from ._session.scheduler import RequestScheduler
-from ._session.session import Options, Session
+from ._session.sender import Options
+from ._session.session import Session
 from ._session.stats import Stats
 from ._session.transport import Transport
 from ._version import __version__

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from yarl import URL
 
 from ..errors import GitHubPackagesError, InvalidResponse
 from .bodies import GzipBuffer
+from .error_mapping import error_from_response
 from .redaction import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from datetime import datetime
 
     from multidict import MultiMapping
 
     from .._codec import Buffer
+    from ..errors import APIError
 
-__all__ = ["NoResponse", "Request", "Response"]
+__all__ = ["MAYBE_APPLIED", "NoResponse", "Request", "Response"]
 
 T = TypeVar("T")
+
+MAYBE_APPLIED: Final = "It may have been carried out all the same."
+"""Note of an error after a write whose response was lost."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -95,8 +102,8 @@ class Response:
             successor; a page that is not full may not have, since it would have grown.
         stored: whether the cache holds this response, so that the next request for it is
             conditional. It is for every response confirmed by a 304, and false without a cache.
-        was_last: whether a listing proved earlier that this page was the last one; see
-            `Session.remember_last`. The body and the headers of the page are unchanged since.
+        was_last: whether a listing proved earlier that this page was the last one, and its body
+            and headers are unchanged since; see `CachingTransport.remember_last`.
     """
 
     request: Request
@@ -125,6 +132,20 @@ class Response:
     def body(self) -> Buffer:
         """The body, inflated within a bound; good until another one is."""
         return self.buffer.inflate(self.raw_body, self.headers.get("Content-Encoding", ""))
+
+    def error(self, now: datetime) -> APIError:
+        """Return the exception for a response of status 400 or above, received ``now``."""
+        body: Buffer = b""
+        with suppress(InvalidResponse):
+            body = self.body()
+        return error_from_response(
+            self.status,
+            self.headers,
+            bytes(body),
+            method=self.request.method,
+            url=self.request.shown_url,
+            now=now,
+        )
 
 
 @attrs.frozen(eq=False, repr=False)

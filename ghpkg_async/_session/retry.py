@@ -6,10 +6,20 @@ from typing import Final
 
 import attrs
 
-__all__ = ["LONGEST_BACKOFF", "RETRIED_STATUSES", "RetryState", "backoff", "is_refusal"]
+__all__ = [
+    "LONGEST_BACKOFF",
+    "RETRIED_STATUSES",
+    "RetryState",
+    "backoff",
+    "is_refusal",
+    "replaces_token",
+]
 
 RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
 """Statuses of transient failures, of GitHub or of a proxy before it."""
+
+MAX_RATE_LIMITS: Final = 20
+"""Responses with a rate limit that one request gets before it fails."""
 
 FIRST_BACKOFF: Final = 0.5
 """Seconds before the second attempt, of which jitter takes up to half."""
@@ -27,6 +37,7 @@ class RetryState:
         made: attempts made, the present one included.
         maybe_applied: whether any of them may have been applied without a response that says so.
         unauthorized: whether a 401 was retried.
+        rate_limits: responses with a rate limit so far.
     """
 
     max_retries: int
@@ -34,6 +45,16 @@ class RetryState:
     made: int = 1
     maybe_applied: bool = False
     unauthorized: bool = False
+    rate_limits: int = 0
+
+    def waits_for_rate_limit(self, *, will_wait: bool) -> bool:
+        """Return whether to send the request again after the rate limit of its response.
+
+        Args:
+            will_wait: whether the limit ends within ``max_rate_limit_wait``.
+        """
+        self.rate_limits += 1
+        return will_wait and self.rate_limits <= MAX_RATE_LIMITS
 
     def delay_after_response(
         self,
@@ -83,6 +104,16 @@ class RetryState:
 def is_refusal(status: int) -> bool:
     """Return whether a response with this status proves that the request was not applied."""
     return 400 <= status < 500 and status not in RETRIED_STATUSES
+
+
+def replaces_token(status: int, *, has_own: bool) -> bool:
+    """Return whether to send the request again if the token source has another token by now.
+
+    Args:
+        status: the response's.
+        has_own: whether the request has a token of its own, or one that replaced another.
+    """
+    return status == 401 and not has_own
 
 
 def backoff(attempt: int, jitter: float) -> float:
