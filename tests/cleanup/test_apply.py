@@ -220,6 +220,25 @@ async def test_a_version_deleted_by_someone_else_is_gone(site: Site, journal: Pa
     assert result.complete
 
 
+async def test_what_another_machine_deletes_at_the_same_time_is_gone_and_both_can_undo(
+    site: Site, journal: Path
+) -> None:
+    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+        if request.method == "DELETE" and site.versions["old"].deleted_at is None:
+            for name in OLD_IMAGE:
+                site.versions[name].delete()
+        response: web.StreamResponse = await answer()
+        return response
+
+    before = site.state()
+    site.github.hook = hook
+    result = await site.apply(site.plan("old"), journal)
+    assert set(statuses(site, result).values()) == {"gone"}
+    assert result.complete
+    assert (await site.undo(journal)).complete
+    assert site.state() == before
+
+
 async def test_no_plan_takes_the_last_tagged_image(site: Site, journal: Path) -> None:
     plan = site.plan("old", "older")
     site.versions["new"].delete()
@@ -245,6 +264,20 @@ async def test_a_package_that_is_not_there_is_stale(site: Site, journal: Path) -
     site.package.delete()
     result = await site.apply(plan, journal)
     assert set(statuses(site, result).values()) == {"stale"}
+
+
+async def test_a_package_created_again_under_the_name_loses_nothing(
+    site: Site, journal: Path
+) -> None:
+    plan = site.plan("old")
+    site.package.delete()
+    again = site.package.owner.package("container", "app", created_at=OLD)
+    for version in site.versions.values():
+        again.version(version.name, tags=version.tags, created_at=OLD)
+    result = await site.apply(plan, journal)
+    assert set(statuses(site, result).values()) == {"gone"}
+    assert site.deletes == []
+    assert len(again.versions()) == 9
 
 
 async def test_a_manifest_that_cannot_be_read_stops_the_package(site: Site, journal: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import pytest
 
+from ghpkg_async.cleanup._decide import decide_versions
 from ghpkg_async.cleanup._evaluate import PatternUse
 from ghpkg_async.cleanup._graph import ListedVersion
 from ghpkg_async.cleanup._policy import Policy
@@ -162,6 +163,16 @@ def test_versions_of_npm_go_by_name_and_age() -> None:
     rules = policy(PRE + 'older-than = "30d"\nkeep-newest = 1')
     result = npm(*names, ages=[90, 60, 50, 40], policy=rules)
     assert result == {"deleted": ["1.0.0-rc.1", "1.0.0-rc.2"], "held": {}}
+
+
+def test_snapshots_of_maven_go_by_their_timestamps() -> None:
+    names = ("1.0", "1.1-20260101.120000-1", "1.1-20260301.120000-2", "1.1-SNAPSHOT")
+    rules = 'name = "old"\ntypes = ["maven"]\nversions = ["re:.*-\\\\d{8}\\\\.\\\\d{6}-\\\\d+"]\n'
+    versions = [ListedVersion(i, name, (), NOW, NOW) for i, name in enumerate(names)]
+    decision = decide_versions(
+        versions, ("acme", "maven", "lib"), policy(rules + "keep-newest = 1"), NOW
+    )
+    assert [each.version for each in decision.deletions] == ["1.1-20260101.120000-1"]
 
 
 def test_last_version_of_npm_stays() -> None:

@@ -101,6 +101,12 @@ def test_closure_of_forty_levels() -> None:
     assert app.deleted(policy(PR)) == [f"level{level}" for level in range(40, -1, -1)]
 
 
+def test_parts_left_over_without_their_index_are_untagged_images() -> None:
+    app = App().add("main", "main").add("amd64").add("arm64")
+    app.add("amd64.sig", subject="amd64")
+    assert set(app.deleted(policy(UNTAGGED))) == {"amd64", "arm64", "amd64.sig"}
+
+
 def signed() -> App:
     app = App().image("app", "pr-1").image("other", "main")
     for suffix in (".sig", ".att", ".sbom"):

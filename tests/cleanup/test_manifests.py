@@ -74,6 +74,25 @@ def test_oci_artifact_counts_its_blobs() -> None:
 
 
 @pytest.mark.parametrize(
+    "config_type",
+    ["application/vnd.cncf.helm.config.v1+json", "application/vnd.buildkit.cacheconfig.v0"],
+    ids=["Helm chart", "build cache with image-manifest=true"],
+)
+def test_artifact_in_an_image_manifest_is_known_and_has_no_children(config_type: str) -> None:
+    config = {"mediaType": config_type, "digest": digest("config"), "size": 7}
+    manifest = parse({"mediaType": IMAGE, "config": config, "layers": [{"size": 100}]})
+    assert not manifest.is_opaque
+    assert (manifest.children, manifest.size) == ((), 107)
+
+
+def test_docker_schema_1_is_known_and_mentions_its_layers() -> None:
+    body = {"schemaVersion": 1, "fsLayers": [{"blobSum": digest("layer")}]}
+    manifest = parse(body, "application/vnd.docker.distribution.manifest.v1+prettyjws")
+    assert not manifest.is_opaque
+    assert (manifest.children, manifest.mentions) == ((), (digest("layer"),))
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"annotations": {"base": digest("other")}},

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.testing import Version
 
-from .sites import NOW, Site
+from .sites import NOW, OLD, Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,6 +250,37 @@ async def test_a_deleted_package_must_be_restored_first(site: Site, journal: Pat
     result = await site.undo(journal)
     assert "Restore the package first" in message(site, result, "old")
     assert site.restores == []
+
+
+async def test_a_journal_with_repeated_and_incomplete_lines_is_undone(
+    site: Site, journal: Path
+) -> None:
+    before = site.state()
+    await site.apply(site.plan("old"), journal)
+    header, *records = journal.read_bytes().splitlines(keepends=True)
+    damaged = [line + line[:30] + b"\n" + line for line in records]
+    journal.write_bytes(header + b"".join(damaged))
+    assert (await site.undo(journal)).complete
+    assert site.state() == before
+    assert len(site.restores) == 3
+
+
+async def test_packages_of_another_user_are_undone_from_the_journal_alone(
+    site: Site, journal: Path
+) -> None:
+    """GitHub lists no deleted versions of them."""
+    site.package = site.github.world.user("bob").package("npm", "left", created_at=OLD)
+    for name in ("1.0.0-a", "1.0.0"):
+        site.versions[name] = site.package.version(name, created_at=OLD)
+    before, plan = site.state(), site.plan(["1.0.0-a"])
+    where: Any = {"owner": "user:bob", "package_type": "npm", "name": "left"}
+    packages = tuple(evolve(each, **where) for each in plan.packages)
+    deletions = tuple(evolve(each, **where) for each in plan.deletions)
+    await site.apply(evolve(plan, packages=packages, deletions=deletions), journal)
+    assert site.state() != before
+    assert (await site.undo(journal)).complete
+    assert site.state() == before
+    assert not any("state=deleted" in each.path for each in site.github.requests)
 
 
 async def test_only_what_the_journal_intended_is_restored(site: Site, journal: Path) -> None:
