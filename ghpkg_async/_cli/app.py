@@ -119,11 +119,16 @@ def _terminating_like_ctrl_c() -> Iterator[Event]:
         terminated.set()
         signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    sigterm, sigint = signal.signal(signal.SIGTERM, interrupt), signal.getsignal(signal.SIGINT)
+    if sigint is signal.SIG_IGN:
+        # A shell without job control starts commands with ``&`` like this, and asyncio handles no
+        # signal that is ignored: SIGTERM would have no effect.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield terminated
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, sigterm)
+        signal.signal(signal.SIGINT, sigint)
 
 
 def _end(failure: Failure) -> int:

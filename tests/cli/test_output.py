@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -155,9 +155,17 @@ async def test_the_secret_of_a_repository_is_not_printed(
     assert "temp_clone_token" not in package["repository"]
 
 
-async def test_sigterm_is_handled_like_ctrl_c(ghpkg: Command, refuse: Callable[..., None]) -> None:
+@pytest.mark.parametrize("sigint", [signal.default_int_handler, signal.SIG_IGN])
+async def test_sigterm_is_handled_like_ctrl_c(
+    ghpkg: Command, refuse: Callable[..., None], sigint: Any
+) -> None:
+    """A shell without job control ignores SIGINT in the commands that it starts with ``&``."""
     refuse(429, headers={"Retry-After": "600"})
-    process = await ghpkg.start(*LIST)
+    before = signal.signal(signal.SIGINT, sigint)
+    try:
+        process = await ghpkg.start(*LIST)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     async with asyncio.timeout(30):
         await process.stderr.readline()
