@@ -102,6 +102,11 @@ class ResultsPrinter:
                 f"Not counted: {counted(total.soft_deleted, 'soft-deleted package')}, "
                 f"named {SOFT_DELETED_PREFIX}..."
             )
+        if total.uncounted and not self._results.header.with_versions:
+            self._console.line(
+                f"Not counted: the versions of {counted(total.uncounted, 'package')}; "
+                "an audit with --versions counts them."
+            )
 
     def _show_findings(self) -> None:
         line = self._console.line

@@ -164,10 +164,11 @@ class _Bars:
 
 
 def _show(report: AuditReport, requests: int, seconds: float, output: Output) -> None:
-    output.table(report.summary, [column for column in SUMMARY if column.header != "CONFLICTS"])
+    left_out = ("VERSIONS", "CONFLICTS")  # Not counted, and listed by name below.
+    output.table(report.summary, [column for column in SUMMARY if column.header not in left_out])
     output.line("")
-    total = report.total
-    output.line(f"{counted(total.packages, 'package')}, {total.versions_phrase}.")
+    packages = counted(report.total.packages, "package")
+    output.line(f"{packages}; ghpkg audit --versions counts their versions, too.")
     output.line(f"{counted(requests, 'request')} of {LATENCY:g} s, side by side: {seconds:.1f} s.")
     output.line("Docker packages in conflict since the migration to the Container registry:")
     conflicts: dict[str, list[str]] = {}

@@ -88,9 +88,9 @@ class SummaryRow:
 
     @property
     def versions_phrase(self) -> str:
-        """Like ``702 versions``; ``at least 702 versions`` or ``unknown number of versions``."""
+        """Like ``702 versions``; ``at least 702 versions`` or ``versions not counted``."""
         if self.versions_text == "-":
-            return "unknown number of versions"
+            return "versions not counted"
         return f"{'at least ' if self.uncounted else ''}{counted(self.versions, 'version')}"
 
 

@@ -69,6 +69,8 @@ class TestResults:
         assert ["total", "1", "-", "1", "-", "-", "-"] in [
             each.split() for each in run.out.splitlines()
         ]
+        line = "Not counted: the versions of 1 package; an audit with --versions counts them."
+        assert line in run.out.splitlines()
         told = "empty: not judged for 1 package whose number of versions the server left out"
         assert f"{told}; --versions counts them" in run.err
         server.hook = listing_containers(listed("a"), listed("b", version_count=1200))

@@ -48,7 +48,7 @@ def test_a_summary_counts_by_owner_and_type_in_the_order_asked() -> None:
         ([700, 2000], "2,700", "2,700 versions"),
         ([700, None], "at least 700", "at least 700 versions"),
         ([None, 0], "at least 0", "at least 0 versions"),
-        ([None, None], "-", "unknown number of versions"),
+        ([None, None], "-", "versions not counted"),
     ],
 )
 def test_a_total_of_versions_says_what_it_does_not_count(
