@@ -311,4 +311,5 @@ def _check_whole(argument: str, value: Any, *, at_least: int) -> None:
 def _check_seconds(argument: str, value: Any, *, zero: bool) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise ConfigurationError(f"{argument}: {value!r} is not a number of seconds")
+        least = "at least 0" if zero else "greater than 0"
+        raise ConfigurationError(f"{argument}: {value!r} is not a number of seconds, {least}")

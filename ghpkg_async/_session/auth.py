@@ -145,12 +145,17 @@ def check_api_root(url: URL) -> None:
     Raises:
         ConfigurationError: it would get web pages instead of JSON; the message has the likely root.
     """
+    if url.scheme != "https" or url.raw_path not in ("", "/") or is_loopback(url):
+        return
     host = _normalized(url.raw_host or "")
-    known = f".{host}".endswith((".api.github.com", ".ghe.com")) or is_loopback(url)
-    if url.scheme == "https" and url.raw_path in ("", "/") and not known:
-        dotcom = host in ("github.com", "www.github.com")
-        root = "https://api.github.com" if dotcom else f"{url.origin()}/api/v3"
-        raise ConfigurationError(f"base_url: '{url}' is no API's root; did you mean '{root}'?")
+    of_github = f".{host}".endswith((".github.com", ".ghe.com"))
+    if of_github and host.startswith("api."):
+        return
+    if host.endswith(".ghe.com"):
+        root = f"https://api.{host}"
+    else:
+        root = "https://api.github.com" if of_github else f"{url.origin()}/api/v3"
+    raise ConfigurationError(f"base_url: '{url}' is no API's root; did you mean '{root}'?")
 
 
 def token_for(token: Token, base_url: URL, environ: Mapping[str, str]) -> str | TokenSource:

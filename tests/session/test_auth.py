@@ -167,6 +167,8 @@ def test_what_is_no_base_url_is_refused(base: str) -> None:
         ("https://notghe.com", "https://notghe.com/api/v3"),
         ("https://github.com", "https://api.github.com"),
         ("https://www.github.com/", "https://api.github.com"),
+        ("https://uploads.github.com", "https://api.github.com"),
+        ("https://acme.ghe.com", "https://api.acme.ghe.com"),
     ],
 )
 def test_a_host_without_the_path_of_an_api_is_refused_with_the_right_one(
