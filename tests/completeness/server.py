@@ -21,7 +21,7 @@ import aiohttp
 import attrs
 
 from ghpkg_async import GitHubPackages
-from tests.completeness.virtual import SERVER, VirtualLoop
+from tests.support.virtual import SERVER, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence

@@ -23,7 +23,7 @@ from tests.completeness.server import (
     always,
     recorded,
 )
-from tests.completeness.virtual import virtual
+from tests.support.virtual import virtual
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence

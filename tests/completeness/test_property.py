@@ -23,7 +23,7 @@ from tests.completeness.server import (
     always,
     recorded,
 )
-from tests.completeness.virtual import run
+from tests.support.virtual import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST = 120.0
-"""Virtual seconds after which a run fails."""
+"""Virtual seconds after which a run fails by default."""
 
 SERVER = "server"
 """The name of the server's tasks, which may outlive a run."""
@@ -105,15 +105,18 @@ class Pipe(asyncio.Transport):
         self.close()
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int = 0) -> T:
+def run(
+    main: Callable[[], Coroutine[Any, Any, T]], *, seed: int = 0, longest: float = LONGEST
+) -> T:
     """Run a coroutine function in virtual time.
 
     Args:
         main: the coroutine function.
         seed: of the random numbers that the client takes for its retries.
+        longest: virtual seconds after which the run fails.
 
     Raises:
-        TimeoutError: it took longer than `LONGEST`.
+        TimeoutError: it took longer than `longest`.
         AssertionError: an error was left unhandled, or a task of the client's is left.
     """
     state = random.getstate()
@@ -122,15 +125,15 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int = 0) -> T:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             loop = runner.get_loop()
             assert isinstance(loop, VirtualLoop)
-            result = runner.run(_bounded(main))
+            result = runner.run(_bounded(main, longest))
             assert not loop.unhandled, loop.unhandled
             return result
     finally:
         random.setstate(state)
 
 
-async def _bounded(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    async with asyncio.timeout(LONGEST):
+async def _bounded(main: Callable[[], Coroutine[Any, Any, T]], longest: float) -> T:
+    async with asyncio.timeout(longest):
         result = await main()
     await asyncio.sleep(0)  # Transports that were closed tell their protocols in the next step.
     left = {task for task in asyncio.all_tasks() if task.get_name() != SERVER}
