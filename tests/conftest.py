@@ -12,7 +12,8 @@ from hypothesis import settings
 from ghpkg_async import GitHubPackages
 from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
-from tests.support.hostile import HostileServer, answer, eventually, package, serving
+from tests.support.api import package
+from tests.support.hostile import HostileServer, answer, eventually, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

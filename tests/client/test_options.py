@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async import ClientClosed, ConfigurationError, RateLimited, RequestTimeout
-from tests.support.hostile import (
-    HostileServer,
-    answer,
-    eventually,
-    package,
-    refused,
-    stalling,
-)
+from tests.support.api import package
+from tests.support.hostile import HostileServer, answer, eventually, refused, stalling
 
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages, Package

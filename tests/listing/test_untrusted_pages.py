@@ -17,16 +17,8 @@ from ghpkg_async import (
     PaginationCapReached,
     RateLimited,
 )
-from tests.support.hostile import (
-    Call,
-    HostileServer,
-    Step,
-    answer,
-    at_most,
-    package,
-    refused,
-    version,
-)
+from tests.support.api import package, version
+from tests.support.hostile import Call, HostileServer, Step, answer, at_most, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

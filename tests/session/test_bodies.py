@@ -24,6 +24,7 @@ from ghpkg_async import (
     PackageVersion,
     RequestTimeout,
 )
+from tests.support.api import package, version
 from tests.support.hostile import (
     MIB,
     Call,
@@ -34,10 +35,8 @@ from tests.support.hostile import (
     flooding,
     gzipped,
     hanging_up,
-    package,
     refused,
     stalling,
-    version,
 )
 
 if TYPE_CHECKING:

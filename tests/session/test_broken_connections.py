@@ -22,6 +22,7 @@ from ghpkg_async import (
     ServerError,
     VersionRef,
 )
+from tests.support.api import package, version
 from tests.support.hostile import (
     Call,
     HostileServer,
@@ -30,12 +31,10 @@ from tests.support.hostile import (
     at_most,
     eventually,
     hanging_up,
-    package,
     refused,
     resetting,
     serving,
     stalling,
-    version,
 )
 
 if TYPE_CHECKING:

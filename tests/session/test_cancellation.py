@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, RequestTimeout
 from ghpkg_async._client import session_of
+from tests.support.api import package, version
 from tests.support.hostile import (
     TOKEN,
     Call,
@@ -23,10 +24,8 @@ from tests.support.hostile import (
     at_most,
     eventually,
     others,
-    package,
     refused,
     stalling,
-    version,
 )
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from ghpkg_async import (
     Unauthorized,
     UnprocessableEntity,
 )
-from tests.support.hostile import HostileServer, answer, at_most, package, refused
+from tests.support.api import package
+from tests.support.hostile import HostileServer, answer, at_most, refused
 
 KINDS = [
     (400, BadRequest),

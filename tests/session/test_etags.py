@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ghpkg_async import ConfigurationError, InvalidResponse, SSORequired
+from tests.support.api import package, version
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
@@ -19,11 +20,9 @@ from tests.support.hostile import (
     bomb,
     hanging_up,
     others,
-    package,
     refused,
     stalling,
     told_by,
-    version,
 )
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import pytest
 from yarl import URL
 
 from ghpkg_async import GitHubPackagesError, InvalidResponse, NotFound, RequestTimeout, ServerError
+from tests.support.api import package, version
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
@@ -26,11 +27,9 @@ from tests.support.hostile import (
     gzipped,
     hanging_up,
     others,
-    package,
     refused,
     stalling,
     told_by,
-    version,
 )
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ghpkg_async import ConnectionFailed, RequestEvent
+from tests.support.api import package
 from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
@@ -14,7 +15,6 @@ from tests.support.hostile import (
     answer,
     assert_keeps_secret,
     hanging_up,
-    package,
     refused,
 )
 

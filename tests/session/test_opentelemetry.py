@@ -11,14 +11,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.support.hostile import (
-    TOKEN,
-    HostileServer,
-    answer,
-    assert_keeps_secret,
-    hanging_up,
-    package,
-)
+from tests.support.api import package
+from tests.support.hostile import TOKEN, HostileServer, answer, assert_keeps_secret, hanging_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackagesError, InvalidResponse
-from tests.support.hostile import TOKEN, HostileServer, answer, package, version
+from tests.support.api import package, version
+from tests.support.hostile import TOKEN, HostileServer, answer
 
 SCHEMES = ["http:", "HTTPS:", "ftp:", "", " http:", "http\t:"]
 SLASHES = ["//", "/", "///", "\\\\", ""]

@@ -7,15 +7,8 @@ from contextlib import suppress
 import pytest
 
 from ghpkg_async import GitHubPackages, InvalidResponse, NotFound
-from tests.support.hostile import (
-    TOKEN,
-    Call,
-    HostileServer,
-    answer,
-    package,
-    refused,
-    version,
-)
+from tests.support.api import package, version
+from tests.support.hostile import TOKEN, Call, HostileServer, answer, refused
 
 ELSEWHERE = [
     "http://127.0.0.1:{other}/x",

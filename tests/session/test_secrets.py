@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from ghpkg_async import ConfigurationError, GitHubPackages, GitHubPackagesError
 from ghpkg_async._client import session_of
+from tests.support.api import package, version
 from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
@@ -28,13 +29,11 @@ from tests.support.hostile import (
     eventually,
     gzipped,
     hanging_up,
-    package,
     refused,
     resetting,
     serving,
     stalling,
     told_by,
-    version,
 )
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from attrs import define, field
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Unauthorized
-from tests.support.hostile import Call, HostileServer, answer, package, refused
+from tests.support.api import package
+from tests.support.hostile import Call, HostileServer, answer, refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -269,35 +269,6 @@ async def refused(call: Awaitable[object]) -> GitHubPackagesError:
     return caught.value
 
 
-def version(number: int, **changed: Any) -> dict[str, Any]:
-    """A package version as the API shows it."""
-    return {
-        "id": number,
-        "name": f"v{number}",
-        "url": "",
-        "package_html_url": "",
-        "created_at": "2024-01-01T00:00:00Z",
-        "updated_at": "2024-01-01T00:00:00Z",
-        **changed,
-    }
-
-
-def package(number: int, **changed: Any) -> dict[str, Any]:
-    """A package as the API shows it."""
-    return {
-        "id": number,
-        "name": f"p{number}",
-        "package_type": "npm",
-        "version_count": 1,
-        "visibility": "public",
-        "url": "",
-        "html_url": "",
-        "created_at": "2024-01-01T00:00:00Z",
-        "updated_at": "2024-01-01T00:00:00Z",
-        **changed,
-    }
-
-
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and everything it came from, whether shown or not."""
     seen: set[int] = set()

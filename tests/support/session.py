@@ -19,6 +19,7 @@ from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async._paging.paginator import Paginator
 from ghpkg_async._session.messages import Request, Response
 from ghpkg_async.models import PackageVersion
+from tests.support.api import version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
 
 LinkMode: TypeAlias = Literal["link", "next only", "cursor", "none"]
 BASE = URL("https://api.github.com")
-
-
-def item(number: int) -> dict[str, Any]:
-    return {
-        "id": number,
-        "name": f"v{number}",
-        "url": "",
-        "package_html_url": "",
-        "created_at": "2020-05-19T22:19:11Z",
-        "updated_at": "2020-05-19T22:19:11Z",
-    }
 
 
 @attrs.define
@@ -86,7 +76,7 @@ class InMemorySession:
                 await asyncio.sleep(0)
             start = (number - 1) * per_page
             slice_ = self.holes.get(number, self.ids[start : start + per_page])
-            body = json.dumps([item(each) for each in slice_]).encode()
+            body = json.dumps([version(each) for each in slice_]).encode()
             link = self.link(number, per_page).replace(
                 "?", f"?visibility={url.query.get('visibility', '')}&"
             )
