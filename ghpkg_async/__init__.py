@@ -9,7 +9,8 @@ from ._client import GitHubPackages
 from ._dicts import from_dict, to_dict
 from ._items import Items
 from ._listing.listing import Listing, Page
-from ._namespaces import Namespace, PackageRef, VersionRef
+from ._namespaces import Namespace
+from ._refs import PackageRef, VersionRef
 from ._session.auth import TokenSource
 from ._session.hooks import RequestEvent
 from ._session.limits import RateLimit

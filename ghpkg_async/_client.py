@@ -7,7 +7,8 @@ import os
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from ._namespaces import Context
+from ._context import Context
+from ._namespaces import NamespaceFactory
 from ._session.auth import (
     Credentials,
     check_api_root,
@@ -145,7 +146,7 @@ class GitHubPackages:
             variant=(str(root), api_version or "", accept),
             on_request=on_request,
         )
-        self._context = Context(self._session, concurrency)
+        self._namespaces = NamespaceFactory(Context(self._session, concurrency))
 
     def __repr__(self) -> str:
         return f"<GitHubPackages of {self._base_url}>"
@@ -182,7 +183,7 @@ class GitHubPackages:
                 )
             )
         )
-        view._context = self._context.over(view._session)
+        view._namespaces = NamespaceFactory(self._namespaces.context.over(view._session))
         return view
 
     async def __aenter__(self) -> Self:
@@ -224,11 +225,11 @@ class GitHubPackages:
         Args:
             org: its name; not case sensitive.
         """
-        return self._context.org(org)
+        return self._namespaces.org(org)
 
     def me(self) -> Namespace:
         """The packages of the token's user."""
-        return self._context.me()
+        return self._namespaces.me()
 
     def user(self, username: str) -> Namespace:
         """A user's packages.
@@ -236,7 +237,7 @@ class GitHubPackages:
         Args:
             username: the user's login; not case sensitive.
         """
-        return self._context.user(username)
+        return self._namespaces.user(username)
 
     def audit(
         self,
@@ -273,7 +274,7 @@ class GitHubPackages:
         from .audit import Audit
 
         return Audit(
-            self._context,
+            self._namespaces,
             owners,
             package_types=package_types,
             versions=versions,

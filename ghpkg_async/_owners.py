@@ -69,7 +69,7 @@ def unique(owners: Iterable[OwnerName]) -> list[OwnerName]:
 
 
 class Namespaces(Protocol):
-    """Factory of namespaces: a client, or its context."""
+    """Factory of namespaces: a client, or its `NamespaceFactory`."""
 
     def org(self, org: str) -> Namespace:
         """Return the packages of an organization."""

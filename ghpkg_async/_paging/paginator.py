@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .known_pages import KnownPage
     from .link_header import Links
 
-__all__ = ["CAP", "Paginator", "check_page_arguments"]
+__all__ = ["CAP", "Paginator", "check_page_arguments", "page_query"]
 
 CAP: Final = 10_000
 """Package listings refuse ``page * per_page`` above this."""
@@ -42,6 +42,18 @@ def check_page_arguments(per_page: int, page: int, *, capped: bool) -> None:
             f"page: {page} pages of {per_page} are more than the {CAP} packages that can be "
             f"listed; with this per_page, start at most at page {CAP // per_page}"
         )
+
+
+def page_query(per_page: int, page: int, **parameters: str | None) -> str:
+    """Return the query of a listing's page.
+
+    Args:
+        per_page: items on a page.
+        page: number of the page.
+        parameters: percent-encoded; those that are ``None`` are left out.
+    """
+    pairs = [f"{name}={value}" for name, value in parameters.items() if value is not None]
+    return "&".join([*pairs, f"per_page={per_page}", f"page={page}"])
 
 
 def _is_whole(value: object) -> bool:

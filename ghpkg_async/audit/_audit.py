@@ -6,8 +6,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .._context import segment
 from .._items import AwaitFirst
-from .._namespaces import Namespace, is_organization, segment
+from .._namespaces import Namespace, is_organization
 from .._owners import OwnerName, namespace_of, parse_owner
 from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
@@ -19,7 +20,7 @@ from ._runner import AuditRunner, OwnerJob
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Generator, Iterable
 
-    from .._namespaces import Context
+    from .._namespaces import NamespaceFactory
     from ._events import OnEvent
     from ._records import Entry
     from ._runner import Batch
@@ -43,7 +44,7 @@ class Audit(AwaitFirst):
 
     def __init__(
         self,
-        context: Context,
+        factory: NamespaceFactory,
         owners: Iterable[str | Namespace],
         *,
         package_types: Iterable[str] = PACKAGE_TYPES,
@@ -53,8 +54,8 @@ class Audit(AwaitFirst):
         on_event: OnEvent | None = None,
     ) -> None:
         types = _types(package_types)
-        namespaces = _namespaces(context, owners)
-        self._context = context
+        namespaces = _namespaces(factory, owners)
+        self._context = factory.context
         self._versions = versions
         self._consistent = consistent
         self._on_event = on_event or (lambda _event: None)
@@ -140,19 +141,21 @@ class Audit(AwaitFirst):
         )
 
 
-def _namespaces(context: Context, owners: Iterable[str | Namespace]) -> dict[str, Namespace]:
+def _namespaces(
+    factory: NamespaceFactory, owners: Iterable[str | Namespace]
+) -> dict[str, Namespace]:
     """Map the owners as written, without duplicates, to their namespaces."""
     if isinstance(owners, (str, Namespace)):
         raise ConfigurationError(f"owners: {owners!r} is one owner; give a list of them")
     first: dict[str, tuple[str, Namespace]] = {}
     for owner in owners:
         if isinstance(owner, Namespace):
-            if not context.names(owner):
+            if not factory.made(owner):
                 raise ConfigurationError(f"owners: {owner!r} belongs to another client")
             name, namespace = _written(owner), owner
         elif isinstance(owner, str):
             parsed = parse_owner(owner)
-            name, namespace = str(parsed), namespace_of(context, parsed)
+            name, namespace = str(parsed), namespace_of(factory, parsed)
         else:
             raise ConfigurationError(f"owners: {owner!r} is neither a name nor a namespace")
         first.setdefault(name.lower(), (name, namespace))

@@ -60,7 +60,6 @@ __all__ = [
     "from_record",
     "fullest_first",
     "listing_key",
-    "same_owner",
     "to_line",
     "to_record",
 ]
@@ -283,11 +282,6 @@ _LAYOUTS: Final = {
     record_type: (name, tuple((field.name, field.default) for field in attrs.fields(record_type)))
     for name, record_type in _RECORD_TYPES.items()
 }
-
-
-def same_owner(owner: str) -> str:
-    """Return the owner in lower case; logins are not case sensitive."""
-    return owner.lower()
 
 
 def to_record(record: AuditHeader | Record, *, times: bool = False) -> dict[str, Any]:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from .._client import GitHubPackages
-    from .._namespaces import PackageRef
+    from .._refs import PackageRef
     from ._journal import ApplyRecord, OutcomeStatus
     from ._manifests import Manifest
     from ._plan_file import Plan

@@ -26,7 +26,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from .._client import session_of
-from .._namespaces import segment
+from .._context import segment
 from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
 from .._session.cache_entry import Key

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .._client import GitHubPackages
-    from .._namespaces import PackageRef
+    from .._refs import PackageRef
     from ._journal import ApplyRecord, Intent, RestoreStatus, UndoRecord
     from ._preflight import ServerClock
     from ._records import PackageKey

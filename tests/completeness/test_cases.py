@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async import Package, PackageVersion
-    from ghpkg_async._namespaces import PackageRef
+    from ghpkg_async._refs import PackageRef
     from tests.completeness.server import LinkStyle
 
 LATENCY = (0.02, 0.08)

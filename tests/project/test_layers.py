@@ -20,6 +20,8 @@ LAYERS: Final = (
     ("_client",),
     ("audit",),
     ("_namespaces", "_owners"),
+    ("_refs",),
+    ("_context",),
     ("_listing",),
     ("_session", "_paging"),
     ("_codec", "_dicts", "_items"),

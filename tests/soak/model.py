@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from ghpkg_async._namespaces import PackageRef, VersionRef
+    from ghpkg_async._refs import PackageRef, VersionRef
     from ghpkg_async.testing import Package, Received, Version
 
 Method: TypeAlias = Literal["DELETE", "POST"]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
     from ghpkg_async import Package, PackageVersion
-    from ghpkg_async._namespaces import Namespace, PackageRef
+    from ghpkg_async._namespaces import Namespace
+    from ghpkg_async._refs import PackageRef
     from ghpkg_async.testing import Package as RealPackage
     from ghpkg_async.testing import World
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from ghpkg_async import PackageVersion
-    from ghpkg_async._namespaces import PackageRef, VersionRef
+    from ghpkg_async._refs import PackageRef, VersionRef
     from ghpkg_async.testing import EmbeddedGitHub, Fault, Received, World
 
 T = TypeVar("T")
