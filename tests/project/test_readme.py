@@ -129,10 +129,10 @@ async def test_in_a_service(
     there = functools.partial(GitHubPackages, base_url=server.url)
     monkeypatch.setattr(ghpkg_async, "GitHubPackages", there)
 
-    async def mint_installation_token() -> str:
+    async def read_from_vault(_path: str) -> str:
         return "ghp_demo"
 
-    names = await execute("service", mint_installation_token=mint_installation_token)
+    names = await execute("service", read_from_vault=read_from_vault)
     await names["serve"]()
     assert "RateLimit(limit=" in capsys.readouterr().out
 
