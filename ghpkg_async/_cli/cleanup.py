@@ -35,13 +35,13 @@ from ..cleanup._recheck import short_name
 from ..cleanup._records import PLAN_CODEC, PackageKey
 from ..cleanup._review import (
     GROUPS_SHOWN,
+    Review,
     ReviewedPackage,
     apply_markdown,
     image_name,
     plan_line,
     plan_markdown,
     render_plan,
-    reviewed_packages,
     undo_markdown,
 )
 from .audit_files import is_markdown
@@ -368,9 +368,8 @@ def _show_applied(
     ]
     _show_lines(problems, console)
     for broken in result.broken:
-        label = ", ".join(broken.tags) or short_name(broken.version)
         lost = ", ".join(map(short_name, broken.missing))
-        console.note(f"BROKEN: {'/'.join(broken.package)} {label} lost {lost}")
+        console.note(f"BROKEN: {'/'.join(broken.package)} {image_name(broken)} lost {lost}")
     for key, error in result.unverified.items():
         console.note(f"Not verified: {'/'.join(key)}: {error}")
     counts = ", ".join(f"{count:,} {status}" for status, count in sorted(result.counts.items()))
@@ -498,7 +497,7 @@ def _load(path: Path) -> Plan:
 
 def show_plan(plan: Plan, console: Output, *, groups_shown: int = GROUPS_SHOWN) -> None:
     """Show a plan: a table of packages, then a number of groups of each."""
-    packages = reviewed_packages(plan)
+    review = Review.of(plan)
     columns: Sequence[Column[ReviewedPackage]] = (
         Column("PACKAGE", lambda each: each.label),
         Column("IMAGES", lambda each: f"{each.images:,}", justify="right"),
@@ -506,17 +505,16 @@ def show_plan(plan: Plan, console: Output, *, groups_shown: int = GROUPS_SHOWN) 
         Column("KEPT", lambda each: f"{each.plan.kept:,}", justify="right"),
         Column("HELD", lambda each: f"{each.plan.held:,}", justify="right"),
     )
-    console.table(packages, columns)
-    for package in packages:
-        if package.groups or package.held or not package.plan.complete:
-            console.line("")
-            console.line(f"{package.label}:")
+    console.table(review.packages, columns)
+    if review.unchanged:
+        console.line(f"Nothing is deleted of {counted(len(review.unchanged), 'other package')}.")
+    for package in review.packages:
+        console.line("")
+        console.line(f"{package.label}:")
         if not package.plan.complete:
             console.line(f"  left out: {package.plan.reason}")
         for group in package.groups[:groups_shown]:
-            root, *parts = group.deletions
-            also = f" and {counted(len(parts), 'version')} with it" if parts else ""
-            console.line(f"  delete {image_name(root)}{also}: {root.reason}")
+            console.line(f"  delete {group.names}{group.others}: {group.reason}")
         _and_more(len(package.groups) - groups_shown, console)
         for held in package.held[:groups_shown]:
             console.line(f"  hold {image_name(held)}: {held.reason}")

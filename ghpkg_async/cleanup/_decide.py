@@ -218,6 +218,7 @@ class _ContainerDecision:
                 role=self._role(i),
                 rule=rule,
                 reason=reason,
+                image=self._graph.versions[followers[i]].name if i in followers else None,
             )
 
     def _kept_reason(self, i: int) -> str:

@@ -5,7 +5,8 @@ The policy is not evaluated again: a group is deleted as it was reviewed, or it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageState", "short_name"]
 
-_SHOWN_DIGEST = len("sha256:") + 12
+_DIGEST: Final = re.compile(r"^(sha256[:-][0-9a-f]{12})[0-9a-f]{52}")
 
 
 @attrs.frozen
@@ -137,5 +138,5 @@ class PackageState:
 
 
 def short_name(name: str) -> str:
-    """Return the name of a version for messages: of a digest, its first 12 digits."""
-    return f"{name[:_SHOWN_DIGEST]}..." if name.startswith("sha256:") else name
+    """Return a version's name or tag for messages: of a digest in it, the first 12 digits."""
+    return _DIGEST.sub(r"\1...", name)

@@ -171,7 +171,8 @@ class Held:
     """A version that a rule selects and something else keeps.
 
     The attributes are those of `Deletion`. ``group`` is the version itself, and ``reason`` names
-    the cause: a protected tag, an index that contains it, the keep of another rule.
+    the cause: a protected tag, an index that contains it, the keep of another rule. ``image`` is
+    the name of the image to delete that it is a part of, or about, if there is one.
     """
 
     owner: str
@@ -186,6 +187,7 @@ class Held:
     role: Role
     rule: str
     reason: str
+    image: str | None = None
 
     @property
     def package(self) -> PackageKey:

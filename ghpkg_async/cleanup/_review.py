@@ -13,26 +13,67 @@ from ._recheck import short_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ._apply import ApplyResult
+    from ._apply import ApplyResult, BrokenImage
     from ._journal import Intent
     from ._plan_file import Plan
-    from ._records import Deletion, Group, Held, PackageKey, PackagePlan
+    from ._records import Deletion, Held, PackageKey, PackagePlan
     from ._undo import UndoResult
 
 __all__ = [
     "GROUPS_SHOWN",
+    "Review",
+    "ReviewedGroup",
     "ReviewedPackage",
     "apply_markdown",
     "image_name",
     "plan_line",
     "plan_markdown",
     "render_plan",
-    "reviewed_packages",
     "undo_markdown",
 ]
 
 GROUPS_SHOWN: Final = 50
 """Groups, and held versions, of one package that are shown; the plan has all."""
+IMAGES_NAMED: Final = 5
+"""Images of one group that its summary names."""
+
+
+@attrs.frozen
+class ReviewedGroup:
+    """Versions that are deleted together, and parts of them that stay.
+
+    Attributes:
+        deletions: versions to delete, the images first.
+        staying: versions that are a part of one of the images, or about it, and stay.
+    """
+
+    deletions: tuple[Deletion, ...]
+    staying: tuple[Held, ...]
+
+    @property
+    def images(self) -> tuple[Deletion, ...]:
+        """The images among the deletions."""
+        return tuple(each for each in self.deletions if each.role == "root")
+
+    @property
+    def names(self) -> str:
+        """Tags or else digest of each image."""
+        names = [image_name(image) for image in self.images]
+        more = len(names) - IMAGES_NAMED
+        return "; ".join(names[:IMAGES_NAMED]) + (f"; {more:,} more" if more > 0 else "")
+
+    @property
+    def others(self) -> str:
+        """Number of the other deletions, to be read after the names: ``and 4 versions with it``."""
+        others = len(self.deletions) - len(self.images)
+        pronoun = "it" if len(self.images) == 1 else "them"
+        return f" and {counted(others, 'version')} with {pronoun}" if others else ""
+
+    @property
+    def reason(self) -> str:
+        """Reason and time of creation of the first image."""
+        image = self.deletions[0]
+        return f"{image.reason}; created {image.created_at:%Y-%m-%d}"
 
 
 @attrs.frozen
@@ -46,7 +87,7 @@ class ReviewedPackage:
     """
 
     plan: PackagePlan
-    groups: tuple[Group, ...]
+    groups: tuple[ReviewedGroup, ...]
     held: tuple[Held, ...]
 
     @property
@@ -57,28 +98,59 @@ class ReviewedPackage:
     @property
     def images(self) -> int:
         """Number of images to delete."""
-        return sum(each.role == "root" for group in self.groups for each in group.deletions)
+        return sum(len(group.images) for group in self.groups)
 
 
-def reviewed_packages(plan: Plan) -> list[ReviewedPackage]:
-    """Return the packages of a plan with their groups, in the plan's order."""
-    groups: dict[PackageKey, list[Group]] = {}
-    for group in plan.groups:
-        groups.setdefault(group.package, []).append(group)
-    held: dict[PackageKey, list[Held]] = {}
-    for version in plan.held:
-        held.setdefault(version.package, []).append(version)
-    return [
-        ReviewedPackage(
-            package, tuple(groups.get(package.key, ())), tuple(held.get(package.key, ()))
+@attrs.frozen
+class Review:
+    """Packages of a plan, in its order.
+
+    Attributes:
+        packages: packages with deletions or held versions, and those that could not be read.
+        unchanged: the others.
+    """
+
+    packages: tuple[ReviewedPackage, ...]
+    unchanged: tuple[ReviewedPackage, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Review:
+        """Return the packages of a plan with their groups."""
+        held: dict[PackageKey, list[Held]] = {}
+        staying: dict[tuple[PackageKey, str], list[Held]] = {}
+        for version in plan.held:
+            held.setdefault(version.package, []).append(version)
+            if version.image is not None:
+                staying.setdefault((version.package, version.image), []).append(version)
+        groups: dict[PackageKey, list[ReviewedGroup]] = {}
+        for group in plan.groups:
+            stays = [
+                version
+                for deletion in group.deletions
+                for version in staying.get((group.package, deletion.version), ())
+            ]
+            groups.setdefault(group.package, []).append(
+                ReviewedGroup(group.deletions, tuple(stays))
+            )
+        packages = [
+            ReviewedPackage(
+                package, tuple(groups.get(package.key, ())), tuple(held.get(package.key, ()))
+            )
+            for package in plan.packages
+        ]
+
+        def is_changed(package: ReviewedPackage) -> bool:
+            return bool(package.groups or package.held or not package.plan.complete)
+
+        return cls(
+            tuple(filter(is_changed, packages)),
+            tuple(package for package in packages if not is_changed(package)),
         )
-        for package in plan.packages
-    ]
 
 
-def image_name(version: Deletion | Held | Intent) -> str:
+def image_name(version: Deletion | Held | Intent | BrokenImage) -> str:
     """Return the tags of a version, or else its name."""
-    return ", ".join(version.tags) or short_name(version.version)
+    return ", ".join(map(short_name, version.tags or (version.version,)))
 
 
 def plan_line(plan: Plan) -> str:
@@ -102,36 +174,37 @@ def plan_markdown(plan: Plan) -> str:
         "| Package | Images to delete | Versions | Images kept | Held |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    packages = reviewed_packages(plan)
-    for package in packages:
+    review = Review.of(plan)
+    for package in review.packages:
         counts = (package.images, package.plan.deletes, package.plan.kept, package.plan.held)
         cells = [markdown(package.label), *(f"{count:,}" for count in counts)]
         lines.append(f"| {' | '.join(cells)} |")
-    for package in packages:
+    if unchanged := len(review.unchanged):
+        lines += ["", f"Nothing is deleted of {counted(unchanged, 'other package')}."]
+    for package in review.packages:
         lines += _package_markdown(package)
     return "\n".join(lines) + "\n"
 
 
 def _package_markdown(package: ReviewedPackage) -> Iterator[str]:
-    if not (package.groups or package.held or not package.plan.complete):
-        return
     yield from ("", f"### {markdown(package.label)}", "")
     if not package.plan.complete:
         yield f"**Left out:** {markdown(package.plan.reason or 'not complete')}."
         yield ""
     for group in package.groups[:GROUPS_SHOWN]:
-        root, *parts = group.deletions
-        also = f" and {counted(len(parts), 'version')} with it" if parts else ""
-        yield f"- Delete **{markdown(image_name(root))}**{also}: {markdown(root.reason)}"
+        yield f"- Delete **{markdown(group.names)}**{group.others}: {markdown(group.reason)}"
+        for held in group.staying[:GROUPS_SHOWN]:
+            yield f"  - Keep **{markdown(image_name(held))}**: {markdown(held.reason)}"
+        yield from _more(len(group.staying), "held version", indent="  ")
     yield from _more(len(package.groups), "group")
     for held in package.held[:GROUPS_SHOWN]:
         yield f"- Keep **{markdown(image_name(held))}**: {markdown(held.reason)}"
     yield from _more(len(package.held), "held version")
 
 
-def _more(count: int, noun: str) -> Iterator[str]:
+def _more(count: int, noun: str, indent: str = "") -> Iterator[str]:
     if count > GROUPS_SHOWN:
-        yield f"- ... and {counted(count - GROUPS_SHOWN, f'more {noun}')} in the plan"
+        yield f"{indent}- ... and {counted(count - GROUPS_SHOWN, f'more {noun}')} in the plan"
 
 
 def apply_markdown(plan: Plan, result: ApplyResult) -> str:
@@ -143,7 +216,7 @@ def apply_markdown(plan: Plan, result: ApplyResult) -> str:
         if outcome.status in ("refused", "failed", "stale")
     ]
     broken = [
-        f"{'/'.join(each.package)}: {', '.join(each.tags) or short_name(each.version)} lost "
+        f"{'/'.join(each.package)}: {image_name(each)} lost "
         f"{', '.join(map(short_name, each.missing))}"
         for each in result.broken
     ]
@@ -202,7 +275,7 @@ def render_plan(plan: Plan) -> str:
         plan=plan,
         line=plan_line(plan),
         over_limit=plan.over_limit(),
-        packages=reviewed_packages(plan),
+        review=Review.of(plan),
         shown=GROUPS_SHOWN,
         short_name=short_name,
         image_name=image_name,
