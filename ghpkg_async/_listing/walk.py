@@ -115,8 +115,8 @@ class Walk(Generic[T]):
                 last_is_short=self._paginator.last_is_short,
                 ignores_page=self._paginator.ignores_page,
             )
-            if self._last_response is not None:
-                await self._session.remember_last(self._last_response)
+            if (last := self._last_response) is not None and last.stored and not last.was_last:
+                await self._session.remember_last(last)
         finally:
             await self._fetcher.cancel()
 

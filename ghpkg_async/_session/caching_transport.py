@@ -79,9 +79,8 @@ class CachingTransport:
 
         As long as the body does not change, `Response.was_last` of later responses is true.
         """
-        if response.stored and not response.was_last:
-            key = self._key(response.request)
-            await self._cache.put(key, response.headers, response.raw_body, was_last=True)
+        key = self._key(response.request)
+        await self._cache.put(key, response.headers, response.raw_body, was_last=True)
 
     async def close(self) -> None:
         """Close the cache."""
