@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import stat
@@ -106,8 +107,23 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = _beside(Path(os.path.realpath(path)), "lock")
+        self._path = Path(os.path.realpath(path))
+        self._lock = _beside(self._path, "lock")
         self._file = None if sys.platform == "win32" else _open_locked(self._lock, path)
+
+    def remove_drafts(self) -> None:
+        """Remove the drafts of ``path`` that killed processes left.
+
+        For files of which every writer holds the lock. Without effect where the lock has none.
+        """
+        if self._file is None:
+            return
+        drafts = f".{glob.escape(self._path.name.removeprefix('.'))}.{'[0-9a-f]' * 16}.part"
+        with suppress(OSError):
+            # Held already; raises on a file system without locks, where a draft may be in use.
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for draft in self._path.parent.glob(drafts):
+                draft.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Remove the lock file and release the lock. No effect the second time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -200,6 +201,43 @@ def test_a_lock_file_of_another_user_is_refused(
     monkeypatch.setattr("ghpkg_async._files.os.geteuid", lambda: os.getuid() + 1)
     with pytest.raises(ConfigurationError, match="belongs to another user or program"):
         FileLock(tmp_path / "audit.csv")
+
+
+def abandoned_draft(path: Path) -> Path:
+    """The draft that a killed process left beside a file."""
+    draft = path.with_name(f".{path.name}.0123456789abcdef.part")
+    draft.write_bytes(b"half of an audit")
+    return draft
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_next_audit_removes_the_draft_of_a_killed_one(tmp_path: Path, suffix: str) -> None:
+    path, other = tmp_path / f"a[1]{suffix}", abandoned_draft(tmp_path / f"b{suffix}")
+    abandoned_draft(path)
+    write(path)
+    assert {*tmp_path.iterdir()} == {path, other}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_draft_of_a_running_audit_stays(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"audit{suffix}"
+    with closing(open_output(path, HEADER)) as output:
+        output.begin()
+        with pytest.raises(ConfigurationError, match="another process is writing it"):
+            open_output(path, HEADER)
+        output.write([package()])
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_without_locks_every_draft_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("ghpkg_async._files.fcntl.flock", flock)
+    path = tmp_path / "audit.csv"
+    draft = abandoned_draft(path)
+    write(path)
+    assert {*tmp_path.iterdir()} == {path, draft}
 
 
 def test_a_lock_is_released_once(tmp_path: Path) -> None:

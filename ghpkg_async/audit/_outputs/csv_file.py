@@ -56,6 +56,7 @@ class CsvFile(Output):
         self._lock = FileLock(path)
         with self._lock.release_on_error():
             _check_replaceable(path)
+            self._lock.remove_drafts()
             self._draft = AtomicFile(path)
 
     def begin(self) -> None:

@@ -58,6 +58,7 @@ class ParquetFile(Output):
         with self._lock.release_on_error():
             if path.is_file() and path.stat().st_size:
                 _read_header(path, self._parquet)
+            self._lock.remove_drafts()
             self._draft = AtomicFile(path)
 
     def begin(self) -> None:
