@@ -66,6 +66,11 @@ class Patterns:
             return False
         return not any(pattern.fullmatch(text) for pattern in self._excluded)
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """All texts that match; ``None`` if a pattern matches more than one."""
+        return None if self._included else frozenset(filter(self.match, self._literals))
+
     def unmatched(self, texts: Iterable[str]) -> list[str]:
         """Return the patterns, exclusions aside, that match none of the texts."""
         texts = frozenset(texts)

@@ -12,7 +12,7 @@ import attrs
 from .._client import session_of
 from .._owners import namespace_of, parse_owner, unique
 from .._session.hooks import call_hook
-from ..errors import ClientClosed, ConfigurationError, GitHubPackagesError
+from ..errors import BadRequest, ClientClosed, ConfigurationError, GitHubPackagesError
 from ..models import PACKAGE_TYPES
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from ._apply import first_of
@@ -27,7 +27,7 @@ from ._registry import Registry, registry_url_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from .._client import GitHubPackages
@@ -168,13 +168,23 @@ class _Run:
     async def _list(self, owner: OwnerName, package_type: str) -> list[Package]:
         """List the packages that rules apply to, sorted by name; none if they cannot be listed."""
         key = (str(owner), package_type, "")
+        packages: Sequence[Package] = ()
         try:
             packages = await namespace_of(self._client, owner).packages(package_type)
         except ClientClosed:
             raise
+        except BadRequest as error:
+            # GitHub refuses a workflow's GITHUB_TOKEN to list containers, but not to get one.
+            names = self._policy.package_names(package_type)
+            if names is not None:
+                found = [await self._get(owner, package_type, name) for name in sorted(names)]
+                packages = [package for package in found if package is not None]
+            else:
+                reason = f"packages cannot be listed: {error}. To get them one by one, name them "
+                reason += "in each rule without wildcards"
+                self._settle(Decision(package=_left_out(key, reason)))
         except GitHubPackagesError as error:
             self._settle(Decision(package=_left_out(key, f"packages cannot be listed: {error}")))
-            return []
         return sorted(
             (
                 package
@@ -184,6 +194,17 @@ class _Run:
             ),
             key=lambda package: package.name,
         )
+
+    async def _get(self, owner: OwnerName, package_type: str, name: str) -> Package | None:
+        """Get a package by its name; leave it out of the plan if that fails."""
+        try:
+            return await namespace_of(self._client, owner).package(package_type, name).get()
+        except ClientClosed:
+            raise
+        except GitHubPackagesError as error:
+            key = (str(owner), package_type, name)
+            self._settle(Decision(package=_left_out(key, str(error))))
+            return None
 
     async def _plan_package(self, owner: OwnerName, package: Package) -> None:
         key = _key(owner, package)

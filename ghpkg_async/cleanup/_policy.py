@@ -393,6 +393,16 @@ class Policy:
         """Return whether a rule selects from a package."""
         return any(rule.applies_to(package_type, name) for rule in self.rules)
 
+    def package_names(self, package_type: str) -> frozenset[str] | None:
+        """Return the packages of a type that the rules name; ``None`` if one has a wildcard."""
+        names: frozenset[str] = frozenset()
+        for rule in self.rules:
+            if package_type in rule.types:
+                if rule.packages.names is None:
+                    return None
+                names |= rule.packages.names
+        return names
+
 
 def _resolve_files(tables: Mapping[str, Any], folder: Path) -> None:
     guard = tables.get("guard")

@@ -216,6 +216,36 @@ async def test_owner_that_cannot_be_listed_does_not_end_the_plan(github: Embedde
     assert "cannot be listed" in (the_plan.packages[0].reason or "")
 
 
+NAMED = '[[rule]]\nname = "pr"\npackages = {}\ntags = ["pr-*"]\nall = true'
+
+
+async def test_token_of_a_workflow_plans_the_packages_that_the_policy_names(
+    github: EmbeddedGitHub,
+) -> None:
+    github.world.token(TOKEN, login="octocat", kind="actions")
+    push_app(github.world, "team/tool")
+    push_app(github.world, "other")
+    policy = Policy.from_toml(NAMED.format('["team/tool", "app", "gone"]'))
+    the_plan = await make_plan(github, policy=policy)
+    assert [(package.name, package.deletes) for package in the_plan.packages] == [
+        ("gone", 0),
+        ("app", 10),
+        ("team/tool", 10),
+    ]
+    assert "Package not found" in (the_plan.packages[0].reason or "")
+    assert not the_plan.complete
+
+
+async def test_token_of_a_workflow_cannot_plan_packages_by_a_wildcard(
+    github: EmbeddedGitHub,
+) -> None:
+    github.world.token(TOKEN, login="octocat", kind="actions")
+    the_plan = await make_plan(github, policy=Policy.from_toml(NAMED.format('["app", "team/*"]')))
+    assert the_plan.deletions == ()
+    (package,) = the_plan.packages
+    assert "name them in each rule without wildcards" in (package.reason or "")
+
+
 async def test_manifest_that_the_registry_lacks_is_held_and_the_package_goes_on(
     github: EmbeddedGitHub,
 ) -> None:

@@ -77,6 +77,26 @@ def test_policy_of_the_readme_decides_as_it_says() -> None:
     assert app.deleted(policy) == ["d", "e"]
 
 
+@pytest.mark.parametrize(
+    ("packages", "names"),
+    [
+        (["app", "team/tool"], {"app", "team/tool"}),
+        (["app", "tool", "!t*"], {"app"}),
+        (["app", "team/*"], None),
+        (["re:app"], None),
+    ],
+)
+def test_packages_without_wildcards_are_known_by_name(
+    packages: list[str], names: set[str] | None
+) -> None:
+    rules = [Rule(name="x", packages=packages, untagged=True)]
+    assert Policy(rules=rules).package_names("container") == names
+    assert Policy(rules=rules).package_names("npm") == frozenset()
+    rules.append(Rule(name="y", packages=["more"], untagged=True))
+    both = Policy(rules=rules).package_names("container")
+    assert both == (None if names is None else names | {"more"})
+
+
 def test_mapping_restores_the_policy() -> None:
     policy = Policy.from_toml(EXAMPLE)
     assert Policy.from_dict(policy.to_dict()) == policy
