@@ -252,7 +252,9 @@ class GitHubPackages:
         """List the packages of many owners concurrently; a failure of one does not end the others.
 
         The hourly budget of 5,000 requests may run out: a client with ``max_rate_limit_wait=3600``
-        waits for the next hour, any other records the rest as failures.
+        waits for the next hour, any other records the rest as failures. A token source that raises
+        ends the audit, because every owner needs its token: the next audit continues it with the
+        listings whose `ListingDone` `Audit.batches` has yielded as ``skip``.
 
         Args:
             owners: names as people write them (``"acme"``, ``"user:octocat"``, ``"me"``) or this

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Listing, ListingUnstable
-from ghpkg_async.audit import ListingKey
-from tests.audit.rig import TOKEN, answering, listed, listing_containers
+from ghpkg_async.audit import ListingDone, ListingKey
+from ghpkg_async.audit._records import listing_key
+from tests.audit.rig import TOKEN, answering, identities, listed, listing_containers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ghpkg_async import Package, Page
+    from ghpkg_async.audit import Record
     from ghpkg_async.testing import EmbeddedGitHub, World
 
 
@@ -202,6 +204,32 @@ class TestFailures:
         assert [(each.name, each.reason) for each in report.failures] == [
             ("a\x00b", "invalid_response")
         ]
+
+
+async def test_an_audit_ended_by_the_token_source_is_continued_without_its_complete_listings(
+    filled: World, server: EmbeddedGitHub, gh: GitHubPackages
+) -> None:
+    owners = ["acme", "octo-org", "user:octocat"]
+    tokens = iter([TOKEN] * 9)
+
+    class Vault:
+        async def token(self) -> str:
+            if (token := next(tokens, None)) is None:
+                raise OSError(5, "sealed")
+            return token
+
+    obtained: list[Record] = []
+    async with GitHubPackages(Vault(), base_url=server.url, concurrency=1) as client:
+        with pytest.raises(GitHubPackagesError, match=r"^token source: token\(\) raised OSError$"):
+            async for batch in client.audit(owners).batches():
+                obtained += batch
+    complete = {listing_key(each) for each in obtained if isinstance(each, ListingDone)}
+    skip = {key for key in complete if key is not None}
+    kept = [each for each in obtained if listing_key(each) in skip]
+    rest = [each async for batch in gh.audit(owners, skip=skip).batches() for each in batch]
+    everything = [each async for batch in gh.audit(owners).batches() for each in batch]
+    assert 0 < len(kept) < len(everything)
+    assert identities([*kept, *rest]) == identities(everything)
 
 
 async def test_an_error_that_ends_an_audit_travels_between_processes(
