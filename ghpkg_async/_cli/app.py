@@ -47,6 +47,7 @@ Example: ghpkg demo
 # The exit status that a shell reports for a process ended by SIGTERM.
 TERMINATED: Final = Failure(143, "Terminated")
 
+_WITHOUT_OPTIONS: Final = ((), ("cleanup",))
 _SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 
 COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
@@ -96,11 +97,16 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
     message = str(error)
+    chain = tuple(error.command_chain or ())
+    command = " ".join(("ghpkg", *chain))
+    first = next(iter(arguments[len(chain) :]), "")
+    if chain in _WITHOUT_OPTIONS and re.match("--?[^-]", first):
+        # cyclopts would take the option for a misspelled command.
+        message = f"{first}: options follow the command, as in {command} COMMAND {first}."
     if "--" in arguments:
         # cyclopts would suggest the very option that was typed after --.
         message = f"{_SUGGESTION.sub('', message)} After --, everything is an argument; "
         message += "options go before it."
-    command = " ".join(("ghpkg", *(error.command_chain or ())))
     return f"{message} See {command} --help"
 
 

@@ -112,6 +112,21 @@ def test_options_after_two_hyphens_are_explained(
     assert "Did you mean" not in err
 
 
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("--json list acme", "--json: options follow the command, as in ghpkg COMMAND --json. See"),
+        ("--versio", "--versio: options follow the command, as in ghpkg COMMAND --versio. See"),
+        ("cleanup --yes apply", "--yes: options follow the command, as in ghpkg cleanup COMMAND"),
+    ],
+)
+def test_an_option_before_the_command_is_not_taken_for_a_command(
+    capsys: pytest.CaptureFixture[str], typed: str, message: str
+) -> None:
+    assert run(typed.split()) == 2
+    assert capsys.readouterr().err.startswith(f"ghpkg: {message}")
+
+
 @pytest.mark.parametrize("name", ["GHPKG_BASE_URL", "GITHUB_API_URL"])
 async def test_base_url_from_the_environment(
     bare: Command, github: EmbeddedGitHub, name: str
