@@ -375,14 +375,12 @@ async def test_the_policy_holds_should_markup_get_in(browser: Browser, tmp_path:
     await page.close()
 
 
-TIMED = """
+SEND = """
 async ([selector, event, value]) => {
   const element = document.querySelector(selector);
-  const start = performance.now();
   if (value !== null) element.value = value;
   element.dispatchEvent(new Event(event, { bubbles: true }));
   document.body.offsetHeight;  // Lays the page out.
-  return performance.now() - start;
 }
 """
 
@@ -390,11 +388,21 @@ async ([selector, event, value]) => {
 async def test_ten_thousand_packages_stay_responsive(show: Open) -> None:
     page = await show(large(10_000))
     assert await page.get_by_role("status").inner_text() == "10,000 packages"
+    chromium = await page.context.new_cdp_session(page)
+    # CPU time of the page's thread: the time on the clock depends on the tests beside this one.
+    await chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    async def milliseconds() -> float:
+        metrics = (await chromium.send("Performance.getMetrics"))["metrics"]
+        return float(1000 * next(each["value"] for each in metrics if each["name"] == "ThreadTime"))
 
     async def fastest(selector: str, event: str, values: Sequence[str | None]) -> float:
-        # Other tests run beside this one: the fastest of a few tells what it takes.
-        times = [await page.evaluate(TIMED, [selector, event, value]) for value in values]
-        return float(min(times))
+        times = []
+        for value in values:
+            before = await milliseconds()
+            await page.evaluate(SEND, [selector, event, value])
+            times.append(await milliseconds() - before)
+        return min(times)
 
     for key in ("name", "owner", "versions", "updated", "findings"):
         assert await fastest(f"th[data-sort={key}] button", "click", [None] * 4) < 200
