@@ -12,7 +12,6 @@ import attrs
 from .._client import session_of
 from .._session.error_mapping import scopes_of, server_time
 from .._session.messages import Request
-from .._text import counted
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -68,11 +67,9 @@ async def preflight(client: GitHubPackages, *required: str) -> ServerClock:
     local = datetime.now(UTC)
     time = server_time(response.headers, local)
     if abs(skew := time - local) > MAX_SKEW:
-        minutes = counted(round(abs(skew).total_seconds() / 60), "minute")
-        direction = "behind" if skew > timedelta() else "ahead of"
         _log.warning(
             "This machine's clock is %s %s the server's. Ages and deadlines count by the server's",
-            minutes,
-            direction,
+            timedelta(minutes=round(abs(skew) / timedelta(minutes=1))),
+            "behind" if skew > timedelta() else "ahead of",
         )
     return ServerClock(time.replace(microsecond=0), asyncio.get_running_loop().time())

@@ -79,8 +79,9 @@ async def test_token_without_scopes_is_not_refused(
 @pytest.mark.parametrize(
     ("skew", "words"),
     [
-        (timedelta(minutes=12), "12 minutes behind"),
-        (timedelta(minutes=-90), "90 minutes ahead of"),
+        (timedelta(minutes=12), "is 0:12:00 behind"),
+        (timedelta(minutes=-90), "is 1:30:00 ahead of"),
+        (timedelta(days=-1), "is 1 day, 0:00:00 ahead of"),
         (timedelta(minutes=4), ""),
     ],
 )

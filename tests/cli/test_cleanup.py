@@ -125,6 +125,22 @@ async def test_what_changed_since_the_plan_is_named_and_exits_with_3(
     assert site.deletes == []
 
 
+async def test_a_token_without_the_scope_exits_with_2(
+    ghpkg: Command, site: Site, plan: Path
+) -> None:
+    site.github.world.token(TOKEN, login="octocat", scopes=["read:packages"])
+    refused = await ghpkg("cleanup", "apply", str(plan), "--check")
+    assert refused.status == 2
+    assert "token: has the scopes read:packages and lacks delete:packages" in refused.err
+
+
+async def test_a_clock_that_differs_is_reported(ghpkg: Command, site: Site, plan: Path) -> None:
+    site.later(timedelta(hours=1))
+    checked = await ghpkg("cleanup", "apply", str(plan), "--check")
+    assert checked.status == 0
+    assert "This machine's clock is 1:00:00 behind the server's." in checked.err
+
+
 async def test_what_github_keeps_exits_with_0(ghpkg: Command, site: Site, plan: Path) -> None:
     site.versions["old"].downloads = 5001
     applied = await ghpkg("cleanup", "apply", str(plan), "--yes")
