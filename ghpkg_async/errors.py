@@ -36,7 +36,14 @@ LimitKind: TypeAlias = Literal["primary", "secondary"]
 
 
 class GitHubPackagesError(Exception):
-    """Base class of the exceptions of this library."""
+    """Base class of the exceptions of this library.
+
+    Attributes:
+        maybe_applied: whether a DELETE or POST may have been applied, or may still be, although it
+            failed: the response to one of its attempts was lost or a server error.
+    """
+
+    maybe_applied: bool = False
 
 
 class ConfigurationError(GitHubPackagesError, ValueError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from ..errors import APIError
+from ..errors import GitHubPackagesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,8 +75,9 @@ class MutationTracker:
     def record(self, *collections: str) -> Iterator[None]:
         """Record a write that the block carries out.
 
-        It may apply until shortly after its response. Without a response, as after a timeout, a
-        cancellation or a server error, it may still apply for ``LOST_WRITE_DELAY`` seconds.
+        It may apply until shortly after its response. If the response to one of its attempts was
+        lost or a server error, or the write was cancelled, it may still apply for
+        ``LOST_WRITE_DELAY`` seconds.
         """
         write = _Write(collections)
         self._forget_settled()
@@ -87,8 +88,8 @@ class MutationTracker:
         try:
             yield
             delay = self.replica_lag
-        except APIError as error:
-            if error.status < 500:
+        except GitHubPackagesError as error:
+            if not error.maybe_applied:
                 delay = self.replica_lag
             raise
         finally:

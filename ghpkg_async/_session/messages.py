@@ -22,12 +22,23 @@ if TYPE_CHECKING:
     from .._codec import Buffer
     from ..errors import APIError
 
-__all__ = ["MAYBE_APPLIED", "NoResponse", "Request", "Response"]
+__all__ = ["NoResponse", "Request", "Response", "mark_maybe_applied"]
 
 T = TypeVar("T")
 
-MAYBE_APPLIED: Final = "It may have been carried out all the same."
-"""Note of an error after a write whose response was lost."""
+_MAYBE_APPLIED: Final = "It may have been carried out all the same."
+
+
+def mark_maybe_applied(error: GitHubPackagesError, write: Request | None = None) -> None:
+    """Record on an error that a write may have been applied, and note it for people.
+
+    Args:
+        error: the error to raise.
+        write: the write, if the error is that of another request.
+    """
+    if not error.maybe_applied:
+        error.maybe_applied = True
+        error.add_note(f"{write}: {_MAYBE_APPLIED}" if write else _MAYBE_APPLIED)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -13,7 +13,7 @@ from ..errors import GitHubPackagesError, RateLimited
 from .error_mapping import parse_retry_after
 from .hooks import RequestEvent, call_hook
 from .limits import MINUTE
-from .messages import MAYBE_APPLIED, NoResponse, Response
+from .messages import NoResponse, Response, mark_maybe_applied
 from .redirects import follow_redirect, is_redirect
 from .retry import LONGEST_BACKOFF, RetryState, replaces_token
 
@@ -134,7 +134,7 @@ class Sender:
                 await asyncio.sleep(wait)
         except GitHubPackagesError as error:
             if retries.maybe_applied and request.write:
-                error.add_note(MAYBE_APPLIED)
+                mark_maybe_applied(error)
             raise
 
     async def _other_token(

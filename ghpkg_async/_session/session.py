@@ -17,7 +17,7 @@ from .auth import Credentials
 from .caching_transport import CachingTransport
 from .calls import Calls
 from .limits import Limits
-from .messages import MAYBE_APPLIED, Request
+from .messages import Request, mark_maybe_applied
 from .redaction import Secret
 from .scheduler import RequestScheduler
 from .sender import Sender
@@ -237,7 +237,7 @@ class Session:
         except NotFound:
             pass
         except GitHubPackagesError as error:
-            error.add_note(f"{response.request}: {MAYBE_APPLIED}")
+            mark_maybe_applied(error, response.request)
             raise
         else:
             return
@@ -264,9 +264,10 @@ class Session:
                     calls.timeouts.discard(timeout)
         except TimeoutError:
             if timeout.expired():
-                raise ClientClosed(
-                    f"{request}: the client was closed before the response"
-                ) from None
+                error = ClientClosed(f"{request}: the client was closed before the response")
+                if request.write:
+                    mark_maybe_applied(error)
+                raise error from None
             raise
 
 
@@ -278,5 +279,5 @@ def _raise_error(response: Response) -> NoReturn:
         reason = f"{response.status} is not a status of the API"
         error = InvalidResponse(f"{response.request}: {reason}")
     if response.maybe_applied and response.request.write:
-        error.add_note(MAYBE_APPLIED)
+        mark_maybe_applied(error)
     raise error

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ghpkg_async import NotFound, ServerError
+from ghpkg_async import Forbidden, GitHubPackagesError, ServerError
 from ghpkg_async._paging.mutations import LOST_WRITE_DELAY, REPLICA_LAG, MutationTracker
+from ghpkg_async._session.messages import mark_maybe_applied
 
 
 class Clock:
@@ -57,17 +58,23 @@ def test_a_confirmed_write_may_be_invisible_for_a_moment(
     assert not overlapped(tracker)
 
 
+def _maybe_applied(error: GitHubPackagesError) -> GitHubPackagesError:
+    mark_maybe_applied(error)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "settles_after"),
     [
-        (NotFound("", status=404, method="DELETE", url=""), REPLICA_LAG),
-        (ServerError("", status=502, method="DELETE", url=""), LOST_WRITE_DELAY),
+        (Forbidden("", status=403, method="DELETE", url=""), REPLICA_LAG),
+        (_maybe_applied(Forbidden("", status=403, method="DELETE", url="")), LOST_WRITE_DELAY),
+        (_maybe_applied(ServerError("", status=502, method="DELETE", url="")), LOST_WRITE_DELAY),
         (TimeoutError(), LOST_WRITE_DELAY),
         (asyncio.CancelledError(), LOST_WRITE_DELAY),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
 )
-def test_a_write_without_a_response_may_still_be_carried_out(
+def test_a_write_whose_response_was_lost_may_still_be_applied(
     tracker: MutationTracker, clock: Clock, error: BaseException, settles_after: float
 ) -> None:
     with pytest.raises(type(error)), tracker.record("npm/left"):

@@ -12,6 +12,7 @@ from aiohttp import web
 from ghpkg_async import (
     APIError,
     ConnectionFailed,
+    Forbidden,
     GitHubPackages,
     RequestTimeout,
     ServerError,
@@ -162,6 +163,11 @@ async def test_a_delete_that_a_proxy_answered_for_may_have_been_applied(
     assert statuses(github) == [204, 404], "the first was applied, the second found it gone"
     github.faults.next("server_error", status=status, times=2)
     assert says_it_may_be_done(await error_of(left(gh).delete()))
+    github.faults.next("server_error", status=status)
+    github.faults.next("server_error", status=403)
+    error = await error_of(left(gh).delete())
+    assert isinstance(error, Forbidden)
+    assert says_it_may_be_done(error)
 
 
 async def test_a_401_is_retried_once_where_the_token_has_just_worked(

@@ -99,7 +99,9 @@ async def error_of(call: Awaitable[object]) -> GitHubPackagesError:
 
 
 def says_it_may_be_done(error: BaseException) -> bool:
-    return any("may have been carried out" in note for note in getattr(error, "__notes__", ()))
+    noted = any("may have been carried out" in note for note in getattr(error, "__notes__", ()))
+    assert getattr(error, "maybe_applied", False) is noted
+    return noted
 
 
 @contextmanager
