@@ -197,10 +197,15 @@ class Registry:
             package: name of the container package, in any case.
             digest: a manifest that the package should have. It is requested only if the registry
                 has sent no manifest of the package yet; ``None``: there is none.
+
+        Raises:
+            InvalidResponse: the manifest could not be read, for another reason than a 404.
         """
         repository, path = _repository(owner, package)
         if repository not in self._sent and digest is not None:
-            await self._request(repository, path, digest)
+            outcome = await self._request(repository, path, digest)
+            if isinstance(outcome, Unreadable) and outcome.reason != "missing":
+                raise InvalidResponse(f"manifest {digest}: {outcome.message}")
         return repository in self._sent
 
     async def _read_one(self, repository: str, path: str, digest: str) -> Manifest | Unreadable:

@@ -291,14 +291,18 @@ async def test_registry_without_any_manifest_leaves_the_package_out(
     assert "the registry has no manifest of acme/app" in (the_plan.packages[0].reason or "")
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(404, "the registry has no manifest of acme/app"), (403, ": 403"), (500, ": 500")],
+)
 async def test_cached_manifests_do_not_hide_a_registry_without_any(
-    github: EmbeddedGitHub, tmp_path: Path
+    github: EmbeddedGitHub, tmp_path: Path, status: int, reason: str
 ) -> None:
     await make_plan(github, cache=tmp_path / "manifests")
-    push_image(app_of(github), tags=["pr-3"], created_at=OLD)
-    fail(github, lambda path: MANIFESTS in path, 404)
+    lost = app_of(github).version(f"sha256:{'0' * 64}", tags=["pr-3"], created_at=OLD)
+    fail(github, lambda path: MANIFESTS in path and lost.name not in path, status)
     the_plan = await make_plan(github, cache=tmp_path / "manifests")
-    assert "the registry has no manifest of acme/app" in (the_plan.packages[0].reason or "")
+    assert reason in (the_plan.packages[0].reason or "")
     assert the_plan.deletions == ()
 
 
