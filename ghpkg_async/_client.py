@@ -71,7 +71,8 @@ class GitHubPackages:
             loopback.
         concurrency: requests in flight at once, over the whole client.
         timeout: seconds for one attempt.
-        max_retries: further attempts after a transient failure, at least 0.
+        max_retries: further attempts after a lost connection, a timeout, or one of the statuses
+            408, 500 to 505, 507 and 520 to 530; at least 0.
         max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
             raised at once, and `ServerError` where a ``Retry-After`` does.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be

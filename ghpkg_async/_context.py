@@ -101,12 +101,16 @@ def check_one_of(value: object, allowed: tuple[str, ...], argument: str) -> None
 
 
 def packages_collection(package_type: str) -> str:
-    """Name the packages of a type without their owner, which has more than one path."""
+    """Return the name under which writes to the packages of a type are recorded.
+
+    It has no owner, since ``/user`` and ``/users/LOGIN`` list the same packages. Every write that
+    inserts or deletes packages, or changes their order, must record this name.
+    """
     return package_type.lower()
 
 
 def versions_collection(package_type: str, name: str) -> str:
-    """Name the active versions of a package without its owner."""
+    """Return the name under which writes to the active versions of a package are recorded."""
     return f"{package_type}/{name}".lower()
 
 

@@ -59,8 +59,8 @@ class Namespace:
             visibility: only ``"public"``, ``"private"`` or ``"internal"`` packages.
             per_page: packages a request, 1 to 100.
             page: the page to start at, from 1; ``page * per_page`` is at most 10,000.
-            consistent: list again with conditional requests until a pass has nothing new, so that
-                changes by others that show in no response lose no package either.
+            consistent: request the pages again, conditionally, until the responses prove that no
+                package is missing between them, also where others change the listing meanwhile.
 
         Raises:
             ConfigurationError: an argument is out of its range.
@@ -105,7 +105,7 @@ class Namespace:
         """List the packages that collided in the migration to the Container registry.
 
         Args:
-            consistent: list again until a pass has nothing new; see `packages`.
+            consistent: request the pages again until none is missing; see `packages`.
 
         When iterated, it may raise the errors of every request.
 

@@ -112,8 +112,8 @@ class PackageRef:
             state: ``"active"``, or ``"deleted"`` for those that can be restored.
             per_page: versions a request, 1 to 100.
             page: the page to start at, from 1.
-            consistent: list again with conditional requests until a pass has nothing new, so that
-                changes by others that show in no response lose no version either.
+            consistent: request the pages again, conditionally, until the responses prove that no
+                version is missing between them, also where others change the listing meanwhile.
 
         Raises:
             ConfigurationError: an argument is out of its range.

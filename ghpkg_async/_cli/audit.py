@@ -14,7 +14,6 @@ from .._files import AtomicFile
 from .._owners import unique
 from .._text import counted
 from ..audit import (
-    FINDING_KINDS,
     Audit,
     AuditHeader,
     AuditReport,
@@ -25,6 +24,7 @@ from ..audit import (
     parse_owner,
     read_owners,
 )
+from ..audit._findings import RULE_PATTERNS
 from ..audit._outputs import read_header, read_records
 from .audit_files import Files, is_markdown
 from .audit_printing import ResultsPrinter
@@ -95,7 +95,7 @@ def audit(
     verify: Annotated[
         bool,
         Parameter(
-            help="Repeat each listing until a pass finds nothing new, for collections that others "
+            help="Repeat each listing until nothing can be missing, for collections that others "
             "change at the same time. Unchanged responses do not count against the hourly budget.",
             **_SWITCH,
         ),
@@ -138,8 +138,8 @@ def audit(
     fail_on: Annotated[
         list[str],
         Parameter(
-            help=f"Exit with 1 if there are findings; repeatable: {', '.join(FINDING_KINDS)}. "
-            "stale:DAYS, many_versions:N and untagged:N find packages above that number.",
+            help=f"Exit with 1 if there are findings; repeatable: {', '.join(RULE_PATTERNS)}. "
+            "DAYS and N are thresholds: packages above them are found.",
             **_MANY,
         ),
     ] = [],  # noqa: B006

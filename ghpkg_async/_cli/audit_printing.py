@@ -177,7 +177,7 @@ class ResultsPrinter:
 
     def _show_unjudged(self) -> None:
         """Name the rules of --fail-on that could not judge every package, and the option to add."""
-        rules = [str(rule) for rule in self._results.fail_on if rule.needs_count]
+        rules = [str(rule) for rule in self._results.fail_on if rule.needs_version_count]
         uncounted = self._results.summary.total().uncounted
         if rules and uncounted:
             option = "" if self._results.header.with_versions else "; --versions counts them"

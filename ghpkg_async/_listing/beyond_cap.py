@@ -57,7 +57,7 @@ class BeyondCap(Generic[T]):
     def note(self, items: list[T]) -> None:
         """Note whether the parts have items like these."""
         if self._are_all_listed and self._spec.beyond_cap is not None:
-            self._are_all_listed = self._spec.are_beyond_cap_listed(items)
+            self._are_all_listed = self._spec.beyond_cap_has(items)
 
     async def pages(self) -> AsyncGenerator[list[T], None]:
         """Yield the new items of each page of the parts.

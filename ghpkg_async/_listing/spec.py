@@ -40,7 +40,8 @@ class ListingSpec(Generic[T]):
         mutations: records of the client's own writes.
         link_support: evidence of whether the server sends ``Link`` with this operation.
         beyond_cap: makes the listings that together have the items beyond the cap.
-        are_beyond_cap_listed: whether each of some items is in one of ``beyond_cap``.
+        beyond_cap_has: whether the listings of ``beyond_cap`` have all of some items. One with an
+            unknown visibility is in none of them, so that the listing cannot be complete.
     """
 
     item_type: type[T]
@@ -50,4 +51,4 @@ class ListingSpec(Generic[T]):
     mutations: MutationTracker
     link_support: LinkSupport
     beyond_cap: Callable[[], Sequence[ListingSpec[T]]] | None = None
-    are_beyond_cap_listed: Callable[[list[T]], bool] = lambda _items: True
+    beyond_cap_has: Callable[[list[T]], bool] = lambda _items: True

@@ -1,8 +1,9 @@
 """Evidence that no item is missing between the pages of a listing.
 
-Each response shows one state of the collection: all items from its first to its last. Two responses
-that share an item therefore leave no gap between them, at whatever time each was built. A page that
-is unchanged after the next one was read leaves no gap to that one either. A listing is complete
+Items keep their order: they are inserted and deleted, but never move past each other. A response
+has all items between its first and its last one, at one moment. If two responses share an item, no
+item that existed all the time lies between them and is missing from both. If a page is the same
+before and after the next one was read, no item moved from one to the other. A listing is complete
 once a chain of such responses leads from a first page to a last one.
 """
 

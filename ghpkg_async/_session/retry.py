@@ -16,7 +16,10 @@ __all__ = [
 ]
 
 RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
-"""Statuses of transient failures, of GitHub or of a proxy before it."""
+"""Statuses that are retried: transient failures of GitHub, or of a proxy before it.
+
+None proves that a write was not applied; see `is_refusal`.
+"""
 
 MAX_RATE_LIMITS: Final = 20
 """Responses with a rate limit that one request gets before it fails."""

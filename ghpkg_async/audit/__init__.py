@@ -7,7 +7,32 @@
         report.findings(["public", "stale:365", "untagged:50"])
 
 An audit yields `PackageEntry`, `ConflictEntry` and `FailureEntry`; `to_record` makes the records of
-output files of them. `FINDING_KINDS` are the kinds of rules.
+output files of them.
+
+A rule is written as the name of its kind, with a threshold for some:
+
+``public``
+    a package with visibility ``public``
+``visibility_widened``
+    a package visible to more people than in the audit compared with
+``docker_conflict``
+    a package in conflict since the migration to the Container registry
+``no_repository``
+    a package that is not linked to a repository
+``empty``
+    a package without versions
+``stale:DAYS``
+    a package last updated more than this number of days ago
+``many_versions:N``
+    a package with more than N versions
+``untagged:N``
+    an image with more than N untagged versions; requires an audit with ``versions=True``. Images
+    for several platforms consist of untagged versions, so an untagged version may be in use
+``unreachable``
+    an owner, listing or package that could not be listed
+
+``empty`` and ``many_versions`` never find a package whose ``version_count`` is unknown; an audit
+with ``versions=True`` counts the versions. No rule finds a soft-deleted package.
 """
 
 from .._owners import OwnerName, parse_owner

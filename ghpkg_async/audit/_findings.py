@@ -1,30 +1,7 @@
 """Rules, and the findings they make in the entries of an audit. Pure.
 
 Each kind of finding is one entry of `_KINDS`: name, label, check, entries it applies to, parameter
-and requirement. A rule is written as the name of its kind, with a threshold for some:
-
-``public``
-    a package with visibility ``public``
-``visibility_widened``
-    a package visible to more people than in the audit compared with
-``docker_conflict``
-    a package in conflict since the migration to the Container registry
-``no_repository``
-    a package that is not linked to a repository
-``empty``
-    a package without versions
-``stale:DAYS``
-    a package last updated more than this number of days ago
-``many_versions:N``
-    a package with more than N versions
-``untagged:N``
-    an image with more than N untagged versions; requires an audit with ``versions=True``. Images
-    for several platforms consist of untagged versions, so an untagged version may be in use
-``unreachable``
-    an owner, listing or package that could not be listed
-
-``empty`` and ``many_versions`` never find a package whose ``version_count`` is unknown; an audit
-with ``versions=True`` counts the versions. No rule finds a soft-deleted package.
+and requirement. The docstring of `ghpkg_async.audit` describes them.
 """
 
 from __future__ import annotations
@@ -45,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FINDING_KINDS",
+    "RULE_PATTERNS",
     "Finding",
     "Requirement",
     "Rule",
@@ -94,7 +72,7 @@ class _Kind:
         entry_type: type of the entries to check.
         parameter: the threshold the rule takes; ``None``: it takes none.
         requires: option of the audit without which nothing is found.
-        needs_count: whether packages with unknown ``version_count`` are never found.
+        needs_version_count: whether packages with unknown ``version_count`` are never found.
     """
 
     name: str
@@ -103,7 +81,7 @@ class _Kind:
     entry_type: type[Entry] = PackageEntry
     parameter: _Parameter | None = None
     requires: Requirement | None = None
-    needs_count: bool = False
+    needs_version_count: bool = False
 
     @property
     def pattern(self) -> str:
@@ -178,7 +156,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
             requires="compare",
         ),
         _Kind("no_repository", "Linked to no repository", _no_repository),
-        _Kind("empty", "Without versions", _empty, needs_count=True),
+        _Kind("empty", "Without versions", _empty, needs_version_count=True),
         _Kind(
             "stale",
             "Unchanged for over {} days",
@@ -190,7 +168,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
             "Over {} versions",
             _many_versions,
             parameter=_Parameter("N", 100),
-            needs_count=True,
+            needs_version_count=True,
         ),
         _Kind(
             "untagged",
@@ -205,6 +183,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
 
 FINDING_KINDS: Final = tuple(_KINDS)
 """Names of all kinds of finding, in the order of reports."""
+RULE_PATTERNS: Final = tuple(kind.pattern for kind in _KINDS.values())
+"""Rules of all kinds, with their parameters by name, like ``stale:DAYS``."""
 
 
 @attrs.frozen
@@ -224,13 +204,13 @@ class Rule:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in _KINDS:
-            patterns = ", ".join(kind.pattern for kind in _KINDS.values())
+            patterns = ", ".join(RULE_PATTERNS)
             raise ConfigurationError(f"rules: {str(self)!r} is none of {patterns}")
 
     @property
-    def needs_count(self) -> bool:
+    def needs_version_count(self) -> bool:
         """``True`` if packages with an unknown ``version_count`` are never found."""
-        return _KINDS[self.kind].needs_count
+        return _KINDS[self.kind].needs_version_count
 
     def __str__(self) -> str:
         return self.kind if self.number is None else f"{self.kind}:{self.number}"

@@ -62,7 +62,7 @@ class AuditRunner:
         jobs: the owners, in order.
         scheduler: the request scheduler of the client.
         versions: whether to list the versions of each package and summarize them.
-        consistent: whether to repeat each listing until a pass adds no item.
+        consistent: whether to list with ``consistent=True``.
         concurrency: maximum number of requests in flight of the client.
         progress: updated after each page, listing and owner.
         on_event: called with each event.

@@ -18,8 +18,12 @@ from tests.support.records import NOW, conflict, failure, package
 if TYPE_CHECKING:
     from ghpkg_async.audit import Entry, FailureEntry, PackageEntry
 
-EVERY = ["stale:30", "many_versions:10", "untagged:3"]
-RULES = [Rule.parse(next((e for e in EVERY if e.startswith(k)), k)) for k in FINDING_KINDS]
+WITH_THRESHOLD = ["stale:30", "many_versions:10", "untagged:3"]
+KINDS_WITH_THRESHOLD = [rule.partition(":")[0] for rule in WITH_THRESHOLD]
+RULES = [
+    Rule.parse(rule)
+    for rule in [*sorted(set(FINDING_KINDS) - set(KINDS_WITH_THRESHOLD)), *WITH_THRESHOLD]
+]
 VISIBILITIES = ["private", "internal", "public"]
 
 
@@ -104,9 +108,9 @@ def test_a_rule_of_an_unknown_kind_is_refused() -> None:
 
 
 def test_rules_about_the_number_of_versions_need_it() -> None:
-    assert {rule.kind for rule in RULES if rule.needs_count} == {"empty", "many_versions"}
+    assert {rule.kind for rule in RULES if rule.needs_version_count} == {"empty", "many_versions"}
     unknown = package(version_count=None)
-    assert not [rule for rule in RULES if rule.needs_count and found(unknown, str(rule))]
+    assert not [rule for rule in RULES if rule.needs_version_count and found(unknown, str(rule))]
 
 
 def test_a_rule_names_the_option_that_an_audit_lacks() -> None:

@@ -19,8 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.audit import SCHEMA_VERSION, ListingDone, ListingKey, VersionsSummary
+from ghpkg_async.audit import (
+    SCHEMA_VERSION,
+    ConflictEntry,
+    FailureEntry,
+    ListingDone,
+    ListingKey,
+    PackageEntry,
+    VersionsSummary,
+)
 from ghpkg_async.audit._outputs import JsonlFile, open_output, read_records
+from ghpkg_async.audit._outputs.columns import COLUMNS
 from ghpkg_async.audit._records import to_line
 from tests.audit.rig import HEADER, RECORDS
 from tests.support.records import NOW, complete_listing, conflict, done, failure, package
@@ -50,6 +59,14 @@ def write(path: Path, records: Sequence[Record]) -> None:
     output.begin()
     output.write(records)
     output.close()
+
+
+def test_every_field_of_a_record_has_a_column() -> None:
+    fields = {"record"}
+    for record_type in (PackageEntry, ConflictEntry, FailureEntry, ListingDone):
+        fields |= {field.name for field in attrs.fields(record_type)}
+    summary = {f"versions_{field.name}" for field in attrs.fields(VersionsSummary)}
+    assert {column.name for column in COLUMNS} == fields - {"versions"} | summary
 
 
 @settings(max_examples=60, deadline=None)

@@ -348,7 +348,7 @@ class Catalogue(InMemorySession):
         whole = attrs.evolve(
             self.spec(),
             beyond_cap=(lambda: parts) if beyond else None,
-            are_beyond_cap_listed=lambda items: all(
+            beyond_cap_has=lambda items: all(
                 item.id % len(self.visibilities) < 3 for item in items
             ),
         )
