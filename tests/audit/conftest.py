@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from ghpkg_async import GitHubPackages
 from ghpkg_async.testing import Behaves, EmbeddedGitHub, World
-from tests.audit.rig import TOKEN, Command, new_world
+from tests.audit.rig import TOKEN, new_world
+from tests.support.command import Command, bare_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,7 +50,13 @@ async def gh(server: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
 
 @pytest.fixture
 def ghpkg(server: EmbeddedGitHub, tmp_path: Path) -> Command:
-    return Command(server, tmp_path)
+    """`ghpkg audit` for the server, in a folder of its own."""
+    return Command(
+        {**bare_environment(), "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120"},
+        ("--base-url", server.url, "--points-per-minute", "none"),
+        ("audit",),
+        tmp_path,
+    )
 
 
 @pytest.fixture

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from attrs import field, frozen
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import (
@@ -21,19 +16,14 @@ from ghpkg_async.audit import (
     VersionsSummary,
 )
 from ghpkg_async.audit._records import REASONS
-from ghpkg_async.testing import EmbeddedGitHub, World
+from ghpkg_async.testing import World
 from tests.support.records import NOW, header
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Iterable
 
 
 TOKEN = "ghp_audit"
-SECONDS = 40
-UNPACED = ("--points-per-minute", "none")
-
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 COUNTS = st.integers(0, 2**40)
 OWNERS = st.sampled_from(["acme", "user:octocat", "me", "Octo-Org"])
@@ -145,77 +135,3 @@ def identities(records: Iterable[Any]) -> list[tuple[object, ...]]:
         )
         for record in records
     )
-
-
-@frozen
-class Finished:
-    """How a run of `ghpkg audit` ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Standard output as JSON Lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@frozen
-class Command:
-    """`ghpkg audit` against a served world, in a folder of its own."""
-
-    server: EmbeddedGitHub
-    folder: Path
-    wrapper: tuple[str, ...] = ()
-    """What runs it, where a test wants to know more of the process."""
-    environment: Mapping[str, str] = field(factory=dict)
-
-    async def __call__(self, *arguments: str, typed: str = "") -> Finished:
-        process = await self.start(*arguments)
-        return await finish(process, typed)
-
-    async def on_terminal(self, *arguments: str) -> Finished:
-        """Runs it with a terminal for its standard error."""
-        ours, theirs = os.openpty()
-        try:
-            process = await self.start(*arguments, stderr=theirs)
-        finally:
-            os.close(theirs)
-        seen = asyncio.create_task(asyncio.to_thread(_read_all, ours))
-        ended = await finish(process)
-        return Finished(ended.status, ended.out, await seen)
-
-    async def start(self, *arguments: str, stderr: int = asyncio.subprocess.PIPE) -> Process:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("G")
-        }
-        return await asyncio.create_subprocess_exec(
-            *(*self.wrapper, sys.executable, "-m", "ghpkg_async._cli", "audit", *arguments),
-            *("--base-url", self.server.url),
-            *([] if any("per-minute" in each for each in arguments) else UNPACED),
-            cwd=self.folder,
-            env={**environment, "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120", **self.environment},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
-
-
-async def finish(process: Process, typed: str = "") -> Finished:
-    async with asyncio.timeout(SECONDS):
-        out, err = await process.communicate(typed.encode())
-    assert process.returncode is not None
-    return Finished(process.returncode, out.decode(), (err or b"").decode())
-
-
-def _read_all(terminal: int) -> str:
-    seen = b""
-    try:
-        while some := os.read(terminal, 65536):
-            seen += some
-    except OSError:  # How a terminal ends whose other side is closed.
-        pass
-    finally:
-        os.close(terminal)
-    return seen.decode()

@@ -12,13 +12,14 @@ import pytest
 
 from ghpkg_async.audit import OwnerName, Shard
 from ghpkg_async.audit._outputs import read_records
-from tests.audit.rig import answering, finish, identities, listed, listing_containers
+from tests.audit.rig import answering, identities, listed, listing_containers
+from tests.support.command import finish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async.testing import EmbeddedGitHub, World
-    from tests.audit.rig import Command
+    from tests.support.command import Command
 
 ACME = OwnerName("org", "acme")
 
@@ -51,13 +52,13 @@ class TestResults:
     @pytest.mark.usefixtures("small")
     async def test_json_is_the_records(self, ghpkg: Command) -> None:
         run = await ghpkg("acme", "--type", "npm", "--json", "--fail-on", "stale:1", "--quiet")
-        assert [each["record"] for each in run.records] == [
+        assert [each["record"] for each in run.items] == [
             "audit",
             *["package"] * 3,
             "done",
             *["finding"] * 3,
         ]
-        assert run.records[-1]["rule"] == "stale:1"
+        assert run.items[-1]["rule"] == "stale:1"
 
     async def test_a_total_of_versions_says_what_the_server_left_out(
         self, ghpkg: Command, server: EmbeddedGitHub
@@ -108,13 +109,13 @@ class TestResults:
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         server.latency = 0.1
-        run = await ghpkg.on_terminal("acme", "octo-org", "nobody")
+        run = await ghpkg.with_errors_on_terminal("acme", "octo-org", "nobody")
         assert run.status == 3
         assert "3 of 3 owners" in run.err
         assert "5 packages, 1 failure" in run.err
         assert "requests left" in run.err
         assert "[3 of 3 owners" not in run.err  # The plain lines are for logs.
-        quiet = await ghpkg.on_terminal("acme", "--quiet")
+        quiet = await ghpkg.with_errors_on_terminal("acme", "--quiet")
         assert "1 of 1 owner" not in quiet.err
 
     async def test_a_wait_for_a_rate_limit_is_told(
@@ -138,9 +139,9 @@ class TestResults:
     ) -> None:
         (tmp_path / "owners.txt").write_text("# ours\nacme\n\nocto-org  # theirs\n")
         run = await ghpkg("--owners-from", "owners.txt", "ACME", "--json", "--quiet")
-        assert len(of_kind(run.records, "package")) == 5
+        assert len(of_kind(run.items, "package")) == 5
         run = await ghpkg("--owners-from", "-", "--json", "--quiet", typed="octo-org\n")
-        assert len(of_kind(run.records, "package")) == 1
+        assert len(of_kind(run.items, "package")) == 1
 
     async def test_shards_share_the_owners(self, world: World, ghpkg: Command) -> None:
         names = [f"org-{number}" for number in range(12)]
@@ -149,7 +150,7 @@ class TestResults:
         runs = await asyncio.gather(
             *(ghpkg(*names, "--type=npm", "--json", "--shard", f"{each}/2") for each in (1, 2))
         )
-        shares = [{each["owner"] for each in of_kind(run.records, "package")} for run in runs]
+        shares = [{each["owner"] for each in of_kind(run.items, "package")} for run in runs]
         assert shares[0] | shares[1] == set(names)
         assert not shares[0] & shares[1]
         assert all(shares)
@@ -316,7 +317,7 @@ class TestCompare:
         same = ("record", "owner", "package_type")
         told = [
             {key: value for key, value in each.items() if key not in same}
-            for each in of_kind(run.records, "change")
+            for each in of_kind(run.items, "change")
         ]
         assert told == [
             {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async.testing import EmbeddedGitHub, World
-    from tests.audit.rig import Command
+    from tests.support.command import Command
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async.audit import Record
     from ghpkg_async.testing import World
-    from tests.audit.rig import Command
+    from tests.support.command import Command
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -124,12 +124,12 @@ async def test_the_command_writes_it_to_a_file_and_to_the_summary_of_a_job(
     del small
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    ghpkg = attrs.evolve(ghpkg, environment={"GITHUB_STEP_SUMMARY": str(summary)})
+    ghpkg = ghpkg.having(GITHUB_STEP_SUMMARY=str(summary))
     run = await ghpkg("acme", "--report=a.md", "--fail-on=public")
     assert run.status == 1
     text = (tmp_path / "a.md").read_text(encoding="utf-8")
     assert "  - acme container open: public\n" in text
     assert summary.read_text(encoding="utf-8") == f"before\n{text}"
-    ghpkg = attrs.evolve(ghpkg, environment={"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "s.md")})
+    ghpkg = ghpkg.having(GITHUB_STEP_SUMMARY=str(tmp_path / "no" / "s.md"))
     run = await ghpkg("acme")
     assert (run.status, "GITHUB_STEP_SUMMARY: " in run.err) == (0, True)

@@ -14,7 +14,8 @@ import pytest
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._outputs import JsonlFile, read_header, read_records
-from tests.audit.rig import HEADER, answering, finish
+from tests.audit.rig import HEADER, answering
+from tests.support.command import finish
 from tests.support.records import NOW, complete_listing, package
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async.audit import Record
     from ghpkg_async.testing import EmbeddedGitHub, World
-    from tests.audit.rig import Command
+    from tests.support.command import Command
 
 
 def names(path: Path) -> list[str]:

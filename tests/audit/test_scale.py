@@ -13,14 +13,14 @@ import pytest
 from aiohttp import web
 from attrs import evolve
 
-from tests.audit.rig import finish
+from tests.support.command import finish
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from ghpkg_async.testing import EmbeddedGitHub, World
-    from tests.audit.rig import Command
+    from tests.support.command import Command
 
 pytestmark = pytest.mark.slow
 

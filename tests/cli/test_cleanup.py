@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from .conftest import Command
+    from tests.support.command import Command
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async.testing import EmbeddedGitHub, Package
-
-    from .conftest import Command
+    from tests.support.command import Command
 
 pytestmark = pytest.mark.slow
 

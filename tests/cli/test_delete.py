@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub, Package
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 APP = ("acme", "container", "team/app")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ghpkg_async.testing import demo_world
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 
 def ids() -> list[int]:

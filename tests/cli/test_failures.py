@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 LIST = ("list", "acme", "--type", "npm")
 SSO_URL = "https://github.com/orgs/acme/sso?authorization_request=A"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ghpkg_async import GitHubPackages
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 LIST = ("list", "acme", "--type", "npm")
 

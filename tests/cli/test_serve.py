@@ -14,13 +14,14 @@ import pytest
 from attrs import frozen
 
 from ghpkg_async import GitHubPackages, Unauthorized
+from tests.support.command import finish
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.cli.conftest import Command, Finished
+    from tests.support.command import Command, Finished
 
 
 @frozen
@@ -29,8 +30,6 @@ class Serving:
     process: Process
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> Finished:
-        from tests.cli.conftest import finish
-
         self.process.send_signal(number)
         return await finish(self.process)
 

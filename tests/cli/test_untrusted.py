@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m\u3164\u2800\ufe0f"
 SHOWN = r"\x1b[31mred\x1b]0;title\x07\r\n\u202egnp\u2028\x9b1m\u3164\u2800\ufe0f"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghpkg_async.testing import EmbeddedGitHub
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 NETWORKED = ("list", "versions", "conflicts", "delete", "restore")
 BLOCKED = """

@@ -11,7 +11,7 @@ from ghpkg_async import PackageVersion, from_dict
 
 if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub, Package
-    from tests.cli.conftest import Command
+    from tests.support.command import Command
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 VERSIONS = ("versions", "acme", "container", "team/app")
