@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub
     from tests.support.embedded import MakeClient
 
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+settings.register_profile("all", deadline=None, max_examples=100)
+settings.register_profile("quick", deadline=None, max_examples=25)
 
 PROCESSES = {"bare", "ghpkg"}
 """Fixtures that run the command as a process."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try a quarter of the examples of each property in a run without the slow tests."""
+    settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -448,6 +448,7 @@ def test_violated_invariant_is_found(deleted: set[str], read_all: bool, problem:
         graph.check({graph.index[digest(name)] for name in deleted})
 
 
+@pytest.mark.slow
 def test_hundred_thousand_versions_in_seconds() -> None:
     app = App()
     for number in range(20_000):
@@ -459,6 +460,7 @@ def test_hundred_thousand_versions_in_seconds() -> None:
     assert len(decision.deletions) == 75_000
 
 
+@pytest.mark.slow
 def test_memory_of_a_large_package() -> None:
     app = App()
     for number in range(2_000):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async.cleanup._graph import is_helper_tag
+from tests.support.examples import examples
 
 from .rig import IMAGE, INDEX, NOW, App, digest, helper_tag, policy
 
@@ -105,7 +106,7 @@ def groups_of(decision: Decision) -> dict[str, list[Deletion]]:
     return groups
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(apps(), policies(), st.data())
 def test_nothing_that_stays_loses_what_it_needs(
     app: App, the_policy: Policy, data: st.DataObject
@@ -117,7 +118,7 @@ def test_nothing_that_stays_loses_what_it_needs(
         check_nothing_breaks(app, {each.version for name in chosen for each in groups[name]})
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(apps(), policies())
 def test_every_version_has_one_decision_with_a_reason(app: App, the_policy: Policy) -> None:
     decision = app.decide(the_policy)
@@ -131,7 +132,7 @@ def test_every_version_has_one_decision_with_a_reason(app: App, the_policy: Poli
     assert counts.held == len(decision.held)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(apps(), policies())
 def test_images_that_go_are_selected_and_all_else_follows_one(app: App, the_policy: Policy) -> None:
     for group in groups_of(app.decide(the_policy)).values():
@@ -146,7 +147,7 @@ def test_images_that_go_are_selected_and_all_else_follows_one(app: App, the_poli
         assert NOW - deletion.updated_at >= guard.min_age
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(apps(), policies(), st.data())
 def test_order_of_listing_and_rules_has_no_effect(
     app: App, the_policy: Policy, data: st.DataObject

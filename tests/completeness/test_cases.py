@@ -356,6 +356,7 @@ class TestChangesByOthers:
             listed = await ids(gh.org("acme").docker_conflicts(consistent=True))
         assert_complete(listed, conflicts.ids)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("concurrency", [1, 16])
     @pytest.mark.parametrize("rate", [1, 5, 20])
     @virtual
@@ -378,6 +379,7 @@ class TestChangesByOthers:
                 assert_complete(listed, versions.throughout(began))
         assert complete >= 3, f"{4 - complete} of 4 listings raised ListingUnstable"
 
+    @pytest.mark.slow
     @virtual
     async def test_packages_beyond_the_cap_while_others_delete(self) -> None:
         server = Server(latency=LATENCY)
@@ -389,6 +391,7 @@ class TestChangesByOthers:
             others.cancel()
             assert_complete(listed, packages.throughout(began))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("visibility", [None, "public"])
     @virtual
     async def test_a_package_published_while_packages_beyond_the_cap_are_listed(
@@ -460,6 +463,7 @@ async def _delete_at_random(versions: Collection, rate: float, seed: int) -> Non
         versions.delete(random.choice(versions.items).id)
 
 
+@pytest.mark.slow
 class TestCap:
     """Package listings end at 10,000, and are asked for by visibility beyond."""
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 import ghpkg_async
@@ -23,6 +23,7 @@ from tests.completeness.server import (
     always,
     recorded,
 )
+from tests.support.examples import examples
 from tests.support.virtual import run
 
 if TYPE_CHECKING:
@@ -304,11 +305,10 @@ async def _play(schedule: Schedule) -> None:
         await Play(schedule, server, collection, clients).run()
 
 
-@settings(
+@examples(
+    int(os.environ.get("GHPKG_EXAMPLES", "150")),
     derandomize=True,
     database=None,
-    deadline=None,
-    max_examples=int(os.environ.get("GHPKG_EXAMPLES", "150")),
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(schedules)

@@ -20,7 +20,7 @@ from tests.support.embedded import (
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages
 
-pytestmark = pytest.mark.usefixtures("each_github")
+pytestmark = pytest.mark.usefixtures("each_github", "short_retry_waits")
 
 
 async def test_large_pages_that_keep_failing_give_way_to_smaller_ones(

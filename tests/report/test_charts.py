@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import Change, Comparison
@@ -12,6 +12,7 @@ from ghpkg_async.audit._report import render_report
 from ghpkg_async.audit._report.charts import BARS_SHOWN, Chart, charts_of
 from ghpkg_async.audit._report.drawing import WIDTH, Series, draw
 from tests.report.rig import Parsed, audit, large
+from tests.support.examples import examples
 from tests.support.records import NOW, header, package
 
 
@@ -81,7 +82,7 @@ def test_long_names_are_cut_before_they_push_the_bars_away() -> None:
     assert owners.rows[0][0] == "o" * 90
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(st.tuples(st.text(max_size=30), st.integers(-(10**12), 10**12)), max_size=6),
     st.text(max_size=20),

@@ -10,13 +10,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async.audit import AuditReport, Finding
 from ghpkg_async.audit._report import render_report
 from ghpkg_async.audit._report.page import MOST_LISTED
 from tests.report.rig import HOSTILE, RULES, Parsed, audit, ends, large
+from tests.support.examples import examples
 from tests.support.records import NOW, conflict, failure, header, package
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def plain() -> Parsed:
     return Parsed.of(rendered("plain"))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.text(st.characters(), min_size=1, max_size=40) | st.sampled_from(HOSTILE))
 def test_no_text_becomes_anything_but_text(text: str) -> None:
     assert Parsed.of(rendered(text)).shape == plain().shape
@@ -93,7 +94,7 @@ def test_the_scripts_are_the_packages_own_whatever_a_server_says(text: str) -> N
     assert not set(scripts[0]) & set("<>&\u2028\u2029")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.text(max_size=40)
     | st.sampled_from(["javascript:alert(1)", "data:text/html,x", "https://github.com/<b>"])

@@ -104,7 +104,7 @@ DENSE: dict[str, tuple[int, Any, bytes]] = {
 }
 
 
-@pytest.mark.parametrize("mebibytes", [7, 60])
+@pytest.mark.parametrize("mebibytes", [7, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("dense", DENSE)
 async def test_a_few_kilobytes_cost_neither_memory_nor_time(
     server: HostileServer, gh: GitHubPackages, dense: str, mebibytes: int

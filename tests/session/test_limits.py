@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -19,6 +18,7 @@ from ghpkg_async._session.limits import (
     Limits,
     read_rate_limit,
 )
+from tests.support.examples import examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -332,5 +332,5 @@ class AnyLoad(RuleBasedStateMachine):
         assert all(gap >= WRITE_SPACING - 1e-6 for gap in gaps)
 
 
-AnyLoad.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyLoad.TestCase.settings = examples(60, stateful_step_count=40)
 test_any_load = AnyLoad.TestCase

@@ -23,6 +23,8 @@ from tests.support.embedded import (
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages
 
+pytestmark = pytest.mark.usefixtures("short_retry_waits")
+
 DONE_UNHEARD: list[Fault] = [*LYING, "server_error_after"]
 NOT_DONE: list[Fault] = [*SILENT, "server_error"]
 

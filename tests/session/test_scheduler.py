@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async import GitHubPackagesError, RateLimited, RateLimitWait
 from ghpkg_async._session.limits import MINUTE, READ_POINTS, WRITE_POINTS, Limits
 from ghpkg_async._session.scheduler import RequestScheduler
 from ghpkg_async._session.stats import Stats
+from tests.support.examples import examples
 from tests.support.virtual import run
 
 if TYPE_CHECKING:
@@ -429,7 +430,7 @@ LOADS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     loads=st.lists(LOADS, max_size=60), points=st.integers(10, 60), concurrency=st.integers(1, 8)
 )

@@ -323,7 +323,9 @@ async def test_a_short_package_token_is_hidden_too(
     assert "here" in str(error)
 
 
-async def test_a_refused_connection_tells_no_token(eavesdropper: Callable[[], str]) -> None:
+async def test_a_refused_connection_tells_no_token(
+    eavesdropper: Callable[[], str],
+) -> None:
     async with serving(HostileServer()) as gone:
         pass
     async with gone.client() as gh:

@@ -1,0 +1,12 @@
+"""Numbers of examples of property tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import settings
+
+
+def examples(count: int, **options: Any) -> settings:
+    """Return settings for so many examples; for a quarter of them without slow tests."""
+    return settings(max_examples=count * settings().max_examples // 100, **options)
