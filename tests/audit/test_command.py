@@ -99,7 +99,7 @@ class TestResults:
         assert "1 soft-deleted besides" in page
 
     @pytest.mark.usefixtures("small")
-    async def test_quiet_tells_no_progress(self, ghpkg: Command) -> None:
+    async def test_quiet_shows_no_progress(self, ghpkg: Command) -> None:
         run = await ghpkg("acme", "--quiet")
         assert "[1 of 1 owner" not in run.err
         assert run.out
@@ -118,7 +118,7 @@ class TestResults:
         quiet = await ghpkg.with_errors_on_terminal("acme", "--quiet")
         assert "1 of 1 owner" not in quiet.err
 
-    async def test_a_wait_for_a_rate_limit_is_told(
+    async def test_a_wait_for_a_rate_limit_is_shown(
         self, small: World, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         del small
@@ -134,7 +134,7 @@ class TestResults:
         assert run.err.count("secondary rate limit: every request waits") == 1
 
     @pytest.mark.usefixtures("small")
-    async def test_owners_come_from_a_file_or_standard_input_too(
+    async def test_owners_are_read_from_a_file_or_standard_input(
         self, ghpkg: Command, tmp_path: Path
     ) -> None:
         (tmp_path / "owners.txt").write_text("# ours\nacme\n\nocto-org  # theirs\n")
@@ -162,7 +162,7 @@ class TestResults:
         assert f"None of these owners is in shard {shard}" in run.err
         assert not server.requests
 
-    async def test_what_a_server_says_steers_no_terminal(
+    async def test_text_of_a_server_does_not_control_the_terminal(
         self, world: World, ghpkg: Command
     ) -> None:
         world.org("acme").package("npm", "\x1b]0;owned\x07\u202e", visibility="public")
@@ -204,7 +204,7 @@ class TestFiles:
         assert list(read_records(tmp_path / "a.csv")) == kept
 
     @pytest.mark.usefixtures("small")
-    async def test_what_failed_is_asked_again_and_nothing_else(
+    async def test_only_failed_listings_are_requested_again(
         self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
     ) -> None:
         server.hook = answering(
@@ -304,7 +304,7 @@ class TestFiles:
 @pytest.mark.usefixtures("counts")
 class TestCompare:
     @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
-    async def test_it_tells_what_changed_since_any_earlier_output(
+    async def test_changes_since_an_earlier_output_are_shown(
         self, small: World, ghpkg: Command, suffix: str
     ) -> None:
         await ghpkg("acme", f"--output=old.{suffix}")
@@ -343,7 +343,7 @@ class TestCompare:
             ("csv", "Changes since the"),
         ],
     )
-    async def test_its_report_tells_when_the_earlier_one_began_if_that_is_known(
+    async def test_the_report_has_the_start_of_the_earlier_audit_if_known(
         self, ghpkg: Command, tmp_path: Path, suffix: str, told: str
     ) -> None:
         await ghpkg("acme", f"--output=old.{suffix}")
@@ -351,7 +351,7 @@ class TestCompare:
         assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
 
     @pytest.mark.usefixtures("small")
-    async def test_what_one_of_the_two_lacks_is_not_compared(
+    async def test_listings_missing_from_one_audit_are_not_compared(
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         await ghpkg("acme", "octo-org", "--output=old.jsonl", "--type=npm")

@@ -65,7 +65,7 @@ class TestStatus:
             (1, 1, True, 1),
         ],
     )
-    def test_what_could_not_be_listed_weighs_more_than_what_was_found(
+    def test_the_status_of_a_failure_precedes_that_of_a_finding(
         self, failures: int, findings: int, tolerates: bool, status: int
     ) -> None:
         assert (
@@ -74,7 +74,7 @@ class TestStatus:
         )
 
     @pytest.mark.usefixtures("small")
-    async def test_a_failure_is_told_with_what_to_do(self, world: World, ghpkg: Command) -> None:
+    async def test_a_failure_shows_advice(self, world: World, ghpkg: Command) -> None:
         world.org("closed", sso=True)
         run = await ghpkg("acme", "closed", "--fail-on=public")
         assert run.status == 3
@@ -112,7 +112,7 @@ class TestUsage:
             (["acme", "--points-per-minute=0"], "--points-per-minute: '0'"),
         ],
     )
-    async def test_what_cannot_work_is_told_before_the_first_request(
+    async def test_invalid_arguments_are_refused_before_the_first_request(
         self,
         ghpkg: Command,
         server: EmbeddedGitHub,

@@ -31,7 +31,7 @@ def listing(**packages: tuple[str, int | None]) -> list[Record]:
     return [*entries, done(count=len(entries))]
 
 
-def test_new_gone_and_changed_packages_are_told() -> None:
+def test_added_removed_and_changed_packages_are_changes() -> None:
     old = listing(a=("private", 1), b=("private", 5), c=("internal", 3), d=("public", 2))
     new = listing(b=("public", 5), c=("internal", 4), d=("public", 1), e=("public", 1))
     assert set(compared(old, new).changes) == {
@@ -55,7 +55,7 @@ def test_a_count_that_one_of_the_two_does_not_know_is_no_change() -> None:
         assert compared(old, new) == Comparison((), ())
 
 
-def test_a_soft_deleted_package_is_neither_new_nor_gone() -> None:
+def test_a_soft_deleted_package_is_neither_added_nor_removed() -> None:
     there: list[Record] = [package(name="deleted_a", soft_deleted=True), done(count=1)]
     assert compared(listing(), there) == Comparison((), ())
     assert compared(there, listing()) == Comparison((), ())
@@ -83,7 +83,7 @@ def test_owners_are_the_same_in_any_case_and_written_as_they_are_now() -> None:
     assert changes.changes == (Change("gone", "Acme", "npm", "a", "private", None),)
 
 
-def test_what_the_later_audit_could_not_list_is_not_gone() -> None:
+def test_packages_of_a_listing_that_failed_later_are_not_removed() -> None:
     old = [*complete_listing("acme", "npm", "a"), *complete_listing("octo", "npm", "b")]
     new = [failure("acme", "npm"), failure("octo")]
     changes = compared(old, new)
@@ -91,13 +91,13 @@ def test_what_the_later_audit_could_not_list_is_not_gone() -> None:
     assert changes.not_compared == (ListingKey("acme", "npm"), ListingKey("octo", "npm"))
 
 
-def test_what_the_earlier_audit_could_not_list_is_not_new() -> None:
+def test_packages_of_a_listing_that_failed_earlier_are_not_added() -> None:
     changes = compared([failure("acme", "npm")], complete_listing("acme", "npm", "a"))
     assert changes.changes == ()
     assert changes.not_compared == (ListingKey("acme", "npm"),)
 
 
-def test_what_the_later_audit_was_not_asked_for_is_left_out() -> None:
+def test_listings_that_the_later_audit_does_not_cover_are_left_out() -> None:
     old = [
         *complete_listing("acme", "npm", "a"),
         *complete_listing("acme", "maven", "b"),

@@ -12,12 +12,12 @@ def progress(**numbers: int) -> Progress:
     return Progress(**numbers)
 
 
-def test_before_the_first_page_nobody_knows() -> None:
+def test_the_estimate_is_unknown_before_the_first_page() -> None:
     assert progress(listings=70).seconds_to_go(3.0) is None
     assert progress(listings=70).requests_to_go() == 70
 
 
-def test_listings_to_come_are_taken_to_be_like_those_that_came() -> None:
+def test_listings_not_begun_are_estimated_from_finished_ones() -> None:
     half_way = progress(listings=10, listings_begun=5, pages=20, pages_done=15)
     assert half_way.requests_to_go() == 5 + 5 * 4
     assert half_way.seconds_to_go(15.0) == 25.0
@@ -36,7 +36,7 @@ def test_an_hour_whose_budget_does_not_suffice_is_waited_for() -> None:
     done=st.integers(0, 9999),
     elapsed=st.floats(0, 1e6),
 )
-def test_it_is_never_negative_and_nothing_in_the_end(
+def test_the_estimate_is_never_negative_and_ends_at_zero(
     listings: int, begun: int, pages: int, done: int, elapsed: float
 ) -> None:
     begun, done = min(begun, listings), min(done, pages)

@@ -72,7 +72,7 @@ def test_visibility_is_widened_where_more_can_see_it(before: str, after: str) ->
     assert bool(found(entry, "visibility_widened", before=before)) is expected
 
 
-def test_a_visibility_nobody_knows_is_no_widening() -> None:
+def test_a_change_to_an_unknown_visibility_is_no_widening() -> None:
     assert not widened("secret", "public")
     assert not widened(None, "public")
 
@@ -97,7 +97,7 @@ def test_a_rule_reads_back_as_it_is_written(rule: Rule) -> None:
     ["", "publik", "public:1", "public:", "stale", "stale:", "stale:x", "stale:-1", "stale:1.5",
      "stale:99999999", "stale:٣", "PUBLIC", "untagged"],
 )  # fmt: skip
-def test_what_is_no_rule_is_refused(text: str) -> None:
+def test_an_invalid_rule_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^rules: "):
         Rule.parse(text)
 

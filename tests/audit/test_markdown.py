@@ -52,7 +52,7 @@ def rendered(*records: Record, rules: tuple[str, ...] = ("public",), **more: Any
     )
 
 
-def test_it_holds_totals_findings_by_name_and_failures() -> None:
+def test_the_summary_has_totals_findings_and_failures() -> None:
     text = rendered(
         package(name="a", visibility="public", version_count=3),
         package(name="b", version_count=None),
@@ -84,7 +84,7 @@ def test_long_lists_end_with_how_many_more_there_are() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_a_server_sends_is_text(text: str) -> None:
+def test_text_of_a_server_is_escaped(text: str) -> None:
     plain = rendered(
         package(name="x", visibility="public"), failure("acme", "npm", message="x", name="x")
     )

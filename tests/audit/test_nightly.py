@@ -81,7 +81,7 @@ class TestMaxAge:
         assert began in (tmp_path / "a.html").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("typed", ["", "20", "h", "-1h", "1.5h", "20 h", "1y", "999999h"])
-    async def test_what_is_no_duration_is_refused(self, ghpkg: Command, typed: str) -> None:
+    async def test_an_invalid_duration_is_refused(self, ghpkg: Command, typed: str) -> None:
         run = await ghpkg("acme", f"--max-age={typed}")
         assert run.status == 2
         assert f"--max-age: {typed!r} is not a duration; write 90m, 20h or 7d" in run.err
@@ -105,7 +105,7 @@ class TestFresh:
         assert "new" in names(path)
         assert list(path.parent.iterdir()) == [path]
 
-    async def test_it_compares_with_the_output_that_it_replaces(
+    async def test_an_audit_is_compared_with_the_output_it_replaces(
         self, small: World, ghpkg: Command, path: Path
     ) -> None:
         nightly = ("acme", "--output=a.jsonl", "--fresh")
@@ -162,7 +162,7 @@ class TestFresh:
         assert names(path) == ["a", "b", "c"]
 
     @pytest.mark.usefixtures("small")
-    async def test_what_an_owner_refuses_is_no_reason_to_keep_the_earlier_output(
+    async def test_an_output_is_replaced_although_an_owner_refuses(
         self, ghpkg: Command, path: Path
     ) -> None:
         nightly = ("acme", "nobody", "--type=npm", "--output=a.jsonl", "--fresh")
@@ -264,7 +264,7 @@ class TestFrom:
             (["--fail-on=untagged:1"], "untagged:1 needs --versions"),
         ],
     )
-    async def test_what_it_cannot_show_is_refused(
+    async def test_a_comparison_that_cannot_be_shown_is_refused(
         self, ghpkg: Command, path: Path, arguments: list[str], told: str
     ) -> None:
         output = JsonlFile(path, HEADER)

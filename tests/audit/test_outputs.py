@@ -71,7 +71,7 @@ def test_every_field_of_a_record_has_a_column() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(records=st.lists(RECORDS, max_size=8), suffix=st.sampled_from(SUFFIXES))
-def test_records_come_back_as_they_were_written(records: list[Record], suffix: str) -> None:
+def test_records_are_read_as_they_were_written(records: list[Record], suffix: str) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"audit{suffix}"
         write(path, records)
@@ -118,7 +118,7 @@ def test_a_file_that_is_something_else_is_refused_and_left_alone(path: Path) -> 
 
 
 @pytest.mark.parametrize("where", ["missing/audit", ".", "audit.txt"])
-def test_what_cannot_be_written_is_refused_by_its_path(
+def test_an_unwritable_output_is_refused_by_its_path(
     tmp_path: Path, path: Path, where: str
 ) -> None:
     target = tmp_path / (where if "." in where[1:] else f"{where}{path.suffix}")
@@ -205,7 +205,7 @@ def test_a_listing_that_lacks_a_record_is_not_done(tmp_path: Path) -> None:
         assert not kept
 
 
-def test_an_output_goes_on_with_the_same_owners_in_any_order_and_case(tmp_path: Path) -> None:
+def test_an_output_resumes_with_the_same_owners_in_any_order_and_case(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     write(path, LISTINGS[0])
     header = attrs.evolve(HEADER, owners=("user:Octocat", "ACME"))
@@ -223,7 +223,7 @@ def test_an_output_goes_on_with_the_same_owners_in_any_order_and_case(tmp_path: 
         ({"base_url": "https://ghe.example/api/v3"}, "--base-url"),
     ],
 )
-def test_another_audits_output_is_not_gone_on_with(
+def test_an_output_of_another_audit_is_not_resumed(
     tmp_path: Path, asked: dict[str, object], told: str
 ) -> None:
     path = tmp_path / "audit.jsonl"
@@ -234,7 +234,7 @@ def test_another_audits_output_is_not_gone_on_with(
     assert path.read_bytes() == before
 
 
-def test_a_broken_line_in_the_middle_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_an_invalid_line_in_the_middle_raises_and_nothing_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     write(path, LISTINGS[0])
     lines = path.read_bytes().splitlines(keepends=True)
@@ -271,9 +271,7 @@ def cells_of(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("before", [*sorted({*DROPPED, *SEPARATORS}), '";"', ";\x00", "';", "\t'"])
-def test_no_text_of_a_table_is_a_formula_whatever_separates_its_cells(
-    tmp_path: Path, before: str
-) -> None:
+def test_no_text_of_a_table_is_a_formula_with_any_separator(tmp_path: Path, before: str) -> None:
     path = tmp_path / "audit.csv"
     names = [f"{start}{before}{sign}1+1" for start in ("", "x") for sign in FORMULA]
     write(path, [package(name=name) for name in names])
@@ -368,7 +366,7 @@ def test_lines_that_the_disk_has_room_for_stay(tmp_path: Path) -> None:
     assert there == records[: len(there)]
 
 
-def test_what_failed_to_be_written_is_told_once(path: Path) -> None:
+def test_a_failed_write_raises_once(path: Path) -> None:
     output = open_output(path, HEADER)
     output.begin()
     with room_for(20_000):
@@ -378,7 +376,7 @@ def test_what_failed_to_be_written_is_told_once(path: Path) -> None:
         output.close()
 
 
-def test_a_number_that_failed_to_be_written_is_told_once(tmp_path: Path) -> None:
+def test_a_number_that_cannot_be_written_raises_once(tmp_path: Path) -> None:
     output = open_output(tmp_path / "audit.parquet", HEADER)
     output.begin()
     with pytest.raises((OverflowError, ValueError)):
@@ -387,7 +385,7 @@ def test_a_number_that_failed_to_be_written_is_told_once(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_there_is_no_room_for_what_is_kept_all_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_full_disk_while_copying_kept_records_leaves_the_file_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     names = [str(number) for number in range(500)]
     write(
@@ -401,7 +399,7 @@ def test_where_there_is_no_room_for_what_is_kept_all_stays_as_it_was(tmp_path: P
     assert path.read_bytes() == before
 
 
-def test_where_there_is_no_room_to_go_on_all_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_full_disk_while_appending_leaves_the_file_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     write(path, [*LISTINGS[0], package(name="of a listing that is not done")])
     before = path.read_bytes()
@@ -423,7 +421,7 @@ def test_parquet_is_typed(tmp_path: Path) -> None:
     assert json.loads(table.schema.metadata[b"ghpkg_audit"])["schema_version"] == SCHEMA_VERSION
 
 
-def test_without_pyarrow_the_way_to_get_it_is_told(
+def test_a_missing_pyarrow_is_named_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -36,14 +36,14 @@ def test_an_owner_is_read_as_people_write_it(text: str, owner: OwnerName) -> Non
 
 
 @given(OWNERS)
-def test_what_an_owner_is_written_as_reads_back(owner: OwnerName) -> None:
+def test_an_owner_is_parsed_as_it_was_written(owner: OwnerName) -> None:
     assert parse_owner(str(owner)) == owner
 
 
 @pytest.mark.parametrize(
     "text", ["", " acme", "a b", "team:acme", "user:", "../etc", "a/b", "é", "acme\n", ".", "-a"]
 )
-def test_what_is_no_owner_is_refused_by_its_argument(text: str) -> None:
+def test_an_invalid_owner_is_refused_by_its_argument(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^owners: "):
         parse_owner(text)
 
@@ -53,7 +53,7 @@ def test_a_file_of_owners_may_hold_comments_blanks_and_a_byte_order_mark() -> No
     assert [str(owner) for owner in read_owners(lines, "f")] == ["acme", "user:octocat", "me"]
 
 
-def test_bad_lines_are_told_by_their_numbers_all_at_once() -> None:
+def test_all_invalid_lines_are_named_by_number_in_one_error() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_owners(["acme", "a b", "# fine", "https://github.com/acme"], "owners.txt")
     message = str(caught.value)
@@ -102,6 +102,6 @@ def test_the_shard_of_an_owner_stays_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", " 1/4"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_an_invalid_shard_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^shard: "):
         Shard.parse(text)

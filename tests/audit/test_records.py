@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 @given(RECORDS)
-def test_a_record_comes_back_as_it_was_written(record: Record) -> None:
+def test_a_record_is_read_as_it_was_written(record: Record) -> None:
     line = to_line(record)
     assert line.count(b"\n") == 1
     assert from_record(json.loads(line)) == record
 
 
-def test_the_header_comes_back_as_it_was_written() -> None:
+def test_the_header_is_read_as_it_was_written() -> None:
     assert from_record(json.loads(to_line(HEADER))) == HEADER
 
 
@@ -93,7 +93,7 @@ def test_no_key_has_two_types_and_none_is_null(records: list[Record]) -> None:
     assert "NoneType" not in dict(types).values()
 
 
-def test_the_package_with_most_fields_goes_first() -> None:
+def test_the_package_with_the_most_fields_is_first() -> None:
     summary = VersionsSummary(1, NOW, NOW)
     bare, counted, full = (
         package(name="bare", version_count=None, repository=None),
@@ -105,7 +105,7 @@ def test_the_package_with_most_fields_goes_first() -> None:
     assert fullest_first([done(), failure()]) == [done(), failure()]
 
 
-def test_the_first_line_tells_the_schema_and_what_was_asked() -> None:
+def test_the_first_line_has_the_schema_and_the_arguments() -> None:
     assert to_record(HEADER) == {
         "record": "audit",
         "base_url": "https://api.github.com",
@@ -145,7 +145,7 @@ def test_records_cannot_be_changed() -> None:
         package().name = "other"  # type: ignore[misc]
 
 
-def test_a_record_belongs_to_the_listing_that_is_asked_as_a_whole() -> None:
+def test_a_record_has_the_key_of_its_listing() -> None:
     assert listing_key(package(owner="Acme")) == ListingKey("acme", "npm")
     assert (
         listing_key(conflict()) == listing_key(done(package_type=None)) == ListingKey("acme", None)

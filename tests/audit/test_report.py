@@ -27,7 +27,7 @@ def environment(server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.chdir(tmp_path)
 
 
-async def test_without_it_the_way_to_get_it_is_told(
+async def test_a_missing_report_extra_is_named_in_the_error(
     environment: None,
     server: EmbeddedGitHub,
     monkeypatch: pytest.MonkeyPatch,
@@ -49,7 +49,7 @@ async def test_a_report_that_is_neither_html_nor_markdown_is_wrong_usage(
     assert not server.requests
 
 
-async def test_it_gets_the_whole_audit_its_findings_and_what_changed(
+async def test_the_report_has_the_audit_its_findings_and_its_changes(
     environment: None, world: World, server: EmbeddedGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[Any] = []

@@ -27,7 +27,7 @@ def asked(server: EmbeddedGitHub, path: str = "") -> list[str]:
 
 @pytest.mark.usefixtures("filled")
 @pytest.mark.usefixtures("each_github")
-async def test_a_report_holds_everything_of_everybody(gh: GitHubPackages) -> None:
+async def test_a_report_has_the_records_of_all_owners(gh: GitHubPackages) -> None:
     report = await gh.audit(["acme", gh.org("octo-org"), "user:octocat", "me"])
     assert isinstance(report, AuditReport)
     counts = Counter((each.owner, each.package_type) for each in report.packages)
@@ -63,14 +63,14 @@ async def test_an_entry_is_the_package_with_its_owner(gh: GitHubPackages) -> Non
 
 
 @pytest.mark.usefixtures("filled", "each_github")
-async def test_packages_of_a_listing_come_in_the_servers_order(gh: GitHubPackages) -> None:
+async def test_packages_of_a_listing_are_in_the_servers_order(gh: GitHubPackages) -> None:
     audit = gh.audit(["acme"], package_types=["npm"])
     names = [each.name async for each in audit if isinstance(each, PackageEntry)]
     assert names == [each.name for each in await gh.org("acme").packages("npm")]
 
 
 @pytest.mark.usefixtures("filled")
-async def test_nothing_is_asked_twice_and_nothing_in_vain(
+async def test_no_request_is_repeated_or_unneeded(
     gh: GitHubPackages, server: EmbeddedGitHub
 ) -> None:
     await gh.audit(["acme", "ACME", gh.org("Acme")], package_types=["npm"])
@@ -121,7 +121,7 @@ async def test_each_iteration_asks_again(gh: GitHubPackages) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-async def test_listings_that_an_earlier_audit_finished_are_not_asked(
+async def test_listings_that_an_earlier_audit_finished_are_not_requested(
     gh: GitHubPackages, server: EmbeddedGitHub
 ) -> None:
     skip = {
@@ -163,7 +163,7 @@ async def test_a_consistent_audit_misses_nothing_that_stays_while_others_delete(
 
 
 class TestVersions:
-    async def test_they_are_summed_up(self, world: World, gh: GitHubPackages) -> None:
+    async def test_versions_are_summed_up(self, world: World, gh: GitHubPackages) -> None:
         app = world.org("acme").package("container", "team/app", versions=120)
         for version in app.versions()[:7]:
             version.tags = ()
@@ -192,7 +192,7 @@ class TestVersions:
         assert report.packages[0].versions.count == 0
         assert not asked(server, "/orgs/acme/packages/npm/")
 
-    async def test_they_are_counted_where_the_listing_leaves_their_number_out(
+    async def test_versions_are_counted_if_the_listing_has_no_version_count(
         self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         world.org("acme").package("container", "app", versions=3)
@@ -204,7 +204,7 @@ class TestVersions:
         assert counted.versions is not None
         assert counted.version_count == counted.versions.count == 3
 
-    async def test_those_of_a_soft_deleted_package_are_not_listed(
+    async def test_versions_of_a_soft_deleted_package_are_not_listed(
         self, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         server.hook = listing_containers(listed("deleted_app"))
@@ -214,7 +214,7 @@ class TestVersions:
         assert not report.failures
         assert not asked(server, "/orgs/acme/packages/")
 
-    async def test_what_fails_for_one_package_is_told_beside_it(
+    async def test_a_failure_for_one_package_is_a_record_beside_it(
         self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         for name in "abc":
@@ -236,7 +236,7 @@ class TestVersions:
         # It is asked again when the audit goes on.
         assert report.done == frozenset()
 
-    async def test_what_fails_for_all_is_told_once_and_the_packages_are_kept(
+    async def test_a_failure_for_all_packages_is_one_record_and_keeps_the_packages(
         self, world: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         for name in "abc":
@@ -262,7 +262,7 @@ class TestArguments:
             ([3], "3 is neither"),
         ],
     )
-    async def test_what_is_no_owner_is_refused_before_anything_is_sent(
+    async def test_an_invalid_owner_is_refused_before_the_first_request(
         self, gh: GitHubPackages, owners: Any, told: str
     ) -> None:
         with pytest.raises(ConfigurationError, match=f"^owners: .*{told}"):
@@ -274,13 +274,13 @@ class TestArguments:
             gh.audit([other.org("acme")])
 
     @pytest.mark.parametrize("types", ["npm", [], [""], [".."]])
-    async def test_what_is_no_type_is_refused(self, gh: GitHubPackages, types: Any) -> None:
+    async def test_an_invalid_package_type_is_refused(self, gh: GitHubPackages, types: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"^package_types: "):
             gh.audit(["acme"], package_types=types)
 
     async def test_an_organization_called_me_is_not_me(self, gh: GitHubPackages) -> None:
         assert gh.audit([gh.org("me"), gh.me(), "me"]).owners == ("org:me", "me")
 
-    async def test_nobody_to_audit_is_an_empty_audit(self, gh: GitHubPackages) -> None:
+    async def test_no_owners_make_an_empty_audit(self, gh: GitHubPackages) -> None:
         report = await gh.audit([])
         assert report.entries == ()

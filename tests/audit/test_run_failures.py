@@ -56,7 +56,7 @@ class TestFailures:
             ({"status": 403, "data": {"message": "No."}}, {"reason": "forbidden"}),
         ],
     )
-    async def test_an_owner_who_lets_nobody_in_costs_one_request_and_ends_no_other(
+    async def test_an_owner_that_forbids_access_costs_one_request_and_ends_no_other(
         self,
         filled: World,
         gh: GitHubPackages,
@@ -117,7 +117,7 @@ class TestFailures:
         assert ListingKey("acme", "npm") not in report.done
         assert len(report.done) == 6
 
-    async def test_what_came_before_a_failure_is_kept(
+    async def test_records_before_a_failure_are_kept(
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         del filled
@@ -168,7 +168,7 @@ class TestFailures:
         assert all(each.retry_at is not None for each in report.failures)
         assert len(server.requests) <= 16
 
-    async def test_a_token_nobody_takes_is_not_tried_on_everybody(
+    async def test_an_invalid_token_is_not_sent_for_every_owner(
         self, world: World, server: EmbeddedGitHub
     ) -> None:
         del world
@@ -178,7 +178,7 @@ class TestFailures:
         assert {each.reason for each in report.failures} == {"unauthorized"}
         assert len(server.requests) <= 5
 
-    async def test_one_refusal_of_a_good_token_stops_nobody(
+    async def test_a_single_401_of_a_valid_token_ends_no_owner(
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         for number in range(9):
@@ -189,14 +189,14 @@ class TestFailures:
         assert len(report.failures) == 9
         assert len(report.packages) == 251
 
-    async def test_nobody_there_to_answer_is_a_failure_of_each_owner(self) -> None:
+    async def test_an_unreachable_server_is_a_failure_of_each_owner(self) -> None:
         async with GitHubPackages(
             TOKEN, base_url="http://127.0.0.1:9", max_retries=0, points_per_minute=None
         ) as gh:
             report = await gh.audit(["acme", "octo-org"])
         assert [each.reason for each in report.failures] == ["no_connection"] * 2
 
-    async def test_a_name_that_cannot_be_asked_for_is_the_servers_fault(
+    async def test_a_package_name_that_fits_no_url_is_an_invalid_response(
         self, filled: World, gh: GitHubPackages
     ) -> None:
         filled.org("acme").package("maven", "a\x00b", versions=1)

@@ -42,9 +42,7 @@ async def a_request(server: EmbeddedGitHub) -> None:
 
 class TestEvents:
     @pytest.mark.usefixtures("filled")
-    async def test_they_tell_owners_and_pages_and_how_many_pages_there_are(
-        self, gh: GitHubPackages
-    ) -> None:
+    async def test_events_count_owners_and_pages(self, gh: GitHubPackages) -> None:
         events: list[Event] = []
         audit = gh.audit(["acme"], package_types=["npm"], on_event=events.append)
         await audit
@@ -58,7 +56,9 @@ class TestEvents:
         ]
 
     @pytest.mark.usefixtures("filled")
-    async def test_all_pages_are_known_once_the_first_came(self, gh: GitHubPackages) -> None:
+    async def test_the_number_of_pages_is_known_after_the_first_page(
+        self, gh: GitHubPackages
+    ) -> None:
         seen: list[tuple[int, int]] = []
 
         def look(event: Event) -> None:
@@ -71,7 +71,7 @@ class TestEvents:
         assert audit.progress.requests_to_go() == 0
 
     @pytest.mark.usefixtures("filled")
-    async def test_progress_adds_up_whatever_failed(
+    async def test_progress_adds_up_with_failures(
         self, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         server.hook = answering(lambda request: "page=2" in request.path_qs, data={}, status=403)
@@ -90,7 +90,7 @@ class TestEvents:
         assert identities(told) == identities(report.failures)
 
     @pytest.mark.usefixtures("filled")
-    async def test_waits_are_told_to_the_audit_and_still_to_the_client(
+    async def test_waits_are_events_of_the_audit_and_call_on_wait(
         self, server: EmbeddedGitHub
     ) -> None:
         refusals = iter([True])
@@ -180,7 +180,9 @@ class TestStopping:
             await asyncio.wait_for(task, 1)
 
     @pytest.mark.usefixtures("filled")
-    async def test_an_error_of_the_callers_own_comes_out_as_it_is(self, gh: GitHubPackages) -> None:
+    async def test_an_exception_of_the_caller_propagates_unchanged(
+        self, gh: GitHubPackages
+    ) -> None:
         def broken(_event: Event) -> None:
             raise ZeroDivisionError
 

@@ -76,7 +76,7 @@ def trouble(dice: random.Random) -> Callable[..., Awaitable[web.StreamResponse]]
 
 
 @pytest.mark.usefixtures("filled")
-async def test_all_records_exactly_once_in_flat_memory_whatever_happens(
+async def test_a_large_audit_has_each_record_once_in_constant_memory(
     ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
     server.hook = trouble(random.Random(7))  # noqa: S311  (any will do)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ghpkg_async.audit import Record
 
 
-def test_a_summary_counts_by_owner_and_type_in_the_order_asked() -> None:
+def test_a_summary_counts_by_owner_and_type_in_the_order_of_the_arguments() -> None:
     records = [
         failure("user:octocat"),
         conflict(),
@@ -66,7 +66,7 @@ def test_soft_deleted_packages_are_counted_by_themselves() -> None:
 
 
 @given(st.randoms(use_true_random=False))
-def test_a_report_is_the_same_in_whatever_order_listings_came(random: Random) -> None:
+def test_a_report_does_not_depend_on_the_order_of_listings(random: Random) -> None:
     listings: list[list[Record]] = [
         complete_listing("acme", "npm", "a", "b"),
         complete_listing("acme", "container", "c"),

@@ -79,7 +79,7 @@ def test_nothing_else_may(url: str | None) -> None:
     assert DOTCOM(url) is None
 
 
-def test_a_server_asked_without_tls_may_be_linked_to_without() -> None:
+def test_links_to_a_server_without_tls_may_be_plain_http() -> None:
     links = Links("http://GHE.example.com:8080/api/v3")
     assert links("http://ghe.example.com/acme") == "http://ghe.example.com/acme"
     assert links("http://other.example.com/acme") is None
@@ -87,14 +87,14 @@ def test_a_server_asked_without_tls_may_be_linked_to_without() -> None:
 
 
 @given(st.text() | st.text("javscriptdahp:/\\@\t\n\x00 #?%.").map("https:".__add__))
-def test_whatever_is_let_through_is_plain_http(url: str) -> None:
+def test_every_accepted_link_is_http_or_https(url: str) -> None:
     if DOTCOM(url) is not None:
         assert urlsplit(url).scheme in ("http", "https")
         assert url.isascii()
         assert not set(url) & set('<>"\\`{} \t\r\n')
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_shown_in_utc() -> None:
     east = datetime(2026, 1, 15, 1, 30, tzinfo=timezone(timedelta(hours=9)))
     assert (day(east), moment(east)) == ("2026-01-14", "2026-01-14 16:30 UTC")
     first = datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))
@@ -102,7 +102,7 @@ def test_times_are_told_in_utc() -> None:
     assert moment(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02 03:04 UTC"
 
 
-def test_rules_are_told_in_words() -> None:
+def test_rules_are_described_in_words() -> None:
     assert label_of("stale:1000") == "Unchanged for over 1,000 days"
     assert label_of("public") == "Public"
     assert label_of("stale:{0}") == "Unchanged for over {0} days"

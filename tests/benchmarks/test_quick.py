@@ -58,26 +58,26 @@ def test_every_table_is_there(report: str) -> None:
         assert rows(report, title)
 
 
-def test_it_lists_everything(report: str) -> None:
+def test_each_client_lists_all_packages(report: str) -> None:
     faults = [line for line in report.splitlines() if line.startswith("| ghpkg-async |")]
     assert faults
     assert not [line for line in faults if re.search("raises|incomplete|wrong", line)]
 
 
-def test_it_takes_the_fewest_requests(report: str) -> None:
+def test_this_client_sends_the_fewest_requests(report: str) -> None:
     for workload, cells in rows(report, "Requests").items():
         taken, fewest = int(cells["ghpkg-async"]), int(cells["fewest"])
         speculative = 15 if "no `Link` at all" in workload else 0
         assert fewest <= taken <= fewest + speculative
 
 
-def test_who_is_wrong_is_reported(report: str) -> None:
+def test_a_client_with_wrong_results_is_reported(report: str) -> None:
     silent = rows(report, "Requests")["250 packages, no `Link` at all"]
 
     assert silent["aiohttp + json.loads"] == "incomplete: 100 of 250"
 
 
-def test_who_is_missing_is_reported(report: str) -> None:
+def test_a_client_that_is_not_installed_is_reported(report: str) -> None:
     cell = rows(report, "Requests")["500 packages"]["PyGithub"]
 
     assert (cell == "not installed") == (find_spec("github") is None)

@@ -210,7 +210,9 @@ async def test_a_group_that_stays_keeps_the_groups_it_needs(site: Site, journal:
     assert set(statuses(site, result).values()) == {"stale"}
 
 
-async def test_a_version_deleted_by_someone_else_is_gone(site: Site, journal: Path) -> None:
+async def test_a_version_deleted_by_another_client_is_already_deleted(
+    site: Site, journal: Path
+) -> None:
     plan = site.plan("old")
     site.versions["old-amd64"].delete()
     result = await site.apply(plan, journal)
@@ -220,7 +222,7 @@ async def test_a_version_deleted_by_someone_else_is_gone(site: Site, journal: Pa
     assert result.complete
 
 
-async def test_what_another_machine_deletes_at_the_same_time_is_gone_and_both_can_undo(
+async def test_versions_deleted_by_another_machine_can_be_restored_by_both(
     site: Site, journal: Path
 ) -> None:
     async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
@@ -402,7 +404,7 @@ async def test_the_parts_of_a_nested_index_that_github_keeps_stay(
 
 
 @pytest.mark.parametrize("fault", ["server_error_after", "reset_after"])
-async def test_a_delete_that_was_carried_out_counts_whatever_the_response(
+async def test_an_applied_delete_counts_with_any_response(
     site: Site, journal: Path, fault: Any
 ) -> None:
     site.github.faults.next(fault, method="DELETE", times=6)

@@ -151,7 +151,7 @@ def chain() -> App:
     )
 
 
-def test_chain_of_artifacts_stays_or_goes_with_the_image() -> None:
+def test_chain_of_artifacts_is_kept_or_deleted_with_the_image() -> None:
     assert chain().deleted(policy(UNTAGGED)) == []
     assert {"sbom", "sbom.sig", "stamp"} < {*chain().deleted(policy(PR))}
 
@@ -288,7 +288,7 @@ def test_digest_in_an_annotation_protects_and_takes_nothing_along() -> None:
     assert app.deleted(policy(PR)) == ["app"]
 
 
-def test_manifest_that_mentions_another_goes_before_it_in_one_group() -> None:
+def test_manifest_that_mentions_another_is_deleted_before_it_in_one_group() -> None:
     app = App().add("app", mentions=["base"], age=100).add("base", age=1).add("main", "main")
     decision = app.decide(policy(UNTAGGED))
     assert [app.names[each.version] for each in decision.deletions] == ["app", "base"]
@@ -391,14 +391,14 @@ def test_children_of_a_push_in_progress_stay() -> None:
     assert app.deleted(policy(UNTAGGED, 'min-age = "1d"')) == []
 
 
-def test_young_part_stays_though_its_image_goes() -> None:
+def test_young_part_is_kept_although_its_image_is_deleted() -> None:
     app = App().add("part", age=0).add("old", parts=["part"]).add("main", "main")
     rules = policy(UNTAGGED, 'min-age = "1d"')
     assert app.deleted(rules) == ["old"]
     assert app.held(rules) == {"part": "younger than min-age 1d"}
 
 
-def test_protected_digest_stays_with_its_parts_whatever_has_it() -> None:
+def test_protected_digest_is_kept_with_its_parts_under_any_tag() -> None:
     app = App().image("one", "pr-1").image("two", "pr-2").add("main", "main")
     rules = policy(PR, f'protect-digests = ["{digest("one")}", "{digest("two/arm64")}"]')
     assert set(app.deleted(rules)) == {"two", "two/amd64", "two/amd64-att", "two/arm64-att"}

@@ -246,7 +246,7 @@ async def test_token_of_a_workflow_cannot_plan_packages_by_a_wildcard(
     assert "name them in each rule without wildcards" in (package.reason or "")
 
 
-async def test_manifest_that_the_registry_lacks_is_held_and_the_package_goes_on(
+async def test_manifest_that_the_registry_lacks_is_held_and_others_are_planned(
     github: EmbeddedGitHub,
 ) -> None:
     package = app_of(github)

@@ -137,7 +137,7 @@ async def test_check_restores_nothing_and_writes_nothing(site: Site, journal: Pa
     assert not result.journal.exists()
 
 
-async def test_what_was_deleted_too_long_ago_is_expired(site: Site, journal: Path) -> None:
+async def test_version_deleted_too_long_ago_is_expired(site: Site, journal: Path) -> None:
     await site.apply(site.plan("old"), journal)
     site.later(timedelta(days=30, minutes=1))
     result = await site.undo(journal)
@@ -201,7 +201,7 @@ async def test_an_image_without_one_of_its_parts_is_held(
 
 
 @pytest.mark.parametrize("fault", ["server_error_after", "reset_after"])
-async def test_a_restore_that_was_carried_out_counts_whatever_the_response(
+async def test_an_applied_restore_counts_with_any_response(
     site: Site, journal: Path, fault: Any
 ) -> None:
     await site.apply(site.plan("old"), journal)
@@ -291,7 +291,9 @@ async def test_only_what_the_journal_intended_is_restored(site: Site, journal: P
     assert site.restores == ["old-arm64", "old"]
 
 
-async def test_what_github_refused_to_delete_is_not_restored(site: Site, journal: Path) -> None:
+async def test_versions_that_github_refused_to_delete_are_not_restored(
+    site: Site, journal: Path
+) -> None:
     site.versions["old"].downloads = 5001
     await site.apply(site.plan("old"), journal)
     assert (await site.undo(journal)).outcomes == {}

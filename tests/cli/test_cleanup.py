@@ -115,7 +115,7 @@ async def test_check_changes_nothing(
     assert not (tmp_path / "plan.journal.jsonl").exists()
 
 
-async def test_what_changed_since_the_plan_is_named_and_exits_with_3(
+async def test_changes_since_the_plan_are_named_and_exit_with_3(
     ghpkg: Command, site: Site, plan: Path
 ) -> None:
     site.versions["old"].tags = ("pr-2", "v9")
@@ -141,7 +141,9 @@ async def test_a_clock_that_differs_is_reported(ghpkg: Command, site: Site, plan
     assert "This machine's clock is 1:00:00 behind the server's." in checked.err
 
 
-async def test_what_github_keeps_exits_with_0(ghpkg: Command, site: Site, plan: Path) -> None:
+async def test_versions_that_github_keeps_exit_with_0(
+    ghpkg: Command, site: Site, plan: Path
+) -> None:
     site.versions["old"].downloads = 5001
     applied = await ghpkg("cleanup", "apply", str(plan), "--yes")
     assert applied.status == 0
@@ -236,7 +238,7 @@ async def test_drop_and_output_belong_together(
 
 
 @pytest.mark.parametrize("suffix", ["md", "html"])
-async def test_a_report_shows_what_goes_and_what_stays(
+async def test_a_report_shows_deleted_and_kept_versions(
     review: Command, site: Site, tmp_path: Path, suffix: str
 ) -> None:
     held = Held(

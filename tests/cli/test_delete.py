@@ -57,7 +57,9 @@ async def test_version_deletes_only_that_version(
 
 
 @pytest.mark.parametrize("answer", ["y", "YES"])
-async def test_a_terminal_is_asked_to_confirm(app: Package, ghpkg: Command, answer: str) -> None:
+async def test_deletion_on_a_terminal_needs_confirmation(
+    app: Package, ghpkg: Command, answer: str
+) -> None:
     ran = await ghpkg.on_terminal("delete", *APP, typed=f"{answer}\n")
     assert "Delete the container package team/app of acme (private, 3 versions)? [y/N]" in ran.out
     assert ran.status == 0

@@ -38,7 +38,7 @@ def ask(argument: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     "value", ["", ".", "..", "a\x00b", "a\nb", "\x7f", "\x85", "\ud800", None, 5]
 )
-def test_what_no_segment_can_carry_is_refused(argument: str, value: Any) -> None:
+def test_a_name_that_fits_no_path_segment_is_refused(argument: str, value: Any) -> None:
     if argument == "name" and value is None:
         with pytest.raises(ConfigurationError, match=r"^name: missing"):
             ask(argument, value)

@@ -170,7 +170,7 @@ async def test_servers_older_than_versioning_get_no_version_header(wire: aioresp
     assert "Authorization" not in headers
 
 
-async def test_tokens_that_rotate_are_asked_for_each_request(wire: aioresponses) -> None:
+async def test_a_token_source_is_called_for_each_request(wire: aioresponses) -> None:
     class Rotating:
         given = 0
 
@@ -269,7 +269,7 @@ async def test_without_async_with_the_first_call_opens_and_close_closes(
         await gh.me().docker_conflicts()
 
 
-async def test_what_a_client_did_can_be_read(wire: aioresponses) -> None:
+async def test_stats_count_the_requests_of_a_client(wire: aioresponses) -> None:
     headers = {
         "X-RateLimit-Limit": "5000",
         "X-RateLimit-Remaining": "4998",

@@ -90,7 +90,7 @@ async def test_a_killed_worker_s_parts_are_done_by_another(
     assert killed[0] not in cluster.run(os.getpid).values()
 
 
-async def test_what_fails_every_time_is_raised_and_shows_no_token(
+async def test_a_persistent_failure_is_raised_without_a_token(
     cluster: Any, server: EmbeddedGitHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

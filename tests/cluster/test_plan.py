@@ -112,7 +112,7 @@ def test_an_owner_s_part_depends_on_its_name_alone(
     assert [set(part) for part in parted(some, count)] == [each for each in kept if each]
 
 
-def test_where_owners_fall_stays_from_version_to_version() -> None:
+def test_the_part_of_an_owner_is_stable_across_releases() -> None:
     owners = ("acme", "octo-org", "user:octocat", "nobody-at-all")
     assert parted(owners, 2) == [("octo-org", "user:octocat", "nobody-at-all"), ("acme",)]
     assert parted(owners, 3) == [("acme", "user:octocat"), ("octo-org", "nobody-at-all")]

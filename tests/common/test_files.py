@@ -159,7 +159,7 @@ def test_only_the_owner_can_open_the_lock(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-def test_one_process_at_a_time_writes_a_file_by_whatever_name(path: Path) -> None:
+def test_one_process_at_a_time_writes_a_file_under_any_name(path: Path) -> None:
     link = path.with_name(f"link{path.suffix}")
     link.symlink_to(path)
     with closing(open_output(path, HEADER)):

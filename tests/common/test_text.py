@@ -14,7 +14,7 @@ from ghpkg_async._text import counted, printable
 
 
 @given(st.text(st.characters()))
-def test_what_is_shown_can_be_seen(text: str) -> None:
+def test_escaped_text_has_only_visible_characters(text: str) -> None:
     assert printable(text).isprintable()
     assert printable(printable(text)) == printable(text)
     printable(text).encode()
@@ -42,7 +42,7 @@ def test_ordinary_text_stays(text: str) -> None:
         ("\ud800", r"\ud800"),
     ],
 )
-def test_what_steers_a_terminal_or_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
+def test_control_and_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 

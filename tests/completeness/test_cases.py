@@ -180,7 +180,7 @@ class TestChangesByThisClient:
 
     @pytest.mark.parametrize("link", [absent, recorded])
     @virtual
-    async def test_smaller_pages_than_asked_for_after_a_502(self, link: LinkStyle) -> None:
+    async def test_smaller_pages_than_requested_after_a_502(self, link: LinkStyle) -> None:
         def fail(request: Request) -> Fault | None:
             return Fault(502) if request.per_page > 50 and request.page == 3 else None
 
@@ -192,7 +192,7 @@ class TestChangesByThisClient:
 
     @pytest.mark.parametrize("link", [absent, recorded])
     @virtual
-    async def test_smaller_pages_than_asked_for_with_deletes_in_batches(
+    async def test_smaller_pages_than_requested_with_deletes_in_batches(
         self, link: LinkStyle
     ) -> None:
         server = Server(largest_page=30, link=link)

@@ -35,7 +35,7 @@ async def test_large_pages_that_keep_failing_give_way_to_smaller_ones(
     assert sizes[-1] <= 50
 
 
-async def test_that_happens_on_the_way_too_and_each_item_comes_once(
+async def test_pages_that_start_to_fail_midway_are_requested_in_smaller_sizes(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     gh = make_client(max_retries=1, concurrency=1)
@@ -46,7 +46,7 @@ async def test_that_happens_on_the_way_too_and_each_item_comes_once(
     assert found == expected_ids(github)
 
 
-async def test_where_no_page_is_small_enough_the_failure_stands(
+async def test_the_error_is_raised_if_pages_of_every_size_fail(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(server_error=1.0)

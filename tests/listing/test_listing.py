@@ -54,7 +54,7 @@ def known_to_send_link() -> LinkSupport:
     ahead=st.integers(1, 8),
     slow=st.dictionaries(st.integers(1, 12), st.integers(0, 9)),
 )
-def test_every_item_comes_once_and_in_order(
+def test_every_item_is_yielded_once_in_order(
     total: int, per_page: int, mode: LinkMode, ahead: int, slow: dict[int, int]
 ) -> None:
     session = InMemorySession(
@@ -144,7 +144,7 @@ async def test_a_link_lost_on_one_answer_loses_no_pages() -> None:
     assert await ids(session.listing()) == session.ids
 
 
-async def test_pages_are_numbered_from_the_first_asked_for() -> None:
+async def test_pages_are_numbered_from_the_page_argument() -> None:
     session = InMemorySession(list(range(35)))
     pages = [(page.number, len(page.items)) async for page in session.listing(first=2).pages()]
     assert pages == [(2, 10), (3, 10), (4, 5)]
@@ -158,7 +158,7 @@ async def test_a_listing_asks_again_each_time_it_is_iterated() -> None:
     assert await ids(listing) == session.ids
 
 
-async def test_items_that_shift_to_a_later_page_come_once() -> None:
+async def test_items_that_shift_to_a_later_page_are_yielded_once() -> None:
     session = InMemorySession(list(range(100, 0, -1)), "next only")
     seen = []
     async for each in session.listing():
@@ -169,7 +169,7 @@ async def test_items_that_shift_to_a_later_page_come_once() -> None:
     assert set(range(1, 101)) <= set(seen)
 
 
-async def test_a_page_tells_the_last_one_as_far_as_the_server_did() -> None:
+async def test_a_page_has_the_number_of_the_last_page_if_link_had_it() -> None:
     cases: list[tuple[LinkMode, list[int | None]]] = [
         ("link", [3, 3, 3]),
         ("next only", [None, None, 3]),
@@ -360,14 +360,14 @@ def catalogue(total: int, mode: LinkMode = "link", per_page: int = 100) -> Catal
 
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])
-async def test_beyond_the_cap_a_listing_goes_on_by_visibility(mode: LinkMode) -> None:
+async def test_beyond_the_cap_a_listing_continues_by_visibility(mode: LinkMode) -> None:
     session = catalogue(12_345, mode)
     found = await ids(session.everything())
     assert found[:10_000] == session.ids[:10_000]
     assert sorted(found) == session.ids
 
 
-async def test_up_to_the_cap_nothing_is_asked_twice() -> None:
+async def test_up_to_the_cap_no_request_is_repeated() -> None:
     session = catalogue(10_000)
     assert await ids(session.everything()) == session.ids
     assert len(session.requested_pages) == 100
@@ -428,7 +428,7 @@ async def test_up_to_the_cap_a_listing_without_link_is_complete(total: int) -> N
     assert sorted(await ids(session.everything())) == session.ids
 
 
-async def test_where_a_visibility_was_asked_for_the_cap_raises() -> None:
+async def test_the_cap_raises_for_a_listing_of_one_visibility() -> None:
     assert len(await reached(catalogue(10_001).everything(beyond=False))) == 10_000
 
 
@@ -445,7 +445,7 @@ async def test_further_pages_are_fetched_side_by_side_within_the_window() -> Non
     assert session.max_in_flight == 4
 
 
-async def test_the_next_request_goes_out_before_a_page_at_hand_is_decoded() -> None:
+async def test_the_next_request_is_sent_before_a_page_is_decoded() -> None:
     session = InMemorySession(list(range(400)))
     async with aclosing(session.listing(ahead=4).pages()) as pages:
         async for page in pages:
@@ -464,7 +464,7 @@ async def test_without_link_full_pages_are_fetched_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("mode", ["next only", "cursor"])
-async def test_where_link_has_no_last_page_no_request_is_wasted(mode: LinkMode) -> None:
+async def test_no_request_is_wasted_if_link_has_no_last_page(mode: LinkMode) -> None:
     session = InMemorySession(list(range(95)), mode, latency=lambda _: 3)
     assert await ids(session.listing()) == session.ids
     assert session.max_in_flight == 1
@@ -527,7 +527,7 @@ class Straining(InMemorySession):
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])
 @pytest.mark.parametrize("heavy", [{0}, {57}, {99}, {0, 42, 43, 99}])
-async def test_where_a_page_is_too_much_smaller_ones_get_through(
+async def test_pages_that_fail_are_requested_in_smaller_sizes(
     mode: LinkMode, heavy: set[int]
 ) -> None:
     session = Straining(list(range(100)), mode)

@@ -93,7 +93,7 @@ async def test_a_version_published_between_answers_out_of_order_costs_no_item(
     assert len(listing) == len(set(listing))
 
 
-async def test_that_goes_for_the_first_page_too_where_the_count_is_known(
+async def test_a_version_published_before_the_first_response_costs_no_item(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     expected = expected_ids(github)

@@ -82,7 +82,7 @@ async def test_a_next_link_that_stays_where_it_is_ends(
 @pytest.mark.parametrize(
     "target", ["{url}/x?page=1", "{url}/x?page=0", "http://127.0.0.1:1/x", "x"]
 )
-async def test_what_a_page_holds_is_yielded_before_its_link_is_refused(
+async def test_items_of_a_page_are_yielded_before_its_link_is_refused(
     server: HostileServer, gh: GitHubPackages, target: str
 ) -> None:
     """A listing raises after what could be reached was yielded."""
@@ -239,7 +239,7 @@ async def test_a_last_page_that_moves_away_is_followed_only_as_far_as_there_is_s
     assert len(server.requests) < 2 * 60  # The moved page starts a second pass.
 
 
-async def test_more_packages_than_can_be_reached_are_told_of(
+async def test_packages_beyond_the_reachable_ones_raise_after_all_others(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     """Every page is full, as far as pages go, and by visibility too."""
@@ -373,7 +373,7 @@ async def test_many_link_headers_hide_no_page(
     await complete_or_raised(server, gh, "\n".join([*lines, 'Link: <{here}&page=2>; rel="next"']))
 
 
-async def test_a_link_that_goes_missing_once_hides_no_page(
+async def test_a_link_that_is_missing_once_hides_no_page(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     here = f"{server.url}/x?per_page=2"
@@ -456,7 +456,7 @@ async def test_odd_limits_break_no_listing(server: HostileServer, name: str, val
         assert name == "Remaining"
 
 
-async def test_a_budget_that_is_used_up_is_told_with_what_was_obtained(
+async def test_an_exhausted_budget_raises_after_the_items_obtained(
     server: HostileServer,
 ) -> None:
     limits = ["X-RateLimit-Limit: 60", "X-RateLimit-Used: 60", "X-RateLimit-Remaining: 0"]
@@ -469,7 +469,7 @@ async def test_a_budget_that_is_used_up_is_told_with_what_was_obtained(
     assert len(server.requests) == 1
 
 
-async def test_a_budget_on_its_way_down_and_up_again_locks_nobody_out(
+async def test_a_budget_that_falls_and_rises_again_blocks_no_request(
     server: HostileServer,
 ) -> None:
     """Answers that contradict each other, from servers that do not agree."""
@@ -492,7 +492,7 @@ async def test_a_budget_on_its_way_down_and_up_again_locks_nobody_out(
             assert await read(gh) == (list(range(1, 9)), None)
 
 
-async def test_ids_beyond_64_bits_on_a_later_page_come_after_what_was_obtained(
+async def test_ids_beyond_64_bits_on_a_later_page_raise_after_the_items_obtained(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(answer(200, full(1)), answer(200, [version(2**70)]), answer(200, []))
@@ -501,7 +501,7 @@ async def test_ids_beyond_64_bits_on_a_later_page_come_after_what_was_obtained(
     assert isinstance(error, InvalidResponse)
 
 
-async def test_pages_that_come_in_any_order_are_handed_over_in_theirs(
+async def test_pages_received_in_any_order_are_yielded_in_page_order(
     server: HostileServer,
 ) -> None:
     base = f"{server.url}/x?per_page=2"

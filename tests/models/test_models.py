@@ -61,7 +61,7 @@ def test_an_example_answer_decodes_with_nothing_dropped(route: str, example: Any
 
 
 @pytest.mark.parametrize(("route", "example"), ALL_EXAMPLES, ids=IDS)
-def test_an_example_answer_comes_back_from_its_dict(route: str, example: Any) -> None:
+def test_an_example_response_is_restored_from_its_dict(route: str, example: Any) -> None:
     for item in decode(route, example):
         assert from_dict(type(item), json.loads(json.dumps(to_dict(item)))) == item
 
@@ -100,7 +100,7 @@ def test_fields_github_adds_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("package_type", "cargo"), ("visibility", "internal")]
 )
-def test_enum_values_github_adds_are_kept_as_they_came(field: str, value: str) -> None:
+def test_unknown_enum_values_are_kept(field: str, value: str) -> None:
     [package] = PackageListDecoder()(encoded([{**PACKAGE, field: value}])).items
     assert getattr(package, field) == value
 
@@ -131,7 +131,7 @@ def test_the_metadata_of_a_version_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize("key", ["tag", "tags"])
-def test_docker_metadata_comes_as_tag_or_as_tags(key: str) -> None:
+def test_docker_metadata_has_tag_or_tags(key: str) -> None:
     metadata = {"package_type": "docker", "docker": {key: ["latest", "1"]}}
     version = decode_version(encoded({**VERSION, "metadata": metadata}))
     assert version.tags == ("latest", "1")
@@ -279,7 +279,7 @@ def test_an_element_keeps_its_place_among_the_ids() -> None:
         (b'[{"sparkles":' + b"[" * 100_000, "deeply"),
     ],
 )
-def test_what_is_malformed_is_refused_with_its_place(body: bytes, place: str) -> None:
+def test_a_malformed_value_is_refused_with_its_path(body: bytes, place: str) -> None:
     with pytest.raises(InvalidResponse, match=place):
         PackageListDecoder()(body)
 
@@ -315,7 +315,7 @@ times = st.datetimes(
 
 
 @given(name=texts, tags=st.lists(texts), created_at=times, deleted_at=st.none() | times)
-def test_any_version_comes_back_from_its_dict_and_its_json(
+def test_any_version_is_restored_from_its_dict_and_its_json(
     name: str, tags: list[str], created_at: datetime, deleted_at: datetime | None
 ) -> None:
     metadata = {"package_type": "container", "container": {"tags": tags}}

@@ -22,7 +22,9 @@ def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
 
 
-def test_it_is_written_and_the_way_on_told(tmp_path: Path, capsys: Captured) -> None:
+def test_the_notebook_is_written_and_the_next_command_shown(
+    tmp_path: Path, capsys: Captured
+) -> None:
     assert run(["notebook"]) == 0
     assert (tmp_path / "packages.ipynb").read_bytes() == SHIPPED.read_bytes()
     out, err = capsys.readouterr()
@@ -30,13 +32,13 @@ def test_it_is_written_and_the_way_on_told(tmp_path: Path, capsys: Captured) -> 
     assert err == ""
 
 
-def test_it_goes_where_it_is_told(tmp_path: Path, capsys: Captured) -> None:
+def test_the_notebook_is_written_to_the_given_path(tmp_path: Path, capsys: Captured) -> None:
     assert run(["notebook", "my own.ipynb"]) == 0
     assert (tmp_path / "my own.ipynb").read_bytes() == SHIPPED.read_bytes()
     assert "jupyter lab 'my own.ipynb'\n" in capsys.readouterr().out
 
 
-def test_what_is_there_stays_unless_forced(tmp_path: Path, capsys: Captured) -> None:
+def test_an_existing_file_is_kept_without_force(tmp_path: Path, capsys: Captured) -> None:
     mine = tmp_path / "packages.ipynb"
     mine.write_text("my work, and more than the shipped one has. " * 1000)
     before = mine.read_bytes()

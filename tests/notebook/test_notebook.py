@@ -92,7 +92,7 @@ def execute(tmp_path: Path) -> Execute:
     return execute
 
 
-def test_it_ships_clean() -> None:
+def test_the_notebook_ships_without_outputs() -> None:
     notebook = shipped()
     nbformat.validate(notebook)
     for cell in notebook.cells:
@@ -114,7 +114,7 @@ async def test_without_a_token_it_brings_its_own_github(execute: Execute) -> Non
         assert ran.shown(cell, "image/png")
 
 
-async def test_it_asks_the_server_of_the_environment(execute: Execute) -> None:
+async def test_the_notebook_uses_the_server_of_the_environment(execute: Execute) -> None:
     world = World()
     world.token(TOKEN, login="octocat")
     mine = world.user("octocat")

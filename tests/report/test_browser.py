@@ -105,7 +105,7 @@ def earlier(report: AuditReport) -> AuditReport:
     )
 
 
-async def test_it_renders(show: Open) -> None:
+async def test_the_page_renders(show: Open) -> None:
     page = await show(large(300), old=earlier(large(300)))
     assert await page.title() == TITLE
     figures = await page.locator(".figures dd").all_inner_texts()
@@ -122,7 +122,7 @@ async def test_it_renders(show: Open) -> None:
     assert await page.locator("#place").inner_text() == "Page 1 of 3"
 
 
-async def test_it_sorts(show: Open) -> None:
+async def test_the_table_sorts(show: Open) -> None:
     page = await show(small())
     asked = ["item-10", "item-9", "zebra", "Äpfel"]
     assert await names(page) == asked
@@ -144,7 +144,7 @@ async def test_it_sorts(show: Open) -> None:
     assert await page.locator("[aria-sort]").count() == 1
 
 
-async def test_it_filters(show: Open) -> None:
+async def test_the_table_filters(show: Open) -> None:
     page = await show(small())
     status = page.get_by_role("status")
     assert await status.inner_text() == "4 packages"
@@ -206,7 +206,7 @@ async def test_rows_are_the_same_with_the_script_and_without(show: Open) -> None
     assert first.replace("\n", "") == second.replace("\n", "")
 
 
-async def test_it_is_used_by_keyboard(show: Open) -> None:
+async def test_the_page_works_by_keyboard(show: Open) -> None:
     page = await show(small())
     await page.keyboard.press("Tab")
     assert await page.get_by_role("link", name="Skip to the packages").is_visible()
@@ -291,7 +291,7 @@ async def test_texts_of_charts_are_inside_their_drawing(
         assert right <= WIDTH
 
 
-async def test_it_is_dark_where_that_is_preferred(show: Open) -> None:
+async def test_the_page_is_dark_if_the_reader_prefers_dark(show: Open) -> None:
     lighter_ground = {}
     for scheme in ("light", "dark"):
         page = await show(small(), color_scheme=scheme)
@@ -307,7 +307,7 @@ def brightness(color: str) -> int:
     return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(", ")))
 
 
-async def test_it_prints(show: Open) -> None:
+async def test_the_page_prints(show: Open) -> None:
     page = await show(large(1200), color_scheme="dark")
     await page.emulate_media(media="print")
     await page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -20,12 +20,12 @@ def drawn(chart: Chart) -> Parsed:
     return Parsed.of(chart.svg)
 
 
-def test_what_there_is_nothing_to_show_of_has_no_chart() -> None:
+def test_an_empty_series_has_no_chart() -> None:
     assert charts_of(audit(), None, NOW) == []
     assert charts_of(audit(), Comparison((), ()), NOW) == []
 
 
-def test_packages_are_told_in_bars_in_words_and_as_a_table() -> None:
+def test_packages_show_as_bars_as_text_and_as_a_table() -> None:
     report = audit(
         package("a"),
         package("b", package_type="maven"),
@@ -61,7 +61,7 @@ def test_each_drawing_has_its_title_for_a_name() -> None:
         assert name == chart.title
 
 
-def test_growth_goes_both_ways() -> None:
+def test_the_chart_of_growth_shows_increase_and_decrease() -> None:
     comparison = Comparison(
         (
             Change("new", "acme", "npm", "a", None, "public"),

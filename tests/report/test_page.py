@@ -87,7 +87,7 @@ def test_no_text_becomes_anything_but_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_the_scripts_are_the_packages_own_whatever_a_server_says(text: str) -> None:
+def test_no_text_of_a_server_adds_a_script(text: str) -> None:
     scripts = Parsed.of(rendered(text)).text_of("script")
     assert len(scripts) == 2
     assert scripts[-1] == plain().text_of("script")[-1]
@@ -195,7 +195,7 @@ def test_a_complete_audit_says_so() -> None:
     assert 'id="lost"' not in page
 
 
-def test_what_was_not_obtained_is_told_with_what_to_do() -> None:
+def test_failures_show_with_advice() -> None:
     page = render_report(
         audit(
             failure(
@@ -240,7 +240,7 @@ def test_an_empty_audit_is_a_page_too() -> None:
     assert "<figure" not in page
 
 
-def test_where_nothing_was_looked_for_there_are_no_findings() -> None:
+def test_an_audit_without_rules_has_no_findings() -> None:
     page = render_report(audit(package()))
     assert 'id="findings"' not in page
     assert 'id="rule"' not in page
@@ -265,7 +265,7 @@ def test_findings_lead_to_where_they_are() -> None:
     assert '<a href="#packages">Without versions</a> <b>1</b>' in page
 
 
-def test_changes_are_told_by_kind() -> None:
+def test_changes_are_grouped_by_kind() -> None:
     page = render_report(audit(package()), comparison=changes("gone & lost"))
     for text in (
         "Changes since the earlier audit",
@@ -281,7 +281,7 @@ def test_changes_are_told_by_kind() -> None:
         assert text in page
 
 
-def test_what_is_too_much_to_list_is_counted() -> None:
+def test_lists_too_long_to_show_are_counted() -> None:
     count = MOST_LISTED + 1234
     packages = [package(f"p{number}") for number in range(count)]
     lost = [failure(owner=f"o{number}") for number in range(count)]

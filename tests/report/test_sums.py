@@ -45,7 +45,7 @@ def test_every_package_has_an_age(days: list[int]) -> None:
     assert sum(counts) == len(packages)
 
 
-def test_owners_come_by_size_and_types_as_asked() -> None:
+def test_owners_are_ordered_by_size_and_types_as_requested() -> None:
     packages = [
         package(owner="small", package_type="npm"),
         package(owner="large", package_type="cargo"),
@@ -78,7 +78,7 @@ def test_growth_is_by_owner() -> None:
     assert list(growth(comparison)) == ["b", "a"]
 
 
-def test_what_nothing_is_known_of_is_unfinished() -> None:
+def test_listings_without_a_record_are_unfinished() -> None:
     head = header("acme", "Lost", "late", package_types=("npm", "docker"))
     records: list[Record] = [
         *ends(["acme"], ["npm", "docker"]),

@@ -27,7 +27,7 @@ def test_the_file_is_the_page(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_what_is_there_stays_until_the_page_is_whole(
+def test_an_existing_file_is_kept_until_the_page_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "audit.html"
@@ -43,7 +43,7 @@ def test_what_is_there_stays_until_the_page_is_whole(
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="is a directory"):
         write_report(audit(), tmp_path)
 

@@ -50,14 +50,14 @@ def test_other_hosts_take_the_enterprise_variables_only(base: str) -> None:
      "api.github.com:443", "api\uff0egithub\uff0ecom"],
 )  # fmt: skip
 @pytest.mark.parametrize("more", [{}, {"GH_HOST": "github.com"}, {"GH_HOST": "api.github.com"}])
-def test_an_enterprise_token_never_goes_to_a_host_of_githubs_own(
+def test_an_enterprise_token_is_never_sent_to_a_host_of_github(
     host: str, more: dict[str, str]
 ) -> None:
     assert from_environment(f"https://{host}", "GH_TOKEN", "GITHUB_TOKEN", **more) == ""
 
 
 @pytest.mark.parametrize("host", ["github.com", "uploads.github.com", "ghe.com"])
-def test_a_token_for_the_api_goes_to_no_other_host_of_githubs_own(host: str) -> None:
+def test_a_token_for_the_api_is_sent_to_no_other_host_of_github(host: str) -> None:
     assert from_environment(f"https://{host}") == ""
 
 
@@ -92,7 +92,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert token_for(None, parse_base_url("https://api.github.com"), environ) == "github"
 
 
-def test_an_empty_token_means_anonymous_whatever_the_environment_holds() -> None:
+def test_an_empty_token_is_anonymous_in_any_environment() -> None:
     assert token_for("", parse_base_url("https://api.github.com"), EVERYTHING) == ""
 
 
@@ -151,7 +151,7 @@ def test_a_base_url_may_end_in_a_slash(given: str, root: str) -> None:
      "https://h#a", "https://h:99999", "https://h?", "//h", "https://user:hunter2@h",
      "https://user:hunter2@h:99999"],
 )  # fmt: skip
-def test_what_is_no_base_url_is_refused(base: str) -> None:
+def test_an_invalid_base_url_is_refused(base: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^base_url: ") as refused:
         GitHubPackages("ghp_secret", base_url=base)
     assert "hunter2" not in str(refused.value)

@@ -209,7 +209,7 @@ async def test_tiny_chunks_are_read_in_reasonable_time(
 @pytest.mark.parametrize(
     "encoding", ["br", "zstd", "deflate", "compress", "gzip, br", "br, gzip", "\udcff", "x" * 4000]
 )
-async def test_an_encoding_nobody_asked_for_is_refused(
+async def test_an_encoding_that_was_not_requested_is_refused(
     server: HostileServer, gh: GitHubPackages, encoding: str
 ) -> None:
     server.will(answer(200, zlib.compress(b"[]"), f"Content-Encoding: {encoding}"))
@@ -220,7 +220,7 @@ async def test_an_encoding_nobody_asked_for_is_refused(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", " gzip ", "identity", ""])
-async def test_what_was_asked_for_is_read(
+async def test_each_requested_encoding_is_decoded(
     server: HostileServer, gh: GitHubPackages, encoding: str
 ) -> None:
     body = json.dumps([version(1)]).encode()
@@ -312,7 +312,7 @@ async def test_a_gzip_header_without_a_body_is_no_list(
     ],
     ids=lambda body: repr(body[:16]) + str(len(body)) if isinstance(body, bytes) else None,
 )
-async def test_what_is_no_list_is_refused(
+async def test_a_body_that_is_not_a_list_is_refused(
     server: HostileServer, gh: GitHubPackages, body: bytes, pack: Callable[..., bytes] | None
 ) -> None:
     server.will(answer(200, body) if pack else gzipped(body))
@@ -471,7 +471,7 @@ async def test_a_missing_field_is_named(
 
 
 @pytest.mark.parametrize("wrong", [{"name": "n\udcff"}, {"owner": {**OWNER, "login": "l\udcff"}}])
-async def test_where_a_body_is_no_utf_8_is_named(
+async def test_the_position_of_invalid_utf_8_is_in_the_error(
     server: HostileServer, gh: GitHubPackages, wrong: dict[str, Any]
 ) -> None:
     server.will(answer(200, document([package(1), package(2, **wrong)])))

@@ -83,7 +83,7 @@ async def silence(call: Call) -> None:
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_what_breaks_once_is_made_good(
+async def test_a_connection_that_fails_once_is_retried(
     server: HostileServer, stubborn: GitHubPackages, fault: str
 ) -> None:
     server.will(BREAKS[fault], GOOD)
@@ -93,7 +93,7 @@ async def test_what_breaks_once_is_made_good(
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-async def test_what_keeps_breaking_is_tried_so_often_and_no_more(
+async def test_a_connection_that_keeps_failing_is_tried_max_retries_times(
     server: HostileServer, gh: GitHubPackages, fault: str
 ) -> None:
     server.will(BREAKS[fault])
@@ -105,7 +105,7 @@ async def test_what_keeps_breaking_is_tried_so_often_and_no_more(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-async def test_so_many_retries_are_made(server: HostileServer, retries: int) -> None:
+async def test_max_retries_is_the_number_of_retries(server: HostileServer, retries: int) -> None:
     server.will(hanging_up())
     async with server.client(max_retries=retries) as gh:
         assert isinstance(await refused(ref(gh).get()), ConnectionFailed)
@@ -253,7 +253,7 @@ def targets(gh: GitHubPackages) -> list[PackageRef | VersionRef]:
 
 
 @pytest.mark.parametrize("fault", UNKNOWN)
-async def test_a_delete_that_may_have_been_carried_out_is_done_when_it_is_gone(
+async def test_a_404_after_a_lost_delete_counts_as_success(
     server: HostileServer, stubborn: GitHubPackages, fault: str
 ) -> None:
     server.will(BREAKS[fault], answer(404))
@@ -261,7 +261,7 @@ async def test_a_delete_that_may_have_been_carried_out_is_done_when_it_is_gone(
     assert server.methods == ["DELETE", "DELETE"]
 
 
-async def test_a_delete_that_timed_out_is_done_when_it_is_gone(server: HostileServer) -> None:
+async def test_a_404_after_a_delete_that_timed_out_counts_as_success(server: HostileServer) -> None:
     server.will(silence, answer(404))
     async with server.client(timeout=0.4, max_retries=1) as gh:
         await ref(gh).version(7).delete()
@@ -322,7 +322,7 @@ async def test_a_404_after_connections_that_were_refused_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 422])
-async def test_another_refusal_after_a_lost_attempt_stands_and_says_so(
+async def test_a_refusal_after_a_lost_attempt_is_raised_with_a_note(
     server: HostileServer, stubborn: GitHubPackages, status: int
 ) -> None:
     server.will(hanging_up(), answer(status))
@@ -427,7 +427,7 @@ LAST: dict[str, Step] = {
 
 @pytest.mark.parametrize("doing", ["delete", "restore"])
 @pytest.mark.parametrize("fault", LAST)
-async def test_a_write_whose_outcome_nobody_knows_says_so(
+async def test_a_write_with_an_unknown_outcome_has_a_note(
     server: HostileServer, doing: str, fault: str
 ) -> None:
     server.will(LAST[fault])
@@ -451,7 +451,7 @@ AFTER: dict[str, Step] = {
 
 @pytest.mark.parametrize("doing", ["delete", "restore"])
 @pytest.mark.parametrize("after", AFTER)
-async def test_whatever_ends_a_write_after_a_lost_attempt_says_that_it_may_be_done(
+async def test_every_error_after_a_lost_write_notes_that_it_may_be_applied(
     server: HostileServer, stubborn: GitHubPackages, doing: str, after: str
 ) -> None:
     server.will(hanging_up(), AFTER[after])

@@ -94,7 +94,7 @@ async def names(gh: GitHubPackages) -> list[str]:
     return [package.name for package in await gh.org("acme").packages("npm", per_page=10)]
 
 
-async def test_what_did_not_change_is_free_between_runs(
+async def test_unchanged_responses_cost_no_point_between_runs(
     server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
     async with client(server, tmp_path / "cache") as gh:
@@ -136,7 +136,9 @@ async def test_nothing_is_remembered_without_a_cache(server: EmbeddedGitHub) -> 
     assert (first.stored, again.stored, again.from_cache, again.was_last) == (False,) * 4
 
 
-async def test_what_changed_is_answered_anew(server: EmbeddedGitHub, tmp_path: Path) -> None:
+async def test_a_changed_response_is_received_in_full(
+    server: EmbeddedGitHub, tmp_path: Path
+) -> None:
     async with client(server, tmp_path / "cache") as gh:
         await names(gh)
         server.world.org("acme").package("npm", "new", visibility="public")

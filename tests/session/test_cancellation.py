@@ -163,7 +163,7 @@ async def test_a_cancelled_call_gives_back_its_place(server: HostileServer) -> N
             assert await CALLS["get"](gh)
 
 
-async def test_a_place_that_came_as_its_caller_left_is_not_lost(server: HostileServer) -> None:
+async def test_a_turn_given_to_a_cancelled_call_is_passed_on(server: HostileServer) -> None:
     async with server.client(concurrency=1, timeout=60) as gh:
         for turns in range(40):
             server.will(answer(200, package(1)))
@@ -369,7 +369,7 @@ async def test_closing_ends_calls_that_wait(server: HostileServer, why: str) -> 
         await ended_by_closing(gh, [task for task in (first, *waiting) if not task.done()])
 
 
-async def test_closing_ends_a_call_whose_token_does_not_come(server: HostileServer) -> None:
+async def test_closing_ends_a_call_that_waits_for_its_token(server: HostileServer) -> None:
     class Source:
         async def token(self) -> str:
             await asyncio.sleep(60)

@@ -37,7 +37,7 @@ async def test_no_more_than_concurrency_are_in_flight_over_namespaces_and_listin
     assert github.max_in_flight == 5
 
 
-async def test_that_holds_while_requests_fail_and_clients_lose_patience(
+async def test_no_more_than_concurrency_are_in_flight_while_requests_fail(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(
@@ -48,7 +48,7 @@ async def test_that_holds_while_requests_fail_and_clients_lose_patience(
     assert {r.fault for r in github.requests} >= {"reset_before", "stall", "server_error"}
 
 
-async def test_after_a_pause_tasks_come_back_spread_out(
+async def test_requests_after_a_pause_are_spread_out(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     gh = make_client(concurrency=16)

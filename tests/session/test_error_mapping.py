@@ -82,7 +82,7 @@ def test_the_tree_is_the_documented_one() -> None:
     assert not issubclass(RateLimited, Forbidden)
 
 
-def test_an_error_says_who_asked_what_and_what_github_said() -> None:
+def test_an_error_has_the_request_and_the_message_of_github() -> None:
     body = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
     found = error(404, body, {"x-github-request-id": "AB:CD"})
     assert str(found).startswith(f"GET {URL}: 404 Not Found (request AB:CD). ")
@@ -181,7 +181,7 @@ def test_a_missing_scope_is_named() -> None:
     assert found.required == ("read:packages",)
 
 
-def test_accepted_scopes_tell_a_missing_one_too() -> None:
+def test_a_missing_scope_is_known_from_the_accepted_ones() -> None:
     headers = {"X-OAuth-Scopes": "read:packages", "X-Accepted-OAuth-Scopes": "delete:packages"}
     found = error(403, {"message": "Forbidden"}, headers)
     assert isinstance(found, InsufficientScope)
@@ -236,7 +236,7 @@ def test_a_limit_says_which_and_until_when(
     assert (found.kind, found.retry_at - NOW) == (kind, wait)
 
 
-def test_a_limit_is_told_by_the_servers_clock() -> None:
+def test_retry_at_is_by_the_servers_clock() -> None:
     headers = {"Retry-After": "30", "Date": "Fri, 02 Jan 2026 10:00:00 GMT"}
     found = error(429, b"", headers)
     assert isinstance(found, RateLimited)

@@ -307,7 +307,7 @@ async def test_no_message_takes_long_to_understand(
         (429, [], "", "secondary"),
     ],
 )
-async def test_a_limit_is_told_from_a_refusal(
+async def test_a_rate_limit_is_distinguished_from_a_refusal(
     server: HostileServer,
     gh: GitHubPackages,
     status: int,
@@ -453,7 +453,7 @@ async def test_another_2xx_is_no_proof_of_a_write(
     ],
     ids=lambda wire: repr(wire[-40:]),
 )
-async def test_what_is_not_http_is_an_error_of_the_library(
+async def test_a_response_that_is_not_http_is_an_error_of_the_library(
     server: HostileServer, wire: bytes
 ) -> None:
     async def step(call: Any) -> None:

@@ -52,7 +52,7 @@ async def test_an_odd_etag_breaks_no_call(server: HostileServer, tmp_path: Path,
     assert len(server.requests) == 4
 
 
-async def test_a_304_that_was_not_asked_for_is_an_invalid_response(
+async def test_a_304_to_an_unconditional_request_is_an_invalid_response(
     server: HostileServer, tmp_path: Path
 ) -> None:
     server.will(SAME)
@@ -200,7 +200,7 @@ async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_p
     assert_keeps_secret(all_bytes_in(tmp_path).decode("latin-1"))
 
 
-async def test_an_etag_is_not_told_to_where_a_redirect_leads(
+async def test_an_etag_is_not_sent_to_the_target_of_a_redirect(
     server: HostileServer, tmp_path: Path
 ) -> None:
     """It belongs to what was asked for; a 304 there would mean something else."""
@@ -214,7 +214,7 @@ async def test_an_etag_is_not_told_to_where_a_redirect_leads(
     assert "if-none-match" not in server.requests[2].headers
 
 
-async def test_a_lost_answer_to_an_etag_is_asked_for_again(
+async def test_a_lost_response_to_a_conditional_request_is_retried(
     server: HostileServer, tmp_path: Path
 ) -> None:
     server.will(answer(200, package(1), ETAG), hanging_up(), SAME)

@@ -13,7 +13,7 @@ def test_a_hook_is_called_with_the_event() -> None:
     assert events == ["event"]
 
 
-def test_what_a_hook_raises_is_logged_without_what_was_being_handled(
+def test_an_exception_of_a_hook_is_logged_without_its_context(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(_: str) -> None:

@@ -139,7 +139,7 @@ def _netrc_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-async def test_what_is_sent_is_the_same_and_the_session_stays_as_it_was(
+async def test_requests_are_the_same_and_the_session_is_unchanged(
     server: HostileServer, settings: str
 ) -> None:
     server.will(answer(200, package(1), "Set-Cookie: planted=1; Path=/"))
@@ -163,9 +163,7 @@ async def test_what_is_sent_is_the_same_and_the_session_stays_as_it_was(
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-async def test_what_is_made_of_the_answers_is_the_same(
-    server: HostileServer, settings: str
-) -> None:
+async def test_results_are_the_same(server: HostileServer, settings: str) -> None:
     page = gzip.compress(json.dumps([version(1)]).encode())
     here = f'Link: <{server.url}/x?page=2>; rel="next"'
     server.will(

@@ -66,7 +66,7 @@ def refused(
     state.on_done(now, write=False)
 
 
-def test_what_the_server_said_last_is_readable() -> None:
+def test_rate_limit_is_that_of_the_last_response() -> None:
     state = limits()
     assert state.rate_limit is None
     answered(state, 0, budget(4999))
@@ -74,7 +74,7 @@ def test_what_the_server_said_last_is_readable() -> None:
     assert (state.rate_limit.remaining, state.rate_limit.reset) == (4999, at(3600))
 
 
-def test_an_older_answer_that_comes_late_does_not_count() -> None:
+def test_a_late_response_of_an_earlier_request_does_not_count() -> None:
     state = limits()
     answered(state, 0, budget(10))
     answered(state, 0, budget(12))
@@ -94,11 +94,11 @@ def test_an_older_answer_that_comes_late_does_not_count() -> None:
         {"X-RateLimit-Remaining": "0"},
     ],
 )
-def test_a_budget_that_is_not_told_whole_is_not_known(headers: dict[str, str]) -> None:
+def test_incomplete_rate_limit_headers_are_ignored(headers: dict[str, str]) -> None:
     assert read_rate_limit(headers) is None
 
 
-def test_a_used_up_budget_holds_everybody_until_the_reset() -> None:
+def test_an_exhausted_budget_holds_all_requests_until_the_reset() -> None:
     state = limits()
     refused(state, 0, "primary", 100, budget(0, reset=100))
     assert state.delay(0, write=False) == 100
@@ -107,7 +107,7 @@ def test_a_used_up_budget_holds_everybody_until_the_reset() -> None:
     assert state.delay(101, write=False) == 0
 
 
-def test_a_budget_that_just_ran_out_is_not_asked_in_vain() -> None:
+def test_no_request_is_sent_with_an_exhausted_budget() -> None:
     state = limits()
     answered(state, 0, budget(0, reset=100))
     assert state.delay(0, write=False) == 100
@@ -151,7 +151,7 @@ def test_a_secondary_limit_without_a_time_waits_a_minute_then_longer() -> None:
     assert state.delay(now, write=False) == 60
 
 
-def test_answers_under_way_when_the_limit_came_do_not_lengthen_it() -> None:
+def test_responses_in_flight_do_not_extend_a_pause() -> None:
     state = limits()
     for _ in range(3):
         refused(state, 0, "secondary", 60)
@@ -180,7 +180,7 @@ def test_a_refusal_that_names_no_later_time_pauses_longer_each_time(kind: str, w
     assert state.delay(now, write=False) == 1
 
 
-def test_tasks_come_back_spread_out() -> None:
+def test_requests_after_a_pause_are_spread_out() -> None:
     state = limits(concurrency=4)
     refused(state, 0, "secondary", 10, {"Retry-After": "10"})
     assert state.resume(10)

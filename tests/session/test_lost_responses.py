@@ -35,7 +35,7 @@ def impatient(make_client: MakeClient) -> GitHubPackages:
 
 
 @pytest.mark.parametrize("fault", DONE_UNHEARD)
-async def test_a_delete_that_was_done_unheard_is_reported_done(
+async def test_a_delete_whose_response_was_lost_succeeds(
     github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault
 ) -> None:
     github.faults.next(fault)
@@ -65,7 +65,7 @@ async def test_packages_are_deleted_as_safely(
     assert statuses(github) == [204, 404]
 
 
-async def test_nothing_to_delete_is_not_found_and_asked_once(
+async def test_deleting_a_missing_package_is_not_found_after_one_request(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     error = await error_of(github_client.org("acme").package("npm", "none").delete())
@@ -87,7 +87,7 @@ async def test_an_attempt_that_never_left_does_not_make_a_404_a_success(
 
 @pytest.mark.parametrize("kind", ["version", "package"])
 @pytest.mark.parametrize("fault", DONE_UNHEARD)
-async def test_a_restore_that_was_done_unheard_is_reported_done(
+async def test_a_restore_whose_response_was_lost_succeeds(
     github: EmbeddedGitHub, impatient: GitHubPackages, fault: Fault, kind: str
 ) -> None:
     thing = a_version(github, impatient) if kind == "version" else left(impatient)
@@ -136,7 +136,7 @@ async def test_nothing_to_restore_is_not_found_after_a_failure_either(
         ("server_error_after", ServerError),
     ],
 )
-async def test_who_gives_up_says_that_it_may_be_done(
+async def test_the_last_error_notes_that_the_write_may_be_applied(
     github: EmbeddedGitHub,
     make_client: MakeClient,
     method: str,
@@ -153,7 +153,7 @@ async def test_who_gives_up_says_that_it_may_be_done(
     assert says_it_may_be_done(error)
 
 
-async def test_who_cannot_look_whether_the_restore_was_done_says_so(
+async def test_a_restore_that_cannot_be_confirmed_has_a_note(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     gh = make_client(max_retries=1)
@@ -167,7 +167,7 @@ async def test_who_cannot_look_whether_the_restore_was_done_says_so(
 
 
 @pytest.mark.parametrize("method", ["delete", "restore"])
-async def test_who_is_stopped_by_a_limit_after_a_lost_attempt_says_so(
+async def test_a_rate_limit_after_a_lost_attempt_has_a_note(
     github: EmbeddedGitHub, make_client: MakeClient, method: str
 ) -> None:
     gh = make_client(max_rate_limit_wait=5)

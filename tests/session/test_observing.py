@@ -84,7 +84,7 @@ async def test_no_secret_is_in_an_event(server: HostileServer) -> None:
         assert_keeps_secret(repr(events), secret)
 
 
-async def test_what_the_hook_raises_is_logged_and_reaches_no_request(
+async def test_an_exception_of_the_hook_is_logged_and_does_not_reach_the_request(
     server: HostileServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(event: RequestEvent) -> None:

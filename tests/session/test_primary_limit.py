@@ -84,7 +84,7 @@ async def test_tasks_that_wait_already_are_refused_at_once_too(
     assert len(github.requests) == 1
 
 
-async def test_what_the_server_said_last_is_readable(
+async def test_rate_limit_is_that_of_the_last_response(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(primary_limit=PrimaryLimit(60, window=600))

@@ -36,7 +36,7 @@ def test_a_long_part_of_a_secret_is_redacted(before: str, after: str, cut: int) 
         "ghp_Qf7ZkW is a part of 6 characters",
     ],
 )
-def test_what_only_begins_like_a_token_is_shown(text: str) -> None:
+def test_a_prefix_of_a_token_is_not_redacted(text: str) -> None:
     assert redacting(CLASSIC, FINE_GRAINED).redact(text) == text
 
 

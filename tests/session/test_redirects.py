@@ -122,7 +122,7 @@ async def test_a_link_elsewhere_is_refused_and_gets_no_token(
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:{other}", "https://127.0.0.1:{port}", "//a"])
-async def test_such_a_link_is_an_invalid_response(
+async def test_a_link_to_another_origin_is_an_invalid_response(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages, where: str
 ) -> None:
     there = where.format(port=server.port, other=elsewhere.port)
@@ -305,7 +305,7 @@ async def test_an_alternative_service_is_not_taken(
     assert elsewhere.requests == []
 
 
-async def test_what_was_asked_for_the_next_page_of_is_not_forgotten_on_a_redirect(
+async def test_a_redirected_listing_continues_to_its_next_page(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     """An organization that was renamed redirects each page; the listing is whole all the same."""

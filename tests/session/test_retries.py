@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("fault", [*SILENT, *LYING, "server_error", "server_error_after"])
-async def test_what_fails_once_is_asked_again_after_a_wait(
+async def test_a_request_that_fails_once_is_retried_after_a_delay(
     github: EmbeddedGitHub, make_client: MakeClient, fault: Fault
 ) -> None:
     gh = make_client(timeout=0.5)
@@ -74,7 +74,7 @@ async def test_a_refused_connection_is_tried_again(
         ("\x00\xff", "application/octet-stream"),
     ],
 )
-async def test_a_server_error_is_asked_again_whatever_its_body(
+async def test_a_server_error_is_retried_with_any_body(
     github: EmbeddedGitHub, github_client: GitHubPackages, status: int, body: str, content_type: str
 ) -> None:
     github.faults.next(
@@ -100,7 +100,7 @@ async def test_retry_after_is_honoured(
         ("stall", RequestTimeout, 0.1),
     ],
 )
-async def test_after_max_retries_the_failure_stands(
+async def test_the_error_is_raised_after_max_retries(
     github: EmbeddedGitHub, make_client: MakeClient, fault: Fault, error: type, patience: float
 ) -> None:
     gh = make_client(max_retries=2, timeout=patience)
@@ -117,7 +117,7 @@ async def test_waits_grow(github: EmbeddedGitHub, make_client: MakeClient) -> No
     assert 2 * FIRST_WAIT <= second <= 1.2
 
 
-async def test_tasks_that_failed_together_do_not_come_back_together(
+async def test_tasks_that_failed_together_retry_at_different_times(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     github.faults.next("server_error", times=12)
@@ -137,7 +137,7 @@ async def test_no_retries_means_one_attempt(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 418, 422, 451])
 @pytest.mark.parametrize("method", ["get", "delete", "restore"])
-async def test_any_other_4xx_stands(
+async def test_any_other_4xx_is_not_retried(
     github: EmbeddedGitHub, github_client: GitHubPackages, status: int, method: str
 ) -> None:
     async def refusing(

@@ -55,16 +55,16 @@ def test_one_401_is_retried_where_the_same_token_worked_within_the_minute() -> N
 
 
 @pytest.mark.parametrize("status", FINAL)
-def test_any_other_answer_stands(status: int) -> None:
+def test_any_other_response_is_final(status: int) -> None:
     assert answered(status) is None
 
 
-def test_no_answer_is_asked_again_where_that_makes_sense() -> None:
+def test_a_transient_failure_without_a_response_is_retried() -> None:
     assert failed(attempts()) == 0.5
     assert failed(attempts(), transient=False) is None
 
 
-def test_waits_grow_and_come_only_so_many_times() -> None:
+def test_delays_grow_and_end_after_max_retries() -> None:
     at = attempts()
     waits = [answered(503, at), failed(at), answered(500, at), failed(at), answered(502, at)]
     assert waits == [0.5, 1, 2, 4, None]
@@ -80,7 +80,7 @@ def test_a_time_the_server_asks_for_is_kept_to_or_too_long() -> None:
 
 
 @pytest.mark.parametrize("status", FINAL)
-def test_what_may_have_been_applied_is_not_forgotten(status: int) -> None:
+def test_maybe_applied_persists_over_later_attempts(status: int) -> None:
     at = attempts()
     answered(status, at)
     assert at.maybe_applied is (status >= 500)

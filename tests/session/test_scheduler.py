@@ -169,7 +169,7 @@ async def test_a_cancelled_wait_gives_its_place_to_the_next() -> None:
     assert leaver.cancelled()
 
 
-async def test_a_turn_that_comes_as_its_owner_is_cancelled_is_passed_on() -> None:
+async def test_a_turn_given_to_a_cancelled_request_is_passed_on() -> None:
     crowd = Crowd(gate(concurrency=1))
     crowd.join("inside")
     await crowd.settle()
@@ -183,7 +183,7 @@ async def test_a_turn_that_comes_as_its_owner_is_cancelled_is_passed_on() -> Non
     assert crowd.gate.in_flight == 1
 
 
-def test_a_pause_holds_everybody_is_announced_once_and_ends(
+def test_a_pause_holds_all_requests_is_reported_once_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     waits: list[RateLimitWait] = []

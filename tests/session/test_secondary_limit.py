@@ -55,7 +55,7 @@ async def test_a_message_alone_means_a_minute_and_then_longer(
     assert len(waits) == 3
 
 
-async def test_who_would_wait_longer_than_allowed_is_told_when_to_come_back(
+async def test_a_wait_longer_than_allowed_raises_with_its_end(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(secondary_limit=SecondaryLimit(1, retry_after=None))

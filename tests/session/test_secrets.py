@@ -209,7 +209,7 @@ async def test_a_token_from_a_source_is_hidden_too(server: HostileServer, echo: 
             assert_keeps_secret(told_by(error))
 
 
-async def test_a_token_that_was_rotated_meanwhile_is_hidden_too(server: HostileServer) -> None:
+async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileServer) -> None:
     """Two requests under way with two tokens: neither shows, whichever is answered first."""
     other = "ghs_M4nB7vC1xZ9lK3jH6gF0dS2aP8oI5uY"
     handed_out = [TOKEN, other]
@@ -323,7 +323,7 @@ async def test_a_short_package_token_is_hidden_too(
     assert "here" in str(error)
 
 
-async def test_a_refused_connection_tells_no_token(
+async def test_the_error_of_a_refused_connection_has_no_token(
     eavesdropper: Callable[[], str],
 ) -> None:
     async with serving(HostileServer()) as gone:
@@ -336,7 +336,7 @@ async def test_a_refused_connection_tells_no_token(
     assert_keeps_secret(eavesdropper())
 
 
-async def test_what_is_retried_and_waited_for_logs_no_token(
+async def test_log_records_of_retries_and_waits_have_no_token(
     server: HostileServer, eavesdropper: Callable[[], str]
 ) -> None:
     server.will(
@@ -349,7 +349,7 @@ async def test_what_is_retried_and_waited_for_logs_no_token(
     assert_keeps_secret(eavesdropper())
 
 
-async def test_a_closed_client_and_a_cancelled_call_tell_no_token(
+async def test_errors_of_closing_and_cancelling_have_no_token(
     server: HostileServer, eavesdropper: Callable[[], str]
 ) -> None:
     server.will(stalling())
@@ -472,7 +472,7 @@ def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(token: Any) -
 
 
 @pytest.mark.parametrize("token", [*BAD_TOKENS, None, "", 5], ids=lambda token: repr(token)[-12:])
-async def test_a_source_that_hands_out_no_token_is_told_without_showing_it(
+async def test_an_invalid_token_of_a_source_is_refused_without_showing_it(
     server: HostileServer, token: Any
 ) -> None:
     class Source:
@@ -486,7 +486,7 @@ async def test_a_source_that_hands_out_no_token_is_told_without_showing_it(
     assert server.requests == []
 
 
-async def test_what_was_not_sent_for_want_of_a_token_is_not_counted(server: HostileServer) -> None:
+async def test_a_request_without_its_token_is_not_counted(server: HostileServer) -> None:
     class Source:
         async def token(self) -> str:
             return ""
@@ -550,14 +550,14 @@ async def test_hiding_a_token_that_is_a_common_word_changes_no_meaning(
     assert type(error).__name__ == "RateLimited"
 
 
-async def test_no_token_goes_with_an_anonymous_client(server: HostileServer) -> None:
+async def test_an_anonymous_client_sends_no_token(server: HostileServer) -> None:
     server.will(answer(200, package(1)))
     async with server.client("") as gh:
         await gh.org("acme").package("npm", "p").get()
     assert "authorization" not in server.requests[0].headers
 
 
-async def test_a_trace_of_the_callers_own_session_sees_what_it_asked_for_and_no_more(
+async def test_a_trace_of_an_injected_session_receives_what_it_subscribed_to(
     server: HostileServer,
 ) -> None:
     """Traces are the caller's; our errors do not pass on what they saw."""

@@ -112,7 +112,7 @@ async def rejecting_the_first(call: Call) -> None:
     )
 
 
-async def test_after_a_401_the_source_is_asked_once_more(server: HostileServer) -> None:
+async def test_after_a_401_the_source_is_called_once_more(server: HostileServer) -> None:
     server.will(rejecting_the_first)
     source = supplying("ghs_first", "ghs_second")
     async with server.client(source) as gh:

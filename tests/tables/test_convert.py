@@ -98,7 +98,7 @@ def test_a_generator_will_do() -> None:
     assert to_arrow(package(id=each) for each in range(3))["id"].to_pylist() == [0, 1, 2]
 
 
-async def test_packages_as_a_server_tells_them(
+async def test_packages_decoded_from_a_response_convert(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     github.api.behaves = "documented"
@@ -211,7 +211,9 @@ EACH = pytest.mark.parametrize("convert", [to_arrow, to_pandas, to_polars])
         ([package(), None], "items: NoneType is not one of"),
     ],
 )
-def test_what_has_no_columns_is_told(convert: Callable[..., object], items: Any, told: str) -> None:
+def test_items_without_columns_raise_a_helpful_error(
+    convert: Callable[..., object], items: Any, told: str
+) -> None:
     with pytest.raises(ConfigurationError, match=told):
         convert(items)
 
@@ -243,7 +245,7 @@ def test_a_kind_is_a_model(convert: Callable[..., object], kind: Any) -> None:
         (to_arrow, "name", "\ud800"),  # Whether pandas minds depends on where it keeps texts.
     ],
 )
-def test_what_fits_no_column_names_it(
+def test_a_value_that_fits_no_column_is_named_in_the_error(
     convert: Callable[..., object], column: str, value: Any
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"does not fit the column '{column}'"):

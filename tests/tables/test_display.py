@@ -92,13 +92,13 @@ def test_the_first_rows_and_how_many_there_are(number: int) -> None:
 
 
 @pytest.mark.parametrize(("kind", "noun"), [(Package, "packages"), (PackageVersion, "versions")])
-def test_none_are_told_too(kind: type[Any], noun: str) -> None:
+def test_an_empty_listing_shows_that_it_is_empty(kind: type[Any], noun: str) -> None:
     shown = seen(Items(kind=kind))
     assert (shown.told, shown.rows) == ([f"0 {noun}"], [])
 
 
 @pytest.mark.parametrize("items", [[], [1, 2], [package(), version()], [package(), None]])
-def test_what_is_no_table_shows_as_a_list(items: list[Any]) -> None:
+def test_items_without_columns_show_as_a_list(items: list[Any]) -> None:
     assert Items(items)._repr_html_() is None
 
 
@@ -110,7 +110,7 @@ def test_a_report() -> None:
     assert container == ["acme", "container", "1", "1", "0", "0", "3", "0", "0", "2025-06-02"]
 
 
-def test_a_report_tells_what_it_lacks() -> None:
+def test_a_report_shows_the_failures_beside_its_table() -> None:
     where = "https://github.com/orgs/octo-org/sso?authorization_request=AB"
     one = failure(authorization_url=where)
     other = failure(owner="acme", listing="docker_conflicts", reason="timeout", message="Too slow")
@@ -149,7 +149,7 @@ def test_any_text_is_shown_as_text(text: str) -> None:
     assert name.isprintable()
 
 
-def test_what_turns_the_direction_or_is_invisible_is_written_out() -> None:
+def test_invisible_and_direction_changing_characters_are_escaped() -> None:
     shown = seen(Items([package(name="a\u202egnp\x1b\u3164\ufe0f")]))
     assert shown.rows[1][0] == r"a\u202egnp\x1b\u3164\ufe0f"
 

@@ -30,7 +30,7 @@ async def test_a_listing_gives_all_its_pages_as_one() -> None:
     assert [each.id for each in items] == session.ids
 
 
-async def test_what_an_empty_listing_is_of_is_known(
+async def test_an_empty_listing_has_the_columns_of_its_item_type(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     owner = github_client.org(github.world.org("acme").login)
@@ -44,7 +44,7 @@ async def test_what_an_empty_listing_is_of_is_known(
     assert "tags" in versions.to_arrow().column_names
 
 
-def test_it_compares_and_prints_as_a_list() -> None:
+def test_items_compare_and_print_like_a_list() -> None:
     plain = [package(), package(id=2)]
     items = Items(plain)
     assert items == plain
@@ -59,12 +59,12 @@ def test_it_compares_and_prints_as_a_list() -> None:
         hash(items)
 
 
-def test_it_is_json() -> None:
+def test_items_serialize_as_json() -> None:
     assert json.dumps(Items([1, "a"])) == '[1, "a"]'
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_it_pickles_as_a_list(protocol: int) -> None:
+def test_items_pickle_as_a_list(protocol: int) -> None:
     items = Items([package(), package(id=2)], kind=Package)
     pickled = pickle.dumps(items, protocol)
     assert b"ghpkg_async._items" not in pickled
@@ -103,7 +103,7 @@ def test_an_empty_slice_knows_what_it_is_of() -> None:
 
 
 @pytest.mark.parametrize("name", ["to_arrow", "to_pandas", "to_polars"])
-def test_what_was_not_awaited_says_so(name: str) -> None:
+def test_a_listing_that_was_not_awaited_raises_a_helpful_error(name: str) -> None:
     gh = GitHubPackages("")
     for unasked in (gh.me().packages("npm"), gh.audit(["acme"])):
         with pytest.raises(AttributeError, match=rf"await it first: \(await \.\.\.\)\.{name}\(\)"):
@@ -116,7 +116,7 @@ def test_there_is_no_more_room_in_it_than_in_a_list() -> None:
         Items([1]).mine = 2  # type: ignore[attr-defined]
 
 
-def test_it_can_be_made_anew() -> None:
+def test_sorted_items_can_be_wrapped_again() -> None:
     items = Items(sorted([version("a"), version("b", id=2)], key=lambda each: -each.id))
     assert [each.id for each in items] == [2, 1]
     shown = items._repr_html_()
@@ -124,7 +124,7 @@ def test_it_can_be_made_anew() -> None:
     assert "2 versions" in shown
 
 
-async def test_those_who_show_nothing_load_nothing_for_it() -> None:
+async def test_importing_the_package_loads_no_table_library() -> None:
     code = "import sys, ghpkg_async, ghpkg_async.audit; print(*sys.modules)"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code), stdout=asyncio.subprocess.PIPE

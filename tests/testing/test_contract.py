@@ -154,7 +154,7 @@ async def test_tags_are_in_the_metadata_of_images_alone(
     assert reply.json["metadata"] == metadata
 
 
-async def test_optional_fields_of_a_version_come_when_they_have_a_value(
+async def test_optional_fields_of_a_version_are_present_if_they_have_a_value(
     world: World, call: Caller, schemas: Schemas
 ) -> None:
     package = world.org("acme").package("npm", "left")

@@ -83,7 +83,9 @@ async def test_the_connection_dies_before_the_request_is_carried_out(call: Calle
         ("cut_body", True, "ContentLengthError"),
     ],
 )
-async def test_how_far_an_answer_gets(call: Caller, fault: Fault, kept: bool, way: str) -> None:
+async def test_a_fault_ends_the_response_before_or_after_its_headers(
+    call: Caller, fault: Fault, kept: bool, way: str
+) -> None:
     call.server.faults.next(fault)
     headers = {"Authorization": f"Bearer {call.token}"}
     got_headers = False
@@ -95,7 +97,9 @@ async def test_how_far_an_answer_gets(call: Caller, fault: Fault, kept: bool, wa
 
 
 @pytest.mark.parametrize(("fault", "status"), [("stall", None), ("stall_after", 204)])
-async def test_no_answer_comes(call: Caller, fault: Fault, status: int | None) -> None:
+async def test_a_stalled_request_gets_no_response(
+    call: Caller, fault: Fault, status: int | None
+) -> None:
     call.server.faults.next(fault)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
@@ -137,7 +141,7 @@ async def test_a_server_error_may_lie(call: Caller, fault: Fault, status: int | 
     assert call.server.world.org("acme").has("npm", "left") == (status is None)
 
 
-async def test_server_errors_come_in_every_kind(serve: Serve) -> None:
+async def test_server_errors_have_every_status(serve: Serve) -> None:
     call = await serve(faults=Faults(server_error=1.0))
     replies = [await call.get(f"{LEFT}?{number}") for number in range(60)]
     assert {reply.status for reply in replies} == {500, 502, 503, 504}
@@ -190,13 +194,13 @@ async def test_a_server_that_is_down_refuses_connections(call: Caller) -> None:
     assert (await call.get(LEFT)).status == 200
 
 
-async def test_only_a_server_that_runs_goes_down() -> None:
+async def test_only_a_running_server_can_be_down() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         async with EmbeddedGitHub().down():
             pass
 
 
-async def test_who_left_is_not_in_flight(call: Caller) -> None:
+async def test_a_request_whose_client_disconnected_is_not_in_flight(call: Caller) -> None:
     call.server.faults.next("stall", times=2)
     for _ in range(2):
         with pytest.raises(TimeoutError):
@@ -233,7 +237,7 @@ def test_rates_are_kept_to() -> None:
     assert sum(not fate.link for fate in fates) / 10_000 == pytest.approx(0.5, abs=0.02)
 
 
-def test_what_a_request_meets_does_not_follow_from_whose_turn_it_was() -> None:
+def test_faults_of_a_request_do_not_depend_on_the_order_of_requests() -> None:
     targets = [f"/{number}" for number in range(200)] * 2
     every: dict[str, Any] = dict.fromkeys(FAULTS, 0.1)
     forth, back, other = Faults(seed=7, **every), Faults(seed=7, **every), Faults(seed=8, **every)
@@ -246,7 +250,7 @@ def test_what_a_request_meets_does_not_follow_from_whose_turn_it_was() -> None:
     assert fates(forth, targets) != fates(other, targets)
 
 
-def test_a_request_meets_something_else_when_it_comes_again() -> None:
+def test_a_repeated_request_has_other_faults() -> None:
     faults = Faults(server_error=0.5)
     assert len({faults.fate("DELETE", "/x").fault for _ in range(20)}) == 2
 
@@ -272,7 +276,7 @@ def test_rates_that_cannot_be_are_refused(wrong: dict[str, Any], about: str) -> 
         faults.fate("GET", "/")
 
 
-def test_a_fault_nobody_knows_is_refused() -> None:
+def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(ValueError, match="fault: 'explode' must be one of reset_before"):
         Faults().next("explode")  # type: ignore[arg-type]
 

@@ -26,7 +26,7 @@ async def statuses(call: Caller, *methods: str) -> list[int]:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-async def test_who_used_up_the_budget_is_refused_until_the_reset(serve: Serve, status: int) -> None:
+async def test_an_exhausted_budget_is_refused_until_the_reset(serve: Serve, status: int) -> None:
     limit = PrimaryLimit(3, window=1, status=status)
     call = await serve(faults=Faults(primary_limit=limit))
     replies = [await call.get(LEFT) for _ in range(5)]
@@ -42,7 +42,7 @@ async def test_who_used_up_the_budget_is_refused_until_the_reset(serve: Serve, s
     assert (await call.get(LEFT)).headers["x-ratelimit-remaining"] == "2"
 
 
-async def test_everybody_has_a_budget_and_a_304_costs_nothing(world: World, serve: Serve) -> None:
+async def test_each_token_has_a_budget_and_a_304_costs_nothing(world: World, serve: Serve) -> None:
     world.token("ghp_other", login="hubot")
     call = await serve(faults=Faults(primary_limit=PrimaryLimit(2)))
     etag = (await call.get(LEFT)).headers["ETag"]
@@ -64,7 +64,7 @@ async def test_a_minute_holds_so_many_points(serve: Serve) -> None:
     assert (await call.get(LEFT)).status == 200
 
 
-async def test_so_many_may_be_in_flight(serve: Serve) -> None:
+async def test_concurrent_requests_are_limited(serve: Serve) -> None:
     limit = SecondaryLimit(concurrent=2, retry_after=None, status=429)
     call = await serve(faults=Faults(secondary_limit=limit), latency=0.05)
     replies = await asyncio.gather(*(call.get(LEFT) for _ in range(3)))

@@ -210,7 +210,7 @@ async def test_a_state_that_is_none_is_refused(world: World, call: Caller) -> No
     assert (reply.status, reply.message) == (400, "Invalid argument.")
 
 
-async def test_versions_come_newest_first(world: World, call: Caller) -> None:
+async def test_versions_are_listed_newest_first(world: World, call: Caller) -> None:
     package = world.org("acme").package("npm", "left")
     for name, day in [("b", 2), ("c", 3), ("a", 1)]:
         package.version(name, created_at=f"2025-01-0{day}T00:00:00Z")
@@ -226,7 +226,7 @@ async def test_deleting_while_paging_shifts_what_is_left(world: World, call: Cal
     assert (len(names), deleted) == (25, 15)
 
 
-async def test_conflicts_come_all_at_once_unless_told_otherwise(world: World, serve: Serve) -> None:
+async def test_conflicts_are_one_page_by_default(world: World, serve: Serve) -> None:
     for number in range(31):
         world.org("acme").docker_conflict(f"image{number}")
     path = "/orgs/acme/docker/conflicts"

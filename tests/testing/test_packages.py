@@ -33,7 +33,7 @@ def app(world: World) -> Package:
     return world.org("acme").package("container", "app", versions=3)
 
 
-async def test_a_deleted_package_is_gone_with_all_below_it(call: Caller, app: Package) -> None:
+async def test_a_deleted_package_and_its_versions_are_not_found(call: Caller, app: Package) -> None:
     version = app.versions()[0]
     assert (await call.delete(APP)).status == 204
     assert (await call.get(APP)).status == 404
@@ -186,7 +186,7 @@ async def test_tags_do_not_protect_what_is_no_container(world: World, call: Call
     ("visibility", "downloads", "status"),
     [("public", 5001, 400), ("public", 5000, 204), ("private", 5001, 204), ("internal", 5001, 204)],
 )
-async def test_what_the_public_downloads_a_lot_stays(
+async def test_a_public_version_with_many_downloads_cannot_be_deleted(
     world: World, call: Caller, visibility: str, downloads: int, status: int
 ) -> None:
     package = world.org("acme").package("npm", "left", visibility=visibility, versions=2)

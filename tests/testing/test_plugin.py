@@ -141,7 +141,7 @@ async def test_github_client_is_a_client_for_github(
     assert [package.name for package in packages] == ["left"]
 
 
-def test_every_public_name_is_there_when_asked_for() -> None:
+def test_every_public_name_is_importable() -> None:
     import ghpkg_async.testing as testing
 
     for name in testing.__all__:

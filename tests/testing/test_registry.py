@@ -139,7 +139,7 @@ async def test_the_visible_is_pulled_with_read_packages(
         ("PUT", "acme/team/app/manifests/latest", (405, "UNSUPPORTED")),
     ],
 )
-async def test_whatever_else_is_refused(
+async def test_any_other_request_is_refused(
     call: Caller, app: Package, method: str, path: str, error: tuple[int, str]
 ) -> None:
     push_image(app, tags=["latest"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NPM = "/orgs/acme/packages?package_type=npm"
 
 
-async def test_it_needs_no_world() -> None:
+async def test_a_server_needs_no_world() -> None:
     async with EmbeddedGitHub() as server, aiohttp.ClientSession() as session:
         server.world.org("acme").package("npm", "left")
         headers = {"Authorization": f"Bearer {server.token}"}
@@ -32,7 +32,7 @@ async def test_it_needs_no_world() -> None:
             assert [package["name"] for package in await response.json()] == ["left"]
 
 
-async def test_requests_are_remembered_as_they_came(call: Caller) -> None:
+async def test_requests_are_recorded_in_order(call: Caller) -> None:
     path = "/orgs/acme/packages/container/team%2Fapp/restore?token=a%20b"
     await call.send("POST", path, X_Custom="yes")
     await call.get("/nothing")
@@ -75,7 +75,7 @@ async def test_latency_may_be_changed_on_the_way(world: World, serve: Serve) -> 
         assert (await call.get(NPM)).status == 200
 
 
-async def test_a_hook_stands_before_every_answer(world: World, serve: Serve) -> None:
+async def test_a_hook_is_called_before_every_response(world: World, serve: Serve) -> None:
     world.org("acme").package("npm", "left")
     seen = []
 
@@ -133,7 +133,7 @@ async def test_closing_is_prompt_with_idle_and_busy_connections() -> None:
     assert server.in_flight == 0
 
 
-async def test_it_runs_once_at_a_time() -> None:
+async def test_a_server_runs_once_at_a_time() -> None:
     server = EmbeddedGitHub()
     with pytest.raises(RuntimeError, match="not running"):
         _ = server.url

@@ -14,7 +14,9 @@ NPM = "/orgs/acme/packages?package_type=npm"
 
 
 @pytest.mark.parametrize("header", ["Bearer {}", "token {}", "bearer {}", "TOKEN {}"])
-async def test_a_token_comes_by_either_scheme(call: Caller, world: World, header: str) -> None:
+async def test_a_token_is_accepted_in_either_scheme(
+    call: Caller, world: World, header: str
+) -> None:
     world.org("acme")
     sent = header.format(call.token)
     assert (await call.using(None).get(NPM, Authorization=sent)).status == 200
@@ -149,7 +151,7 @@ async def test_a_token_that_does_not_see_finds_only_what_is_public(
     assert (await outside.post("/orgs/acme/packages/npm/gone/restore")).status == 404
 
 
-async def test_who_may_see_but_is_not_admin_changes_nothing(world: World, call: Caller) -> None:
+async def test_writes_need_admin_access(world: World, call: Caller) -> None:
     package = world.org("acme").package("npm", "left", visibility="private", versions=3)
     gone = package.versions()[0]
     gone.delete()
@@ -205,7 +207,7 @@ async def test_the_authenticated_user_is_the_tokens(world: World, call: Caller) 
     assert await call.names(path) == ["of-octocat"]
 
 
-async def test_single_sign_on_is_asked_for(world: World, call: Caller) -> None:
+async def test_single_sign_on_is_required(world: World, call: Caller) -> None:
     world.org("acme", sso=True).package("npm", "left", visibility="public")
     world.org("octo-org").package("npm", "left")
     world.token("ghp_plain", login="hubot")

@@ -133,7 +133,7 @@ def test_json_holds_all_of_a_world(eventful: World, clock: Clock, tmp_path: Path
         World.from_json(tmp_path / "none.json")
 
 
-def test_a_world_from_json_goes_on_as_it_was(eventful: World, clock: Clock) -> None:
+def test_a_world_from_json_behaves_like_its_source(eventful: World, clock: Clock) -> None:
     acme = World.from_json(eventful.to_json(), clock=clock).org("acme")
     app = acme.find("container", "team/app")
     [deleted] = app.versions("deleted")
