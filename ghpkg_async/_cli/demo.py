@@ -69,7 +69,7 @@ def demo(
 async def _demo_cleanup(output: Output) -> None:
     from ..cleanup import Policy, apply, plan, undo
     from ..testing import EmbeddedGitHub, demo_world
-    from .cleanup import show_plan
+    from .cleanup_printing import show_plan
 
     world = demo_world()
     container_packages = world.org("acme").packages("container")
