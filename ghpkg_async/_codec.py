@@ -54,9 +54,9 @@ class _RawRepository(Repository):
 
 
 @cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def _decoder(item_type: Any) -> msgspec.json.Decoder[Any]:
     # Made on first use: making decoders takes longer than the rest of an import.
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(item_type)
 
 
 def decode_package(body: Buffer) -> Package:
@@ -111,7 +111,7 @@ def _decode_page(item_type: type[Item], body: Buffer) -> DecodedPage[Item]:
     items, invalid, ids = [], {}, {}
     for index, element in enumerate(cast("list[msgspec.Raw]", _decode(list[msgspec.Raw], body))):
         try:
-            items.append(_decode(item_type, memoryview(element), place=f"$[{index}]"))
+            items.append(_decode(item_type, memoryview(element), path=f"$[{index}]"))
         except InvalidResponse as error:
             invalid[index] = str(error)
             ids[index] = _id_of(element)
@@ -192,21 +192,21 @@ class PackageListDecoder:
         return raw
 
 
-def _retype(instance: object, kind: type) -> None:
-    object.__setattr__(instance, "__class__", kind)  # Frozen classes refuse assignment.
+def _retype(instance: object, item_type: type) -> None:
+    object.__setattr__(instance, "__class__", item_type)  # Frozen classes refuse assignment.
 
 
-def _decode(kind: Any, body: Buffer, *, place: str = "$") -> Any:
+def _decode(item_type: Any, body: Buffer, *, path: str = "$") -> Any:
     try:
-        return _decoder(kind).decode(body)
+        return _decoder(item_type).decode(body)
     except RecursionError:
         reason = "nested too deeply"
     except UnicodeDecodeError:
         reason = _utf_8_error(body)
     except msgspec.DecodeError as error:
-        reason = str(error).replace("`$", f"`{place}")
-    if place != "$" and place not in reason:
-        reason = f"{reason} - at `{place}`"
+        reason = str(error).replace("`$", f"`{path}")
+    if path != "$" and path not in reason:
+        reason = f"{reason} - at `{path}`"
     # Not from within the handler: a UnicodeDecodeError holds the whole body.
     raise InvalidResponse(f"the body does not have the documented schema: {reason}")
 

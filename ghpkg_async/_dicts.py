@@ -73,21 +73,21 @@ def _converter() -> JsonConverter:
 
     converter = make_converter()
 
-    def without_absent(kind: type[Any]) -> Any:
+    def without_absent(model: type[Any]) -> Any:
         absent = {
             field.name: override(omit_if_default=True, omit=field.name == _CREDENTIAL or None)
-            for field in attrs.fields(kind)
+            for field in attrs.fields(model)
             if field.default is None
         }
-        return make_dict_unstructure_fn(kind, converter, **absent)  # type: ignore[arg-type]
+        return make_dict_unstructure_fn(model, converter, **absent)  # type: ignore[arg-type]
 
-    def exact(value: Any, kind: type[Any]) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"expected {kind.__name__}, got {value!r}")
+    def exact(value: Any, scalar: type[Any]) -> Any:
+        if type(value) is not scalar:
+            raise ValueError(f"expected {scalar.__name__}, got {value!r}")
         return value
 
-    for kind in (str, int, bool):
-        converter.register_structure_hook(kind, exact)
+    for scalar in (str, int, bool):
+        converter.register_structure_hook(scalar, exact)
     converter.register_structure_hook(datetime, lambda value, _: _read_time(value))
     converter.register_unstructure_hook(datetime, _write_time)
     converter.register_unstructure_hook_factory(attrs.has, without_absent)

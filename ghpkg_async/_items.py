@@ -23,10 +23,10 @@ class AwaitFirst:
     if not TYPE_CHECKING:  # Type checkers would take every attribute for defined.
 
         def __getattr__(self, name: str) -> Any:
-            told = f"{type(self).__name__!r} object has no attribute {name!r}"
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
             if name in ("to_arrow", "to_pandas", "to_polars"):
-                told += f"; await it first: (await ...).{name}()"
-            raise AttributeError(told, name=name, obj=self)
+                message += f"; await it first: (await ...).{name}()"
+            raise AttributeError(message, name=name, obj=self)
 
 
 class Items(list[T]):

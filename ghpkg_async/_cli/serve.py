@@ -84,15 +84,16 @@ def serve(
 
 def _faults(given: Sequence[str], limit: int | None) -> "Faults":
     from ..testing import Faults, PrimaryLimit
-    from ..testing._faults import RATES
 
     if limit is not None and limit < 1:
         raise WrongUsage(f"--limit: {limit} is not a number of requests, at least 1")
     rates: dict[str, Any] = {}
     for text in given:
         name, _, rate = text.partition("=")
-        if name not in RATES:
-            raise WrongUsage(f"--fault: {name!r} is not a fault; choose from {', '.join(RATES)}")
+        if name not in Faults.RATES:
+            raise WrongUsage(
+                f"--fault: {name!r} is not a fault; choose from {', '.join(Faults.RATES)}"
+            )
         try:
             rates[name] = float(rate)
         except ValueError:

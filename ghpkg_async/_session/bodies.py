@@ -81,14 +81,14 @@ class GzipBuffer:
             raise InvalidResponse("the body's gzip stream does not end where the body does")
         return memoryview(self._room)[:size]
 
-    def _put(self, piece: bytes, place: int) -> None:
-        end = place + len(piece)
+    def _put(self, piece: bytes, offset: int) -> None:
+        end = offset + len(piece)
         if end > MAX_BODY_BYTES:
             self._room = bytearray()
             raise InvalidResponse(_TOO_LARGE)
         if end > len(self._room):
             # Never resized: views of the old one may still be in use.
             larger = bytearray(max(2 * len(self._room), end, _SMALLEST))
-            larger[:place] = memoryview(self._room)[:place]
+            larger[:offset] = memoryview(self._room)[:offset]
             self._room = larger
-        self._room[place:end] = piece
+        self._room[offset:end] = piece

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, get_args
 
 import attrs
 from attrs.validators import ge, instance_of, optional
@@ -47,8 +47,6 @@ Fault: TypeAlias = Literal[
 """Name of a fault; ``Faults`` describes each."""
 
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
-RATES: Final[tuple[str, ...]] = (*FAULTS, "missing_link")
-"""Arguments of ``Faults`` that are rates."""
 NOT_CARRIED_OUT: Final[frozenset[Fault]] = frozenset(
     {"reset_before", "close_keep_alive", "stall", "server_error"}
 )
@@ -68,27 +66,27 @@ FAILURES: Final = (
 
 
 @attrs.frozen
-class Fate:
+class RequestFault:
     """Fault of one request, with its details.
 
     Attributes:
-        fault: Name of the fault, or ``None``.
+        name: Name of the fault, or ``None``.
         latency: Seconds before the request is carried out.
         link: A listing's response may have ``Link``.
-        place: Fraction of a cut response that is sent, 0 to 1.
+        cut_at: Fraction of a cut response that is sent, 0 to 1.
         failure: Response of a server error, sent instead of the real one.
     """
 
-    fault: Fault | None = None
+    name: Fault | None = None
     latency: float = 0.0
     link: bool = True
-    place: float = 0.5
+    cut_at: float = 0.5
     failure: Response | None = None
 
     @property
     def carried_out(self) -> bool:
         """The request is carried out, even if its response is lost or replaced."""
-        return self.fault not in NOT_CARRIED_OUT
+        return self.name not in NOT_CARRIED_OUT
 
 
 def _is_rate(_: object, attribute: attrs.Attribute[float], value: float) -> None:
@@ -153,6 +151,9 @@ class Faults:
             value is out of range.
     """
 
+    RATES: ClassVar[tuple[str, ...]] = (*FAULTS, "missing_link")
+    """The arguments that are rates."""
+
     seed: int = 0
     reset_before: float = _rate()
     reset_after: float = _rate()
@@ -177,7 +178,7 @@ class Faults:
         default=None, validator=optional(instance_of(SecondaryLimit))
     )
     _script: list[_Scripted] = attrs.field(factory=list, init=False, repr=False)
-    _asked: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False, repr=False)
+    _requests: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._rates()
@@ -214,9 +215,9 @@ class Faults:
         failure = Response(status, content, dict(headers or {}))
         self._script.append(_Scripted(fault, method, target, times, failure))
 
-    def fate(
+    def assign(
         self, method: str, target: str, *, kept_alive: bool = False, per_page: int | None = None
-    ) -> Fate:
+    ) -> RequestFault:
         """Count the request and return its fault.
 
         Args:
@@ -226,10 +227,10 @@ class Faults:
             per_page: Page size if the request is for a listing.
         """
         low, high = _span(self.latency)
-        self._asked[method, target] += 1
-        asked = self._asked[method, target]
+        self._requests[method, target] += 1
+        count = self._requests[method, target]
         # A string seed is hashed, so similar seeds and targets have independent faults.
-        random = Random(f"{self.seed} {asked} {method} {target}")  # noqa: S311
+        random = Random(f"{self.seed} {count} {method} {target}")  # noqa: S311
         drawn = self._drawn(random.random())
         fault = None if drawn == "close_keep_alive" and not kept_alive else drawn
         failure = random.choice(FAILURES)
@@ -240,7 +241,7 @@ class Faults:
         elif per_page and self.fail_pages_above and per_page > self.fail_pages_above:
             fault, failure = "server_error", Response(502)
         fails = fault in ("server_error", "server_error_after")
-        return Fate(fault, latency, link, random.random(), failure if fails else None)
+        return RequestFault(fault, latency, link, random.random(), failure if fails else None)
 
     def _scripted(self, method: str, target: str, *, kept_alive: bool) -> _Scripted | None:
         """Return the first scripted fault that matches the request, and count the match."""

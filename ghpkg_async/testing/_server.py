@@ -14,10 +14,10 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from . import _wire as wire
+from . import _transmission as transmission
 from ._actions import Response
 from ._api import API_VERSIONS, Api
-from ._faults import Fate, Faults
+from ._faults import Faults, RequestFault
 from ._paging import Window
 from ._registry import RegistryApi, is_registry
 from ._thread import LoopThread
@@ -234,7 +234,8 @@ class EmbeddedGitHub:
     def in_flight(self) -> int:
         """Number of requests in flight whose clients are still connected."""
         return sum(
-            not wire.is_disconnected(request) for request in self._requests_in_flight.values()
+            not transmission.is_disconnected(request)
+            for request in self._requests_in_flight.values()
         )
 
     async def start(self) -> None:
@@ -330,7 +331,7 @@ class EmbeddedGitHub:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._closing:
-            return wire.close_connection(request)
+            return transmission.close_connection(request)
         received = self._received(request)
         self.requests.append(received)
         if self._max_requests is not None and len(self.requests) > self._max_requests:
@@ -338,7 +339,7 @@ class EmbeddedGitHub:
         origin = self._origin(request)
         if origin is None:
             received.status = MISDIRECTED.status
-            return wire.encode(MISDIRECTED, accept_encoding="", now=self._now())
+            return transmission.encode(MISDIRECTED, accept_encoding="", now=self._now())
         task = cast("asyncio.Task[Any]", asyncio.current_task())  # Not None in a handler.
         self._requests_in_flight[task] = request
         try:
@@ -346,14 +347,14 @@ class EmbeddedGitHub:
             await asyncio.sleep(0)
             self.max_in_flight = max(self.max_in_flight, self.in_flight)
             reached = self._limit_reached(request)
-            fate = Fate() if reached else self._fate(request, received)
-            received.fault = reached.limit if reached else fate.fault
-            if (latency := self.latency + fate.latency) > 0:
+            fault = RequestFault() if reached else self._assign_fault(request, received)
+            received.fault = reached.limit if reached else fault.name
+            if (latency := self.latency + fault.latency) > 0:
                 await asyncio.sleep(latency)
 
             async def handler() -> web.StreamResponse:
-                whole = self._whole(request, received, origin, fate, reached)
-                return await wire.send(request, whole, fate)
+                whole = self._whole(request, received, origin, fault, reached)
+                return await transmission.send(request, whole, fault)
 
             return await (handler() if self.hook is None else self.hook(request, handler))
         finally:
@@ -385,16 +386,16 @@ class EmbeddedGitHub:
             reached = faults.secondary_limit.refuses(
                 caller,
                 request.method,
-                in_flight=sum(not wire.is_disconnected(other) for other in until_this),
+                in_flight=sum(not transmission.is_disconnected(other) for other in until_this),
                 now=time.monotonic(),
             )
         return reached
 
-    def _fate(self, request: web.BaseRequest, received: Received) -> Fate:
+    def _assign_fault(self, request: web.BaseRequest, received: Received) -> RequestFault:
         listing = (received.operation or "").startswith(("list-", "get-all-"))
         kept_alive = request.task in self._connections
         self._connections.add(request.task)
-        return self.faults.fate(
+        return self.faults.assign(
             received.method,
             received.target,
             kept_alive=kept_alive,
@@ -406,7 +407,7 @@ class EmbeddedGitHub:
         request: web.BaseRequest,
         received: Received,
         origin: str,
-        fate: Fate,
+        fault: RequestFault,
         reached: LimitReached | None,
     ) -> web.Response | None:
         """Return the undamaged response; ``None`` if the fault neither carries out nor responds."""
@@ -415,23 +416,25 @@ class EmbeddedGitHub:
         response: Response | None = None
         if reached is not None:
             response = self.api.refusal(reached, method, target, headers, now)
-        elif fate.carried_out:
+        elif fault.carried_out:
             if is_registry(target):
                 response = RegistryApi(self.world).respond(method, target, headers, origin=origin)
             else:
                 response = self.api.respond(method, target, headers, origin=origin, now=now)
             received.status = response.status
-            if not fate.link:
+            if not fault.link:
                 response.headers.pop("Link", None)
         primary = None if is_registry(target) else self.faults.primary_limit
         if response is not None and primary is not None:
             free = response.status == 304
             response.headers.update(primary.headers(_caller(request), now, free=free))
-        if fate.failure is not None:
-            response = fate.failure
+        if fault.failure is not None:
+            response = fault.failure
         if response is None:
             return None
-        return wire.encode(response, accept_encoding=headers.get("Accept-Encoding", ""), now=now)
+        return transmission.encode(
+            response, accept_encoding=headers.get("Accept-Encoding", ""), now=now
+        )
 
     def _origin(self, request: web.BaseRequest) -> str | None:
         """Return the origin of the URLs in the response, or ``None`` if ``Host`` is not served."""

@@ -230,11 +230,11 @@ async def test_faults_are_changed_on_the_way(call: Caller) -> None:
 
 def test_rates_are_kept_to() -> None:
     faults = Faults(seed=1, reset_before=0.05, cut_body=0.1, server_error=0.25, missing_link=0.5)
-    fates = [faults.fate("GET", f"/{number % 50}") for number in range(10_000)]
+    drawn = [faults.assign("GET", f"/{number % 50}") for number in range(10_000)]
     for fault, rate in (("reset_before", 0.05), ("cut_body", 0.1), ("server_error", 0.25)):
-        assert sum(fate.fault == fault for fate in fates) / 10_000 == pytest.approx(rate, abs=0.02)
-    assert sum(fate.fault is None for fate in fates) / 10_000 == pytest.approx(0.6, abs=0.02)
-    assert sum(not fate.link for fate in fates) / 10_000 == pytest.approx(0.5, abs=0.02)
+        assert sum(each.name == fault for each in drawn) / 10_000 == pytest.approx(rate, abs=0.02)
+    assert sum(each.name is None for each in drawn) / 10_000 == pytest.approx(0.6, abs=0.02)
+    assert sum(not each.link for each in drawn) / 10_000 == pytest.approx(0.5, abs=0.02)
 
 
 def test_faults_of_a_request_do_not_depend_on_the_order_of_requests() -> None:
@@ -242,17 +242,17 @@ def test_faults_of_a_request_do_not_depend_on_the_order_of_requests() -> None:
     every: dict[str, Any] = dict.fromkeys(FAULTS, 0.1)
     forth, back, other = Faults(seed=7, **every), Faults(seed=7, **every), Faults(seed=8, **every)
 
-    def fates(faults: Faults, targets: list[str]) -> list[tuple[str, object]]:
-        found = [(target, faults.fate("GET", target, kept_alive=True)) for target in targets]
+    def assigned(faults: Faults, targets: list[str]) -> list[tuple[str, object]]:
+        found = [(target, faults.assign("GET", target, kept_alive=True)) for target in targets]
         return sorted(found, key=repr)
 
-    assert fates(forth, targets) == fates(back, targets[::-1])
-    assert fates(forth, targets) != fates(other, targets)
+    assert assigned(forth, targets) == assigned(back, targets[::-1])
+    assert assigned(forth, targets) != assigned(other, targets)
 
 
 def test_a_repeated_request_has_other_faults() -> None:
     faults = Faults(server_error=0.5)
-    assert len({faults.fate("DELETE", "/x").fault for _ in range(20)}) == 2
+    assert len({faults.assign("DELETE", "/x").name for _ in range(20)}) == 2
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_rates_that_cannot_be_are_refused(wrong: dict[str, Any], about: str) -> 
         faults = Faults()
         for name, value in wrong.items():
             setattr(faults, name, value)
-        faults.fate("GET", "/")
+        faults.assign("GET", "/")
 
 
 def test_an_unknown_fault_is_refused() -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from ._actions import Response
-    from ._faults import Fate
+    from ._faults import RequestFault
 
 HEAD_START: Final = 0.01
 """Seconds between sent data and a reset, which would discard data that has not arrived."""
@@ -39,16 +39,16 @@ def encode(response: Response, *, accept_encoding: str, now: float) -> web.Respo
 
 
 async def send(
-    request: web.BaseRequest, whole: web.Response | None, fate: Fate
+    request: web.BaseRequest, whole: web.Response | None, fault: RequestFault
 ) -> web.StreamResponse:
     """Apply a fault to the connection, and return the response that aiohttp is to send.
 
     Args:
         request: The request.
         whole: The undamaged response; ``None`` if the request is not carried out.
-        fate: Fault of the request.
+        fault: Fault of the request.
     """
-    match fate.fault:
+    match fault.name:
         case "stall" | "stall_after":
             await wait_until_disconnected(request)
         case "close_keep_alive":
@@ -56,11 +56,11 @@ async def send(
         case "reset_before" | "reset_after":
             _reset(request)
         case "cut_body" if whole is not None:
-            _write(request, _part(whole, fate.place, headers_only=False))
+            _write(request, _part(whole, fault.cut_at, headers_only=False))
             return close_connection(request)
         case "reset_headers" | "reset_body" if whole is not None:
-            headers_only = fate.fault == "reset_headers"
-            _write(request, _part(whole, fate.place, headers_only=headers_only))
+            headers_only = fault.name == "reset_headers"
+            _write(request, _part(whole, fault.cut_at, headers_only=headers_only))
             await asyncio.sleep(HEAD_START)
             _reset(request)
         case _ if whole is not None:
@@ -90,12 +90,12 @@ def is_disconnected(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _part(whole: web.Response, place: float, *, headers_only: bool) -> bytes:
+def _part(whole: web.Response, cut_at: float, *, headers_only: bool) -> bytes:
     """Return the first part of the encoded response, cut in its headers or its body.
 
     Args:
         whole: The undamaged response.
-        place: Fraction of the headers or the body before the cut, 0 to 1.
+        cut_at: Fraction of the headers or the body before the cut, 0 to 1.
         headers_only: Cut in the headers; else in the body, if there is one.
     """
     body = whole.body if isinstance(whole.body, bytes) else b""
@@ -105,8 +105,8 @@ def _part(whole: web.Response, place: float, *, headers_only: bool) -> bytes:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join([*lines, "", ""]).encode()
     if headers_only or not body:
-        return head[: 1 + int(place * (len(head) - 2))]
-    return head + body[: int(place * (len(body) - 1))]
+        return head[: 1 + int(cut_at * (len(head) - 2))]
+    return head + body[: int(cut_at * (len(body) - 1))]
 
 
 def _nothing() -> web.StreamResponse:
