@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..audit import AuditHeader, ListingKey, Record
-    from ..audit._outputs import Output
+    from ..audit._outputs import OutputFile
 
 __all__ = ["Files", "is_markdown"]
 
@@ -45,13 +45,13 @@ class Files:
     compare: Path | None
     fresh: bool
     max_age: timedelta
-    outputs: list[Output] = attrs.field(factory=list, init=False)
+    outputs: list[OutputFile] = attrs.field(factory=list, init=False)
     baseline: Baseline | None = attrs.field(default=None, init=False)
     since: datetime | None = attrs.field(default=None, init=False)
     is_placed: bool = attrs.field(default=False, init=False)
 
     @property
-    def resumable(self) -> Output | None:
+    def resumable(self) -> OutputFile | None:
         """The output from which an audit can be resumed."""
         return next((output for output in self.outputs if output.is_resumable), None)
 

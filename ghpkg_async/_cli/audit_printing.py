@@ -21,7 +21,7 @@ from ..audit._summary import MOST_BY_TYPE, by_owner
 from ..audit._wording import advice_on, change_text, moment
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from .audit_results import LINES_SHOWN
-from .tables import Column
+from .tables import TableColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -223,18 +223,20 @@ def _change_record(change: Change) -> dict[str, Any]:
     return record
 
 
-def _number(name: str) -> Column[SummaryRow]:
-    return Column(
+def _number(name: str) -> TableColumn[SummaryRow]:
+    return TableColumn(
         name.upper(),
         lambda row: f"{getattr(row, name):,}" if getattr(row, name) else "-",
         justify="right",
     )
 
 
-SUMMARY: Final[tuple[Column[SummaryRow], ...]] = (
-    Column("OWNER", lambda row: row.owner),
-    Column("TYPE", lambda row: row.package_type or ""),
+SUMMARY: Final[tuple[TableColumn[SummaryRow], ...]] = (
+    TableColumn("OWNER", lambda row: row.owner),
+    TableColumn("TYPE", lambda row: row.package_type or ""),
     *(_number(name) for name in ("packages", "public", "private", "internal")),
-    Column("VERSIONS", lambda row: row.versions_text if row.packages else "-", justify="right"),
+    TableColumn(
+        "VERSIONS", lambda row: row.versions_text if row.packages else "-", justify="right"
+    ),
     _number("conflicts"),
 )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .. import GitHubPackages
     from ..audit import Audit, Event
-    from ..audit._outputs import Output as OutputFile
+    from ..audit._outputs import OutputFile
     from .output import Output
 
 __all__ = ["Display"]

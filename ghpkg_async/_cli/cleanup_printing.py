@@ -19,7 +19,7 @@ from ..cleanup._review import (
 )
 from .github_actions import append_step_outputs, append_step_summary
 from .output import Output
-from .tables import Column
+from .tables import TableColumn
 
 __all__ = ["by_status", "pass_on", "progress_bar", "show_lines", "show_plan", "write_line"]
 
@@ -53,12 +53,12 @@ def write_line(line: bytes) -> None:
 def show_plan(plan: Plan, console: Output, *, groups_shown: int = GROUPS_SHOWN) -> None:
     """Show a plan: a table of packages, then a number of groups of each."""
     review = Review.of(plan)
-    columns: Sequence[Column[ReviewedPackage]] = (
-        Column("PACKAGE", lambda package: package.label),
-        Column("IMAGES", lambda package: f"{package.images:,}", justify="right"),
-        Column("VERSIONS", lambda package: f"{package.plan.deletes:,}", justify="right"),
-        Column("KEPT", lambda package: f"{package.plan.kept:,}", justify="right"),
-        Column("HELD", lambda package: f"{package.plan.held:,}", justify="right"),
+    columns: Sequence[TableColumn[ReviewedPackage]] = (
+        TableColumn("PACKAGE", lambda package: package.label),
+        TableColumn("IMAGES", lambda package: f"{package.images:,}", justify="right"),
+        TableColumn("VERSIONS", lambda package: f"{package.plan.deletes:,}", justify="right"),
+        TableColumn("KEPT", lambda package: f"{package.plan.kept:,}", justify="right"),
+        TableColumn("HELD", lambda package: f"{package.plan.held:,}", justify="right"),
     )
     console.table(review.packages, columns)
     if review.unchanged:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .. import Listing
-    from .tables import Column
+    from .tables import TableColumn
 
 __all__ = ["Output", "QuietConsole"]
 
@@ -59,7 +59,12 @@ class Output:
         self.progress.print(_text(text), soft_wrap=True)
 
     async def listing(
-        self, listing: Listing[Item], columns: Sequence[Column[Item]], *, noun: str, nothing: str
+        self,
+        listing: Listing[Item],
+        columns: Sequence[TableColumn[Item]],
+        *,
+        noun: str,
+        nothing: str,
     ) -> None:
         """Print a listing, as JSON Lines page by page or as one table at the end.
 
@@ -103,7 +108,7 @@ class Output:
         async with self._writing:
             await asyncio.to_thread(_write, text)
 
-    def table(self, items: Sequence[T], columns: Sequence[Column[T]]) -> None:
+    def table(self, items: Sequence[T], columns: Sequence[TableColumn[T]]) -> None:
         """Write a table; nothing if there are no items."""
         if not items:
             return

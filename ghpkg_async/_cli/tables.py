@@ -22,7 +22,7 @@ __all__ = [
     "DELETED_VERSIONS",
     "PACKAGES",
     "VERSIONS",
-    "Column",
+    "TableColumn",
     "least_width",
     "plain",
     "rich_table",
@@ -35,7 +35,7 @@ _DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 @attrs.frozen
-class Column(Generic[T]):
+class TableColumn(Generic[T]):
     """One column of a table.
 
     Attributes:
@@ -51,7 +51,7 @@ class Column(Generic[T]):
     shorten: Callable[[str], str] = str
 
 
-def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
+def rich_table(items: Iterable[T], columns: Sequence[TableColumn[T]]) -> Table:
     """Return a table for a terminal: as wide as the terminal, long names folded."""
     table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
     for column in columns:
@@ -67,13 +67,13 @@ def rich_table(items: Iterable[T], columns: Sequence[Column[T]]) -> Table:
     return table
 
 
-def least_width(columns: Sequence[Column[Any]]) -> int:
+def least_width(columns: Sequence[TableColumn[Any]]) -> int:
     """Return the minimum width at which no heading is folded."""
     headers = sum(cell_len(column.header) for column in columns)
     return headers + len(GAP) * (len(columns) - 1)
 
 
-def plain(items: Iterable[T], columns: Sequence[Column[T]]) -> str:
+def plain(items: Iterable[T], columns: Sequence[TableColumn[T]]) -> str:
     """Return a table for a file or pipe: as wide as necessary, nothing cut or folded."""
     rows = [[column.header for column in columns]]
     rows += [[printable(column.cell(item)) for column in columns] for item in items]
@@ -96,26 +96,30 @@ def _versions(package: Package) -> str:
     return "-" if package.version_count is None else str(package.version_count)
 
 
-PACKAGES: Final[tuple[Column[Package], ...]] = (
-    Column("NAME", lambda package: package.name),
-    Column("VISIBILITY", lambda package: package.visibility),
-    Column("VERSIONS", _versions, justify="right"),
-    Column("UPDATED", lambda package: _day(package.updated_at)),
-    Column(
+PACKAGES: Final[tuple[TableColumn[Package], ...]] = (
+    TableColumn("NAME", lambda package: package.name),
+    TableColumn("VISIBILITY", lambda package: package.visibility),
+    TableColumn("VERSIONS", _versions, justify="right"),
+    TableColumn("UPDATED", lambda package: _day(package.updated_at)),
+    TableColumn(
         "REPOSITORY",
         lambda package: package.repository.full_name if package.repository else "",
     ),
 )
 
-_ID: Final[Column[PackageVersion]] = Column("ID", lambda version: str(version.id), justify="right")
-_NAME: Final[Column[PackageVersion]] = Column(
+_ID: Final[TableColumn[PackageVersion]] = TableColumn(
+    "ID", lambda version: str(version.id), justify="right"
+)
+_NAME: Final[TableColumn[PackageVersion]] = TableColumn(
     "NAME", lambda version: version.name, shorten=lambda name: _DIGEST.sub(r"\1", name)
 )
-_TAGS: Final[Column[PackageVersion]] = Column("TAGS", lambda version: ", ".join(version.tags))
-_CREATED: Final[Column[PackageVersion]] = Column(
+_TAGS: Final[TableColumn[PackageVersion]] = TableColumn(
+    "TAGS", lambda version: ", ".join(version.tags)
+)
+_CREATED: Final[TableColumn[PackageVersion]] = TableColumn(
     "CREATED", lambda version: _day(version.created_at)
 )
-_DELETED: Final[Column[PackageVersion]] = Column(
+_DELETED: Final[TableColumn[PackageVersion]] = TableColumn(
     "DELETED", lambda version: _day(version.deleted_at)
 )
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from ...errors import ConfigurationError
 from .csv_file import CsvFile
 from .jsonl_file import JsonlFile
-from .output import Output
+from .output_file import OutputFile
 from .parquet_file import ParquetFile
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CsvFile",
     "JsonlFile",
-    "Output",
+    "OutputFile",
     "ParquetFile",
     "format_of",
     "open_output",
@@ -42,12 +42,12 @@ __all__ = [
     "read_records",
 ]
 
-_FORMATS: Final[Mapping[str, type[Output]]] = {
+_FORMATS: Final[Mapping[str, type[OutputFile]]] = {
     output.suffix: output for output in (JsonlFile, CsvFile, ParquetFile)
 }
 
 
-def format_of(path: Path) -> type[Output]:
+def format_of(path: Path) -> type[OutputFile]:
     """Return the format that the suffix of a file selects.
 
     Raises:
@@ -59,8 +59,10 @@ def format_of(path: Path) -> type[Output]:
     return output
 
 
-def open_output(path: Path, header: AuditHeader, *, fresh_since: datetime | None = None) -> Output:
-    """Open a file for the records of an audit; see `Output` for the arguments.
+def open_output(
+    path: Path, header: AuditHeader, *, fresh_since: datetime | None = None
+) -> OutputFile:
+    """Open a file for the records of an audit; see `OutputFile` for the arguments.
 
     Raises:
         ConfigurationError: the suffix is unknown, or the file cannot be written, or holds

@@ -12,7 +12,7 @@ from ..._files import AtomicFile, FileLock
 from .._records import SCHEMA_VERSION, AuditHeader
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, readable
-from .output import Output
+from .output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _FORMULA_BEGINS: Final = re.compile(rf"{_CELL_BEGINS}(?='*[{_FORMULA}])")
 _GUARD: Final = re.compile(rf"{_CELL_BEGINS}'(?='*[{_FORMULA}])")
 
 
-class CsvFile(Output):
+class CsvFile(OutputFile):
     """Records as CSV (RFC 4180, UTF-8). `close` replaces an earlier audit in one step.
 
     No spreadsheet runs a text as a formula, whichever separator it splits cells at: an apostrophe

@@ -21,7 +21,7 @@ from ..._files import AtomicFile, FileLock, draft_of, unwritable
 from ...errors import ConfigurationError
 from .._records import AuditHeader, ListingKey, PackageEntry, from_record, fullest_first, to_line
 from .files import foreign, header_in, readable
-from .output import Output
+from .output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class _Glance(msgspec.Struct):
 _glance = msgspec.json.Decoder(_Glance)
 
 
-class JsonlFile(Output):
+class JsonlFile(OutputFile):
     """Records as JSON Lines. An interrupted audit of the same owners and options is resumed.
 
     With ``fresh_since``, the records are written to a draft beside the file, and `finish` replaces

@@ -14,7 +14,7 @@ from ...tables._convert import schema_of
 from .._records import AuditHeader, to_record
 from .columns import COLUMNS, from_row, to_row
 from .files import foreign, header_in, readable
-from .output import Output
+from .output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ METADATA_KEY: Final = b"ghpkg_audit"
 """Key of the audit's header, as JSON, in the metadata of the file."""
 
 
-class ParquetFile(Output):
+class ParquetFile(OutputFile):
     """Records as Parquet. `close` replaces an earlier audit in one step.
 
     Times are UTC timestamps, lists are lists. The metadata of the file hold the header of the

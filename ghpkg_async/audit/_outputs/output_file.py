@@ -1,4 +1,4 @@
-"""`Output`: the interface of an output format."""
+"""`OutputFile`: the interface of an output format."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from .._records import AuditHeader, ListingKey, Record
 
-__all__ = ["Output"]
+__all__ = ["OutputFile"]
 
 
-class Output(ABC):
+class OutputFile(ABC):
     """A file that an audit is written to, and an output format as a class.
 
     Args:
