@@ -18,7 +18,7 @@ from ..audit import (
 )
 from ..audit._records import fullest_first
 from ..audit._summary import MOST_BY_TYPE, by_owner
-from ..audit._wording import advice_on, change_text, moment
+from ..audit._wording import advice_with_url, change_text, moment
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from .audit_results import LINES_SHOWN
 from .tables import TableColumn
@@ -164,12 +164,7 @@ class ResultsPrinter:
                 )
                 if part
             )
-            url = failure.authorization_url
-            parts = [
-                failure.message,
-                advice_on(failure),
-                f"Authorize the token for the organization's single sign-on: {url}" if url else "",
-            ]
+            parts = [failure.message, advice_with_url(failure)]
             self._console.note(f"{where}: {'. '.join(part.rstrip('.') for part in parts if part)}")
         if self._results.failure_count > len(self._results.first_failures):
             more = self._results.failure_count - len(self._results.first_failures)

@@ -19,18 +19,16 @@ from .. import (
     DeletionRefused,
     Forbidden,
     GitHubPackagesError,
-    InsufficientScope,
     InvalidResponse,
-    NotFound,
     PaginationCapReached,
-    RateLimited,
     RequestTimeout,
     ServerError,
-    SSORequired,
     Unauthorized,
 )
 from .._session.auth import token_variables
 from .._text import printable
+from ..audit._failures import failure_entry
+from ..audit._wording import advice_with_url
 from ..errors import advice_on
 
 if TYPE_CHECKING:
@@ -162,63 +160,44 @@ def _paragraph(error: GitHubPackagesError) -> str:
 
 
 def _advice(error: GitHubPackagesError) -> str:
-    if isinstance(error, APIError):
-        return _advice_on_response(error)
-    if isinstance(error, PaginationCapReached):
-        return "GitHub lists no further; narrow the list with --visibility"
-    if isinstance(error, RequestTimeout):
-        return "Try again, or with a lower --concurrency"
-    if isinstance(error, ConnectionFailed):
-        return "Check the network, and that --base-url is right"
-    if isinstance(error, InvalidResponse):
-        return (
-            "Check that --base-url is an API's root: https://api.github.com, or "
-            "https://HOST/api/v3 on GitHub Enterprise Server"
-        )
+    """Return the way out: with options of the command, or else that of an audit's reports."""
+    match error:
+        case PaginationCapReached():
+            return "GitHub lists no further; narrow the list with --visibility"
+        case RequestTimeout():
+            return "Try again, or with a lower --concurrency"
+        case ConnectionFailed():
+            return "Check the network, and that --base-url is right"
+        case InvalidResponse():
+            return (
+                "Check that --base-url is an API's root: https://api.github.com, or "
+                "https://HOST/api/v3 on GitHub Enterprise Server"
+            )
+        case Unauthorized():
+            return _advice_on_token(error.url)
+        case DeletionRefused(reason="download_limit"):
+            return "Versions downloaded less can go one at a time, with --version"
+        case DeletionRefused():
+            return "Leave out --version to delete the whole package"
+        case ServerError():
+            return "Try again later"
+        case APIError():
+            return _advice_on_response(error)
     return ""
 
 
 def _advice_on_response(error: APIError) -> str:
-    advice = ""
-    if isinstance(error, Unauthorized):
-        advice = _advice_on_token(error.url)
-    elif isinstance(error, InsufficientScope):
-        granted, required = (
-            ", ".join(scopes) or "none that GitHub named"
-            for scopes in (error.granted, error.required)
-        )
-        advice = (
-            f"The token's scopes are {granted}; needed are {required}. Add what is missing in "
-            "the token's settings"
-        )
-    elif isinstance(error, SSORequired):
-        where = error.authorization_url or "the token's settings"
-        advice = f"Authorize the token for the organization's single sign-on: {where}"
-    elif isinstance(error, RateLimited):
-        advice = (
-            f"The {error.kind} rate limit holds until "
-            f"{error.retry_at.astimezone():%Y-%m-%d %H:%M:%S %Z}; run it again then"
-        )
-    elif isinstance(error, Forbidden) and not advice_on(error):  # The message has it.
-        advice = (
+    if shared := advice_with_url(failure_entry(error, "", None)):
+        return shared
+    if isinstance(error, Forbidden) and not advice_on(error):  # The message has it.
+        return (
             "The token may not do this: deleting and restoring take admin rights to the package, "
             "and the scopes delete:packages and write:packages"
         )
-    elif isinstance(error, NotFound):
-        advice = "OWNER is an organization's name; a user is user:NAME"
-    elif isinstance(error, DeletionRefused):
-        advice = (
-            "Versions downloaded less can go one at a time, with --version"
-            if error.reason == "download_limit"
-            else "Leave out --version to delete the whole package"
-        )
-    elif isinstance(error, BadRequest):
-        advice = _advice_on_bad_request(error)
-    elif isinstance(error, ServerError):
-        advice = "Try again later"
-    elif error.documentation_url:
-        advice = f"See {error.documentation_url}"
-    return advice
+    types = parse_qs(urlsplit(error.url).query).get("package_type", [])
+    if isinstance(error, BadRequest) and types and types[0] not in PACKAGE_TYPES:
+        return f"The package types are {', '.join(PACKAGE_TYPES)}"
+    return f"See {error.documentation_url}" if error.documentation_url else ""
 
 
 def _advice_on_token(url: str) -> str:
@@ -229,10 +208,3 @@ def _advice_on_token(url: str) -> str:
         f"Set {variables[0]} to a personal access token (classic) that has not expired and has the "
         "scope read:packages"
     )
-
-
-def _advice_on_bad_request(error: BadRequest) -> str:
-    types = parse_qs(urlsplit(error.url).query).get("package_type", [])
-    if types and types[0] not in PACKAGE_TYPES:
-        return f"The package types are {', '.join(PACKAGE_TYPES)}"
-    return f"See {error.documentation_url}" if error.documentation_url else ""

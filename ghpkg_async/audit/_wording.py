@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHANGES",
     "advice_on",
+    "advice_with_url",
     "change_text",
     "day",
     "moment",
@@ -83,7 +84,8 @@ def advice_on(failure: FailureEntry) -> str:
     """
     if failure.reason == "insufficient_scope":
         has = f"; it has {', '.join(failure.granted)}" if failure.granted else ""
-        return f"The token needs {' or '.join(failure.required) or 'another scope'}{has}."
+        required = ", ".join(failure.required) or "another scope"
+        return f"The token needs {required}{has}. Change its scopes in its settings."
     if failure.reason == "sso_required" and failure.authorization_url is None:
         return "Authorize the token for the organization's single sign-on in its settings."
     if failure.reason == "not_found":
@@ -96,6 +98,14 @@ def advice_on(failure: FailureEntry) -> str:
     if failure.retry_at is not None:
         return f"The limit holds until {moment(failure.retry_at)}."
     return ""
+
+
+def advice_with_url(failure: FailureEntry) -> str:
+    """Return the way to fix a failure as plain text, with the page to authorize the token."""
+    url = failure.authorization_url
+    if url is None:
+        return advice_on(failure)
+    return f"Authorize the token for the organization's single sign-on: {url}"
 
 
 def change_text(change: Change) -> str:

@@ -116,10 +116,13 @@ def test_rules_are_described_in_words() -> None:
         ({"reason": "server_error"}, ""),
         ({"reason": "not_found"}, "A user is written user:NAME."),
         ({"reason": "unauthorized"}, "Check the token."),
-        ({"reason": "insufficient_scope"}, "The token needs another scope."),
+        (
+            {"reason": "insufficient_scope"},
+            "The token needs another scope. Change its scopes in its settings.",
+        ),
         (
             {"reason": "insufficient_scope", "required": ("a", "b"), "granted": ("c",)},
-            "The token needs a or b; it has c.",
+            "The token needs a, b; it has c. Change its scopes in its settings.",
         ),
         ({"reason": "rate_limited", "retry_at": NOW}, f"The limit holds until {moment(NOW)}."),
         ({"reason": "sso_required", "authorization_url": "https://github.com/sso"}, ""),

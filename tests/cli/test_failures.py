@@ -55,18 +55,21 @@ def api_error(error: type[APIError], status: int, message: str = "No.", /, **mor
         (api_error(Unauthorized, 401, url="https://ghes/api/v3/x"), "Set GH_ENTERPRISE_TOKEN to"),
         (
             api_error(InsufficientScope, 403, granted=("repo",), required=("read:packages",)),
-            "The token's scopes are repo; needed are read:packages.",
+            "The token needs read:packages; it has repo.",
         ),
-        (api_error(InsufficientScope, 403, granted=(), required=()), "scopes are none that"),
+        (
+            api_error(InsufficientScope, 403, granted=(), required=()),
+            "The token needs another scope.",
+        ),
         (api_error(SSORequired, 403, authorization_url=SSO_URL), SSO_URL),
-        (api_error(SSORequired, 403, authorization_url=None), "the token's settings"),
+        (api_error(SSORequired, 403, authorization_url=None), "single sign-on in its settings."),
         (api_error(Forbidden, 403), "admin rights"),
         (api_error(NotFound, 404), "user:NAME"),
         (
             api_error(
                 RateLimited, 403, kind="primary", retry_at=datetime(2025, 6, 2, 9, 0, tzinfo=UTC)
             ),
-            "The primary rate limit holds until 2025-06-0",
+            "The limit holds until 2025-06-02 09:00 UTC.",
         ),
         (api_error(DeletionRefused, 400, reason="last_version"), "Leave out --version"),
         (api_error(DeletionRefused, 400, reason="last_tagged_version"), "Leave out --version"),
@@ -113,7 +116,9 @@ def test_notes_of_an_error_are_shown() -> None:
     failure = failure_of(error)
     assert failure is not None
     assert "404 No. " in failure.message
-    assert "read:packages. An earlier attempt may have been carried out. OWNER" in failure.message
+    assert (
+        "read:packages. An earlier attempt may have been carried out. A user is" in failure.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ async def test_a_missing_scope(github: EmbeddedGitHub, ghpkg: Command) -> None:
         "delete", "acme", "npm", "left", "--yes"
     )
     assert (ran.status, ran.out) == (3, "")
-    assert "scopes are read:packages; needed are delete:packages, read:packages." in ran.err
+    assert "The token needs delete:packages, read:packages; it has read:packages." in ran.err
 
 
 async def test_single_sign_on(github: EmbeddedGitHub, ghpkg: Command) -> None:
@@ -184,7 +189,7 @@ async def test_a_rate_limit_longer_than_the_maximum_wait(
     refuse(403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"})
     ran = await ghpkg(*LIST)
     assert ran.status == 3
-    assert "The primary rate limit holds until 2100-01-01 00:00:00 UTC; run it again" in ran.err
+    assert "The limit holds until 2100-01-01 00:00 UTC." in ran.err
 
 
 async def test_a_refused_connection(bare: Command) -> None:
