@@ -39,6 +39,7 @@ __all__ = [
     "PlanEnd",
     "PlanHeader",
     "PlanRecord",
+    "PlannedVersion",
     "RecordCodec",
     "Role",
 ]
@@ -129,8 +130,8 @@ class PackagePlan:
 
 
 @attrs.frozen(kw_only=True)
-class Deletion:
-    """A version to delete.
+class PlannedVersion:
+    """A version that a rule selects.
 
     Attributes:
         owner: as passed to the plan: ``acme``, ``user:octocat``, ``me``.
@@ -167,32 +168,22 @@ class Deletion:
 
 
 @attrs.frozen(kw_only=True)
-class Held:
+class Deletion(PlannedVersion):
+    """A version to delete; its attributes are those of `PlannedVersion`."""
+
+
+@attrs.frozen(kw_only=True)
+class Held(PlannedVersion):
     """A version that a rule selects and something else keeps.
 
-    The attributes are those of `Deletion`. ``group`` is the version itself, and ``reason`` names
-    the cause: a protected tag, an index that contains it, the keep of another rule. ``image`` is
-    the name of the image to delete that it is a part of, or about, if there is one.
+    ``group`` is the version itself, and ``reason`` names the cause: a protected tag, an index that
+    contains it, the keep of another rule.
+
+    Attributes:
+        image: name of the image to delete that it is a part of, or about, if there is one.
     """
 
-    owner: str
-    package_type: str
-    name: str
-    id: int
-    version: str
-    tags: tuple[str, ...] = ()
-    created_at: Moment
-    updated_at: Moment
-    group: str
-    role: Role
-    rule: str
-    reason: str
     image: str | None = None
-
-    @property
-    def package(self) -> PackageKey:
-        """Owner, type and name of the package."""
-        return self.owner, self.package_type, self.name
 
 
 @attrs.frozen(kw_only=True)

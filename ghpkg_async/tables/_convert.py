@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -11,14 +10,13 @@ from ..errors import ConfigurationError
 from ._shapes import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     import polars as pl
     import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
 
-    from ._shapes import Column
-
+    from ._shapes import Column, Table
 
 __all__ = ["to_arrow", "to_pandas", "to_polars"]
 
@@ -51,11 +49,10 @@ def to_arrow(items: object, *, kind: type | None = None) -> pa.Table:
     pyarrow = _library("pyarrow")
     table = table_of(items, kind)
     schema = schema_of(pyarrow, table.shape.columns, table.metadata)
-    arrays = []
-    for column, values in zip(schema, table.shape.cells(table.items).values(), strict=True):
-        with _fitting(column.name):
-            arrays.append(pyarrow.array(values, column.type))
-    converted: pa.Table = pyarrow.Table.from_arrays(arrays, schema=schema)
+    arrays = _converted(
+        table, lambda column, cells: pyarrow.array(cells, schema.field(column.name).type)
+    )
+    converted: pa.Table = pyarrow.Table.from_pydict(arrays, schema=schema)
     return converted
 
 
@@ -74,12 +71,10 @@ def to_pandas(items: object, *, kind: type | None = None) -> pd.DataFrame:
             not fit its column.
     """
     pandas = _library("pandas")
-    table = table_of(items, kind)
-    cells = table.shape.cells(table.items)
-    series = {}
-    for column in table.shape.columns:
-        with _fitting(column.name):
-            series[column.name] = pandas.Series(cells[column.name], dtype=_DTYPES[column.cell_type])
+    series = _converted(
+        table_of(items, kind),
+        lambda column, cells: pandas.Series(cells, dtype=_DTYPES[column.cell_type]),
+    )
     frame: pd.DataFrame = pandas.DataFrame(series)
     return frame
 
@@ -106,15 +101,14 @@ def to_polars(items: object, *, kind: type | None = None) -> pl.DataFrame:
         "time": polars.Datetime("us", "UTC"),
         "texts": polars.List(polars.String),
     }
-    table = table_of(items, kind)
-    cells = table.shape.cells(table.items)
-    series = []
-    for column in table.shape.columns:
-        values = cells[column.name]
-        with _fitting(column.name, polars.exceptions.PolarsError):
-            if column.cell_type == "time":
-                values = [value and value.astimezone(UTC) for value in values]
-            series.append(polars.Series(column.name, values, dtype=types[column.cell_type]))
+
+    def series_of(column: Column, cells: list[Any]) -> pl.Series:
+        if column.cell_type == "time":
+            cells = [cell and cell.astimezone(UTC) for cell in cells]
+        series: pl.Series = polars.Series(cells, dtype=types[column.cell_type])
+        return series
+
+    series = _converted(table_of(items, kind), series_of, polars.exceptions.PolarsError)
     frame: pl.DataFrame = polars.DataFrame(series)
     return frame
 
@@ -141,15 +135,27 @@ def schema_of(
     )
 
 
-@contextmanager
-def _fitting(column: str, *more: type[Exception]) -> Iterator[None]:
-    errors: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError, *more)
-    try:
-        yield
-    except errors as error:
-        raise ConfigurationError(
-            f"items: a value does not fit the column {column!r}: {error}"
-        ) from error
+def _converted(
+    table: Table, convert: Callable[[Column, list[Any]], Any], *errors: type[Exception]
+) -> dict[str, Any]:
+    """Return the converted cells of each column.
+
+    Args:
+        table: the table.
+        convert: called with each column and its cells.
+        errors: raised by ``convert`` if a cell does not fit, beside Python's own.
+    """
+    misfits: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError, *errors)
+    cells = table.shape.cells(table.items)
+    converted = {}
+    for column in table.shape.columns:
+        try:
+            converted[column.name] = convert(column, cells[column.name])
+        except misfits as error:
+            raise ConfigurationError(
+                f"items: a value does not fit the column {column.name!r}: {error}"
+            ) from error
+    return converted
 
 
 def _library(name: str) -> Any:
