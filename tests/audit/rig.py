@@ -1,4 +1,4 @@
-"""What the tests of audits share: records, a served world, and `ghpkg` as a process."""
+"""Strategies for records of audits, a served world, and hooks of its server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def answering(
 
 
 def identities(records: Iterable[Any]) -> list[tuple[object, ...]]:
-    """What tells records of one world apart, in an order of their own."""
+    """The fields that distinguish records of one world, sorted."""
     return sorted(
         (
             type(record).__name__,

@@ -60,7 +60,7 @@ class TestResults:
         ]
         assert run.items[-1]["rule"] == "stale:1"
 
-    async def test_a_total_of_versions_says_what_the_server_left_out(
+    async def test_a_total_of_versions_names_the_packages_without_a_count(
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         command = ("acme", "--type=container", "--quiet", "--fail-on=empty", "--fail-on=public")
@@ -287,7 +287,7 @@ class TestFiles:
         )
 
     @pytest.mark.usefixtures("small")
-    async def test_without_an_output_to_go_on_with_ctrl_c_says_what_would_be(
+    async def test_ctrl_c_without_an_output_suggests_one(
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         server.latency = 20

@@ -1,4 +1,4 @@
-"""How `ghpkg audit` ends: what scripts go by, and what is refused before the first request."""
+"""Exit statuses of `ghpkg audit`, and arguments refused before the first request."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 from ghpkg_async._cli.audit import exit_status
 from tests.support.records import NOW
@@ -124,7 +125,7 @@ class TestUsage:
         (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
         (tmp_path / "later.jsonl").write_text('{"record": "audit", "schema_version": 3}\n')
         before = contents(tmp_path)
-        run = await ghpkg(*arguments)
+        run = await evolve(ghpkg, options=("--base-url", server.url))(*arguments)
         assert run.status == 2, run.err
         assert told in run.err
         assert "Traceback" not in run.err

@@ -1,4 +1,4 @@
-"""What changed between two audits, and what nobody can say."""
+"""Changes between two audits, and listings that cannot be compared."""
 
 from __future__ import annotations
 

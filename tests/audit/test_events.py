@@ -1,4 +1,4 @@
-"""How far an audit is, and how long it may still take."""
+"""Progress of an audit, and the estimate of its remaining time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What in an audit somebody should look at."""
+"""Findings: the packages and listings that match a rule."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def images(untagged: int | None) -> VersionsSummary:
         (failure(package_type="npm", name="left"), ["unreachable"]),
     ],
 )
-def test_each_rule_finds_what_it_is_for(entry: Entry, rules: list[str]) -> None:
+def test_each_rule_finds_its_packages(entry: Entry, rules: list[str]) -> None:
     assert found(entry) == rules
 
 
@@ -78,7 +78,7 @@ def test_a_change_to_an_unknown_visibility_is_no_widening() -> None:
 
 
 @given(st.one_of(PACKAGES, FAILURES))
-def test_a_finding_names_what_it_is_about(entry: PackageEntry | FailureEntry) -> None:
+def test_a_finding_names_its_package_or_listing(entry: PackageEntry | FailureEntry) -> None:
     for finding in findings_of(entry, RULES, now=NOW, before="private"):
         assert (finding.owner, finding.package_type, finding.name) == (
             entry.owner,
@@ -88,7 +88,7 @@ def test_a_finding_names_what_it_is_about(entry: PackageEntry | FailureEntry) ->
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_a_rule_reads_back_as_it_is_written(rule: Rule) -> None:
+def test_a_rule_is_parsed_as_it_was_written(rule: Rule) -> None:
     assert Rule.parse(str(rule)) == rule
 
 

@@ -186,7 +186,7 @@ class TestFresh:
             output.close()
             drafted(path, listing)
 
-    def test_a_broken_draft_is_written_anew(self, path: Path) -> None:
+    def test_an_invalid_draft_is_replaced(self, path: Path) -> None:
         drafted(path, complete_listing("acme", "npm", "a"))
         (draft,) = path.parent.iterdir()
         draft.write_bytes(draft.read_bytes() + b"broken\n")
@@ -318,7 +318,7 @@ class TestFailures:
 
 
 @pytest.mark.usefixtures("small")
-async def test_with_a_cache_the_next_night_asks_conditionally(
+async def test_a_repeated_audit_with_a_cache_sends_conditional_requests(
     ghpkg: Command, server: EmbeddedGitHub, path: Path
 ) -> None:
     nightly = ("acme", "octo-org", "--output=a.jsonl", "--fresh", "--cache=cache.sqlite")

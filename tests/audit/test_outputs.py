@@ -1,4 +1,4 @@
-"""Files: what goes in comes out, what is torn is mended, and what is another's is left alone."""
+"""Output files: round trips, repair of incomplete ones, and protection of other files."""
 
 from __future__ import annotations
 

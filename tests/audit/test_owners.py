@@ -1,4 +1,4 @@
-"""Whom people mean, and whose share an owner is."""
+"""Names of owners as people write them, and shards of owners."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_shards_are_about_as_large_as_each_other() -> None:
     assert min(sizes.values()) > 200
 
 
-def test_the_shard_of_an_owner_stays_what_it_is() -> None:
+def test_the_shard_of_an_owner_is_stable_across_releases() -> None:
     # Runs on other machines, and those of last week, rely on it.
     names = ["acme", "octo-org", "user:octocat", "me", "github"]
     assert [

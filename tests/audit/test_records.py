@@ -1,4 +1,4 @@
-"""The schema: what is written is what others read, next week and with other tools."""
+"""The schema of records: stable, and readable with other tools."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_fields_without_a_value_are_left_out() -> None:
     assert to_record(done(package_type=None)).keys() == {"record", "owner", "listing", "count"}
 
 
-def test_an_audit_of_no_owner_has_owners_all_the_same() -> None:
+def test_an_audit_of_no_owners_has_an_empty_list_of_owners() -> None:
     assert to_record(attrs.evolve(HEADER, owners=()))["owners"] == []
 
 

@@ -1,4 +1,4 @@
-"""Auditing over real connections: what is asked, what comes, and what one owner's trouble does."""
+"""Audits over real connections: requests, records and arguments."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_conflicts_belong_to_the_docker_packages(
 
 
 @pytest.mark.usefixtures("filled")
-async def test_each_iteration_asks_again(gh: GitHubPackages) -> None:
+async def test_each_iteration_sends_its_own_requests(gh: GitHubPackages) -> None:
     audit = gh.audit(["acme"], package_types=BOTH)
     first, second = await audit, await audit
     assert first.entries == second.entries

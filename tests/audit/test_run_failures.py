@@ -1,4 +1,4 @@
-"""What one owner refuses, or nobody answers, is told and does not end the rest."""
+"""Failures of one owner are records and do not end the audit of others."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class TestFailures:
         assert failure.organizations == ("21955855", "20582480")
         assert report.done == frozenset()
 
-    async def test_a_limit_too_long_to_wait_for_ends_nothing_but_what_it_holds(
+    async def test_a_limit_too_long_to_wait_for_fails_only_the_listings_it_holds(
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         del filled

@@ -1,4 +1,4 @@
-"""What an audit tells while it goes on, and how it ends before its end."""
+"""Events of an audit, and an audit that ends early."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def _awaited(audit: Any) -> AuditReport:
 
 class TestStopping:
     @pytest.mark.usefixtures("filled")
-    async def test_leaving_the_loop_leaves_no_task_and_asks_no_more(
+    async def test_leaving_the_loop_leaves_no_task_and_sends_no_more_requests(
         self, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         before = own_tasks()

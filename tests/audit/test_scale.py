@@ -1,4 +1,4 @@
-"""It holds: 200 organizations, 30,000 packages, some failing, limited and slow."""
+"""Scale: 200 organizations, 30,000 packages, with failures, limits and latency."""
 
 from __future__ import annotations
 

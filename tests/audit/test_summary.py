@@ -1,4 +1,4 @@
-"""What an audit comes to."""
+"""Totals of an audit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_summary_counts_by_owner_and_type_in_the_order_of_the_arguments() -> N
         ([None, None], "-", "versions not counted"),
     ],
 )
-def test_a_total_of_versions_says_what_it_does_not_count(
+def test_a_total_of_versions_counts_the_packages_without_a_count(
     counts: list[int | None], text: str, phrase: str
 ) -> None:
     total = AuditReport.of(HEADER, [package(version_count=each) for each in counts]).total

@@ -1,4 +1,4 @@
-"""The smoke run of `benchmarks`, with whatever clients are installed."""
+"""The smoke run of `benchmarks`, with the clients that are installed."""
 
 from __future__ import annotations
 

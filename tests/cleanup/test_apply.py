@@ -303,9 +303,7 @@ async def test_a_planned_manifest_that_the_registry_lost_is_stale(
     assert statuses(site, result)["older"] == "deleted"
 
 
-async def test_a_manifest_that_appears_late_protects_what_it_names(
-    site: Site, journal: Path
-) -> None:
+async def test_a_manifest_that_appears_late_protects_its_parts(site: Site, journal: Path) -> None:
     plan = site.plan("old")
     late = site.push("late", index(image("old-arm64")), "pr-3")
     responses = iter([web.json_response({}, status=404)])
@@ -609,7 +607,7 @@ def whole_lines(path: Path) -> list[dict[str, Any]]:
     return whole
 
 
-async def test_an_incomplete_line_is_ignored_and_what_follows_is_not(
+async def test_an_incomplete_line_is_ignored_and_later_lines_are_read(
     site: Site, journal: Path
 ) -> None:
     plan = site.plan("old")

@@ -1,4 +1,4 @@
-"""Processes killed at every step: what is on disk is enough to resume and to undo."""
+"""Processes killed at every step: the journal suffices to resume and to undo."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def groups_of(decision: Decision) -> dict[str, list[Deletion]]:
 
 @examples(150)
 @given(apps(), policies(), st.data())
-def test_nothing_that_stays_loses_what_it_needs(
+def test_no_kept_version_loses_a_version_it_needs(
     app: App, the_policy: Policy, data: st.DataObject
 ) -> None:
     """Also if some groups are taken out of the plan by hand."""

@@ -283,7 +283,7 @@ async def test_packages_of_another_user_are_undone_from_the_journal_alone(
     assert not any("state=deleted" in each.path for each in site.github.requests)
 
 
-async def test_only_what_the_journal_intended_is_restored(site: Site, journal: Path) -> None:
+async def test_only_versions_of_the_journal_are_restored(site: Site, journal: Path) -> None:
     plan = site.plan("old")
     site.versions["old-amd64"].delete()
     await site.apply(plan, journal)

@@ -190,7 +190,7 @@ async def test_json_prints_the_outcomes(ghpkg: Command, plan: Path) -> None:
     assert end["counts"] == {"deleted": 3}
 
 
-async def test_undo_of_what_cannot_be_restored_exits_with_3(
+async def test_undo_of_versions_that_cannot_be_restored_exits_with_3(
     ghpkg: Command, site: Site, plan: Path, tmp_path: Path
 ) -> None:
     await ghpkg("cleanup", "apply", str(plan), "--yes")

@@ -1,4 +1,4 @@
-"""Each of the 27 operations sends what the contract says, over a mocked aiohttp."""
+"""Each of the 27 operations sends the request of the contract, over a mocked aiohttp."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ANSWERS = {
 
 
 class Response(aiohttp.ClientResponse):
-    """What aioresponses cannot build under aiohttp 3.14 without this argument (its issue 289)."""
+    """A response that aioresponses can build under aiohttp 3.14 (its issue 289)."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, stream_writer=Mock(), **options)
@@ -118,7 +118,7 @@ def test_the_contract_has_27_operations() -> None:
 
 
 @pytest.mark.parametrize("operation", sorted(operations()))
-async def test_an_operation_sends_what_the_contract_says(
+async def test_an_operation_sends_the_request_of_the_contract(
     wire: aioresponses, operation: str
 ) -> None:
     method, path = operations()[operation]
@@ -231,7 +231,7 @@ async def test_a_package_token_is_sent_and_shown_nowhere(wire: aioresponses) -> 
 
 
 @pytest.mark.parametrize("token", ["", "a\0b", "a\nb"])
-async def test_a_package_token_that_is_none_is_refused(token: str) -> None:
+async def test_an_invalid_package_token_is_refused(token: str) -> None:
     with pytest.raises(ConfigurationError, match="token"):
         await GitHubPackages("").me().package("npm", "left").restore(token)
 

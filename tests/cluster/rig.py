@@ -1,4 +1,4 @@
-"""What the tests of audits over a cluster share."""
+"""Audits on one process and over a cluster, and their records to compare."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def multiset(records: Iterable[Record]) -> Counter[str]:
 
 
 async def on_one_process(server: EmbeddedGitHub, **asked: Any) -> Counter[str]:
-    """What the audit of a single process finds."""
+    """The records of the audit of a single process."""
     async with GitHubPackages(TOKEN, base_url=server.url, points_per_minute=None) as gh:
         audit = gh.audit(OWNERS, **asked)
         return multiset([record async for batch in audit.batches() for record in batch])
@@ -58,7 +58,7 @@ async def on_cluster(
 
 
 def names(directory: Path) -> list[str]:
-    """What is in the directory, hidden files too."""
+    """The names of all files in the directory."""
     return sorted(path.name for path in directory.iterdir())
 
 

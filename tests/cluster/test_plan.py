@@ -1,4 +1,4 @@
-"""Who does what, and who may spend what."""
+"""The parts of an audit over a cluster, and the tokens and points of each."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_part_of_an_owner_is_stable_across_releases() -> None:
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "2"])
-def test_a_number_of_parts_that_is_none_is_refused(count: Any) -> None:
+def test_an_invalid_number_of_parts_is_refused(count: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"^parts: "):
         parted(["acme"], count)
 

@@ -1,4 +1,4 @@
-"""What cannot work is refused by name, before anything is asked."""
+"""Invalid arguments are refused by name before the first request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import EmbeddedGitHub
 
 
-async def test_a_directory_with_parquet_files_is_left_as_it_is(
+async def test_a_directory_with_parquet_files_is_left_unchanged(
     cluster: Any, server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
     await on_cluster(cluster, server, tmp_path, parts=1)

@@ -1,4 +1,4 @@
-"""Random schedules: what is present throughout a listing is yielded once, or an error is raised."""
+"""Random schedules: each item present throughout is yielded once, or an error is raised."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Schedule:
     seed: int = 0
 
     def others_change(self, client: int) -> bool:
-        """Whether anything changes that a client does not change itself."""
+        """Return whether another client changes anything."""
         changers = {x.by for x in self.changes} | {x.by for x in self.listers if x.every}
         return bool(changers - {client})
 

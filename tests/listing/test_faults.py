@@ -56,7 +56,7 @@ async def test_the_error_is_raised_if_pages_of_every_size_fail(
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_answers_without_link_cost_no_item(
+async def test_responses_without_link_cost_no_item(
     github: EmbeddedGitHub, github_client: GitHubPackages, seed: int
 ) -> None:
     github.faults = Faults(seed=seed, missing_link=0.5, latency=(0.0, 0.01))
@@ -114,7 +114,7 @@ async def test_restoring_in_the_loop_reaches_each_deleted_version_once(
     assert sorted(found) == sorted(expected)
 
 
-async def test_a_listing_that_cannot_be_finished_raises_after_what_it_had(
+async def test_a_listing_that_cannot_be_finished_raises_after_the_items_it_had(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults.next("server_error", target="page=3", times=99)

@@ -135,7 +135,7 @@ async def test_an_empty_page_is_no_end_where_link_leads_on() -> None:
     assert await ids(session.listing()) == [*range(10), *range(20, 40)]
 
 
-async def test_a_link_lost_on_one_answer_loses_no_pages() -> None:
+async def test_a_link_missing_from_one_response_loses_no_pages() -> None:
     class Forgetful(InMemorySession):
         def link(self, number: int, per_page: int) -> str:
             return "" if number == 2 else super().link(number, per_page)
@@ -150,7 +150,7 @@ async def test_pages_are_numbered_from_the_page_argument() -> None:
     assert pages == [(2, 10), (3, 10), (4, 5)]
 
 
-async def test_a_listing_asks_again_each_time_it_is_iterated() -> None:
+async def test_a_listing_sends_its_requests_each_time_it_is_iterated() -> None:
     session = InMemorySession(list(range(15)))
     listing = session.listing()
     assert await ids(listing) == session.ids
@@ -179,7 +179,7 @@ async def test_a_page_has_the_number_of_the_last_page_if_link_had_it() -> None:
         assert [page.last async for page in session.listing().pages()] == last
 
 
-async def test_a_listing_github_calls_partial_raises_after_what_there_is() -> None:
+async def test_a_partial_listing_raises_after_its_items() -> None:
     class Partial(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
             answer = await super().get(url, **options)
@@ -280,7 +280,7 @@ async def test_a_consistent_listing_of_one_page_costs_one_request() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_consistent_listing_finds_what_a_shift_hid(mode: LinkMode) -> None:
+async def test_a_consistent_listing_finds_an_item_hidden_by_a_shift(mode: LinkMode) -> None:
     session = InMemorySession(list(range(45)), mode)
     seen = []
     async for item in session.listing(ahead=1, consistent=True):
@@ -552,7 +552,7 @@ async def test_a_smaller_page_keeps_below_the_cap() -> None:
 # Leaving
 
 
-async def test_leaving_the_loop_ends_what_is_under_way() -> None:
+async def test_leaving_the_loop_cancels_requests_in_flight() -> None:
     session = InMemorySession(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
     async for _ in session.listing():
         break
@@ -562,7 +562,7 @@ async def test_leaving_the_loop_ends_what_is_under_way() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_an_error_in_the_body_ends_what_is_under_way() -> None:
+async def test_an_error_in_the_loop_cancels_requests_in_flight() -> None:
     session = InMemorySession(list(range(400)), latency=lambda number: 0 if number == 1 else 10_000)
     with pytest.raises(ZeroDivisionError):
         async with aclosing(session.listing().pages()) as pages:

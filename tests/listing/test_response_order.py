@@ -1,4 +1,4 @@
-"""Listings of what changes meanwhile, where answers come in the least lucky order."""
+"""Listings of changing collections, with responses in the worst order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Order:
         return response
 
 
-async def test_a_delete_under_way_as_a_listing_begins_costs_no_item(
+async def test_a_delete_in_flight_as_a_listing_begins_costs_no_item(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     app, (gone, *expected) = versions_of_long(github_client), expected_ids(github)
@@ -66,7 +66,7 @@ async def test_a_delete_under_way_as_a_listing_begins_costs_no_item(
     assert set(listing.result()) - {gone} == set(expected)
 
 
-async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
+async def test_a_restore_between_responses_out_of_order_costs_no_item(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
     app, restored = versions_of_long(github_client), _real(github).versions()[70]
@@ -82,7 +82,7 @@ async def test_an_own_restore_between_answers_out_of_order_costs_no_item(
 
 
 @pytest.mark.parametrize("held", ["&page=2", "&page=3"])
-async def test_a_version_published_between_answers_out_of_order_costs_no_item(
+async def test_a_version_published_between_responses_out_of_order_costs_no_item(
     github: EmbeddedGitHub, github_client: GitHubPackages, held: str
 ) -> None:
     expected = expected_ids(github)

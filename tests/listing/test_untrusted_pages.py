@@ -169,7 +169,7 @@ async def test_conflicts_of_a_server_that_knows_no_pages_are_listed_once(
 
 
 @pytest.mark.parametrize("count", [2**63 - 1, 10**15, -5, 0])
-async def test_an_absurd_version_count_ends_all_the_same(
+async def test_a_listing_ends_with_an_absurd_version_count(
     server: HostileServer, gh: GitHubPackages, count: int
 ) -> None:
     def reply(call: Call) -> bytes:
@@ -407,7 +407,7 @@ async def test_a_short_page_without_links_is_not_the_end(
 async def test_a_server_that_minds_no_per_page_hides_no_page_when_one_fails(
     server: HostileServer, gh: GitHubPackages, links: bool
 ) -> None:
-    """Whoever goes on with smaller pages must notice that they are not smaller."""
+    """A listing that continues with smaller pages must notice that they are not smaller."""
 
     def reply(call: Call) -> bytes:
         number = page_of(call)

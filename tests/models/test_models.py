@@ -1,4 +1,4 @@
-"""Every example answer of the reference pages decodes whole, and what is loose is tolerated."""
+"""Every example response of the reference pages decodes without loss."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_pages_hold_the_examples_of_all_their_get_operations() -> None:
 
 
 @pytest.mark.parametrize(("route", "example"), ALL_EXAMPLES, ids=IDS)
-def test_an_example_answer_decodes_with_nothing_dropped(route: str, example: Any) -> None:
+def test_an_example_response_decodes_without_loss(route: str, example: Any) -> None:
     assert [to_dict(item) for item in decode(route, example)] == objects(example)
 
 
@@ -294,7 +294,7 @@ def test_a_malformed_value_is_refused_with_its_path(body: bytes, place: str) -> 
         (5, "int is not a mapping"),
     ],
 )
-def test_from_dict_refuses_what_is_no_model_and_says_why(mapping: Any, names: str) -> None:
+def test_from_dict_refuses_invalid_dicts_with_a_reason(mapping: Any, names: str) -> None:
     with pytest.raises(ConfigurationError, match=names):
         from_dict(PackageVersion, mapping)
 

@@ -73,6 +73,6 @@ def test_without_its_libraries_the_extra_is_named(
     assert 'pip install "ghpkg-async[notebook]"' in capsys.readouterr().err
 
 
-def test_its_help_has_an_example(capsys: Captured) -> None:
+def test_the_help_has_an_example(capsys: Captured) -> None:
     assert run(["notebook", "--help"]) == 0
     assert "Example: ghpkg notebook" in capsys.readouterr().out

@@ -51,7 +51,7 @@ class Executed:
 
     @property
     def complaints(self) -> list[Any]:
-        """What went to a cell's standard error."""
+        """The text on a cell's standard error."""
         outputs = [each for cell in self.notebook.cells for each in cell.get("outputs", ())]
         return [each for each in outputs if each.get("name") == "stderr"]
 

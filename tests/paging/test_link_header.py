@@ -22,7 +22,7 @@ def test_links_are_parsed_as_github_sends_them() -> None:
 @pytest.mark.parametrize(
     "header", ["", "garbage", '</style.css>; rel="preload"', "<>;", '<x>; rev="next"']
 )
-def test_a_header_without_page_relations_is_none(header: str) -> None:
+def test_a_header_without_page_relations_has_no_links(header: str) -> None:
     assert parse_link_header(header, HERE) is None
 
 

@@ -1,4 +1,4 @@
-"""Metadata of the distribution, and what a package index shows of it."""
+"""Metadata of the distribution, and its page on a package index."""
 
 from __future__ import annotations
 

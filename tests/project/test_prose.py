@@ -1,4 +1,4 @@
-"""Docstrings and comments name the noun and say what it does."""
+"""Docstrings, comments and names of tests name the noun and say what it does."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE: Final = Path(__file__).parents[2] / "ghpkg_async"
+ROOT: Final = Path(__file__).parents[2]
+PACKAGE: Final = ROOT / "ghpkg_async"
 OPENERS: Final = re.compile(
-    r"(what|whether|how|whatever|whoever|where|those|it|so)\b", re.IGNORECASE
+    r"(what|whether|how|whatever|who|whoever|where|that|those|they|it|its|so|such)\b",
+    re.IGNORECASE,
 )
 IDIOMS: Final = re.compile(
     r"\b(what|tells?|told|comes?|came|goes|went|stands?|nobody|somebody|whoever|gives? back|"
@@ -21,7 +23,8 @@ IDIOMS: Final = re.compile(
     r"each of them|as it is|as it came)\b",
     re.IGNORECASE,
 )
-DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+DOCUMENTED: Final = (ast.Module, ast.ClassDef, *FUNCTIONS)
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -32,6 +35,12 @@ def texts(path: Path) -> Iterator[str]:
         for token in tokenize.tokenize(file.readline):
             if token.type == tokenize.COMMENT:
                 yield token.string.lstrip("#: ")
+
+
+def names_of_tests(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, FUNCTIONS) and node.name.startswith("test_"):
+            yield node.name.removeprefix("test_").replace("_", " ")
 
 
 TEXTS: Final = [text for path in sorted(PACKAGE.rglob("*.py")) for text in texts(path)]
@@ -45,3 +54,10 @@ def test_idioms_are_rare() -> None:
     words = sum(len(text.split()) for text in TEXTS)
     idioms = [idiom for text in TEXTS for idiom in IDIOMS.findall(text)]
     assert 1000 * len(idioms) / words <= 1.5, sorted(idioms)
+
+
+def test_names_of_tests_state_a_behaviour_without_idioms() -> None:
+    names = [
+        name for path in sorted((ROOT / "tests").rglob("*.py")) for name in names_of_tests(path)
+    ]
+    assert [name for name in names if OPENERS.match(name) or IDIOMS.search(name)] == []

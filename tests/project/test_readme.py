@@ -187,7 +187,7 @@ async def test_your_own_tests(github: EmbeddedGitHub, github_client: GitHubPacka
     await names["test_cleanup_keeps_the_tagged"](github, github_client)
 
 
-def test_the_two_first_commands_are_one_line_each_and_install_what_they_need() -> None:
+def test_the_first_two_commands_are_one_line_each_and_install_all_they_need() -> None:
     demo, tests = (command.strip() for command in SHELL)
     assert "\n" not in demo
     assert "\n" not in tests

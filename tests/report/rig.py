@@ -1,4 +1,4 @@
-"""What the tests of the report share: audits made by hand, and a page taken apart."""
+"""Audits made by hand, and a parser of the report page."""
 
 from __future__ import annotations
 
@@ -123,5 +123,5 @@ class Parsed(HTMLParser):
 
     @property
     def data(self) -> Any:
-        """What the page's script reads."""
+        """The data for the page's script."""
         return json.loads(self.text_of("script")[0])

@@ -226,7 +226,7 @@ async def test_the_page_works_by_keyboard(show: Open) -> None:
     assert await names(page) == ["item-10", "item-9"]
 
 
-async def test_a_reader_hears_what_there_is_to_see(show: Open) -> None:
+async def test_a_screen_reader_gets_the_content_of_the_page(show: Open) -> None:
     page = await show(small())
     table = page.get_by_role("table", name="Packages", exact=True)
     assert await table.get_by_role("columnheader").count() == 7

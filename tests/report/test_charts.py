@@ -1,4 +1,4 @@
-"""The charts: what they show in bars, in words and as a table, and that they fit the page."""
+"""The charts: bars, their text and their table, within the width of the page."""
 
 from __future__ import annotations
 

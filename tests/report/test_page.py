@@ -1,4 +1,4 @@
-"""The page: what it tells, and that nothing in it is anything but what was meant."""
+"""The page: its content, and that no text of a server becomes markup."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_websites_are_linked_to() -> None:
     assert parsed.data["folders"] == ["https://github.com/"]
 
 
-def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
+def test_the_security_policy_allows_only_content_of_the_page() -> None:
     parsed = Parsed.of(render_report(large(10)))
     policy = next(
         attributes["content"] or ""
@@ -162,7 +162,7 @@ def test_the_same_audit_makes_the_same_page() -> None:
     assert first == second
 
 
-def test_the_script_gets_what_the_rows_show() -> None:
+def test_the_script_has_the_data_of_the_rows() -> None:
     report = large(250)
     findings = report.findings(RULES, now=NOW)
     data = Parsed.of(render_report(report, findings=findings)).data
@@ -291,7 +291,7 @@ def test_lists_too_long_to_show_are_counted() -> None:
     assert "2,234 parts could not be obtained." in page
 
 
-def test_only_what_was_compared_counts_as_compared() -> None:
+def test_listings_that_were_not_compared_are_named() -> None:
     old = AuditReport.of(header(), [package()])
     page = render_report(audit(package()), comparison=audit(package()).compare(old))
     assert "Not compared, since one of the two audits lacks them: acme npm." in page

@@ -1,4 +1,4 @@
-"""The file: whole or as it was, and what the command writes."""
+"""The report file: complete or unchanged, and written by the command."""
 
 from __future__ import annotations
 

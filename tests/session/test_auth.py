@@ -1,4 +1,4 @@
-"""Where the token comes from, and which host it is for."""
+"""Sources of the token, and the hosts it is sent to."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ async def test_a_few_kilobytes_cost_neither_memory_nor_time(
             assert isinstance(error, InvalidResponse if status == 200 else NotFound)
 
 
-async def test_a_gzip_bomb_in_an_error_answer_is_that_error(
+async def test_a_gzip_bomb_in_an_error_response_is_that_error(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(answer(404, bomb(1000), "Content-Encoding: gzip", "X-GitHub-Request-Id: AB:12"))
@@ -165,7 +165,7 @@ async def test_a_body_without_an_end_is_refused(
     assert len(server.requests) == 1
 
 
-async def test_endless_interim_answers_end_with_the_attempt(server: HostileServer) -> None:
+async def test_endless_interim_responses_end_with_the_attempt(server: HostileServer) -> None:
     server.will(flooding(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100))
     async with server.client(timeout=0.3) as gh:
         with at_most(3), within_memory(250):
@@ -540,7 +540,7 @@ async def test_a_listing_of_many_owners_does_not_keep_them_all(
     assert kept < 40 * MIB
 
 
-async def test_listings_side_by_side_do_not_mix_what_they_inflate(
+async def test_concurrent_listings_do_not_mix_their_decompressed_bodies(
     server: HostileServer,
 ) -> None:
     """Bodies of many sizes, whose owners begin alike, from answers that come all at once."""
@@ -565,7 +565,7 @@ async def test_listings_side_by_side_do_not_mix_what_they_inflate(
             assert each.owner.url == f"{name}-{each.id}-" + "x" * 40 * each.id
 
 
-async def test_an_answer_does_not_spill_into_the_next(
+async def test_excess_bytes_of_a_response_are_not_part_of_the_next(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     """A second answer, sent unasked with the first, answers no later request."""
@@ -576,7 +576,7 @@ async def test_an_answer_does_not_spill_into_the_next(
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_a_body_where_there_is_none_does_not_spill_into_the_next(
+async def test_a_body_of_a_response_without_one_is_not_part_of_the_next(
     server: HostileServer, gh: GitHubPackages, status: int
 ) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Length: 9999\r\n\r\n".encode()

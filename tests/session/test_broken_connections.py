@@ -1,4 +1,4 @@
-"""Broken connections: what is tried again, what was done all the same, and what nobody can know."""
+"""Broken connections: retries, writes that may have been applied, and notes about them."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ async def test_nothing_else_is_tried_again(
     ],
     ids=["no JSON", "a redirect elsewhere", "an odd encoding"],
 )
-async def test_an_invalid_answer_is_not_tried_again(
+async def test_an_invalid_response_is_not_retried(
     server: HostileServer, stubborn: GitHubPackages, step: Step
 ) -> None:
     server.will(step, GOOD)
@@ -269,7 +269,7 @@ async def test_a_404_after_a_delete_that_timed_out_counts_as_success(server: Hos
 
 
 @pytest.mark.parametrize("which", [0, 1])
-async def test_a_delete_of_what_is_not_there_is_not_found(
+async def test_a_delete_of_a_missing_version_is_not_found(
     server: HostileServer, stubborn: GitHubPackages, which: int
 ) -> None:
     server.will(answer(404), answer(204))
@@ -372,7 +372,7 @@ async def test_a_restore_that_timed_out_is_never_not_found(server: HostileServer
     assert server.methods == ["POST", "POST", "GET"]
 
 
-async def test_a_restore_of_what_is_not_there_is_not_found(
+async def test_a_restore_of_a_missing_version_is_not_found(
     server: HostileServer, stubborn: GitHubPackages
 ) -> None:
     server.will(answer(404))

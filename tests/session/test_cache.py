@@ -1,4 +1,4 @@
-"""ETags and bodies between runs: what did not change is not paid for; a bad file costs no call."""
+"""The cache: unchanged responses cost no points, and an unusable file fails no call."""
 
 from __future__ import annotations
 
@@ -161,9 +161,7 @@ async def test_a_page_behind_a_full_one_that_did_not_change_is_found(
         assert len(await names(gh)) == total + 1
 
 
-async def test_tokens_do_not_see_each_others_answers(
-    server: EmbeddedGitHub, tmp_path: Path
-) -> None:
+async def test_tokens_do_not_share_cached_responses(server: EmbeddedGitHub, tmp_path: Path) -> None:
     async with client(server, tmp_path / "cache") as gh:
         await names(gh)
     async with client(server, tmp_path / "cache", "ghp_other") as gh:

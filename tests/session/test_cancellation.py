@@ -1,4 +1,4 @@
-"""Whoever leaves, by cancelling, breaking off or closing, leaves at once and nothing behind."""
+"""Cancelling, leaving a loop and closing take effect at once and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def test_cancelling_a_call_that_waits_ends_it_at_once(
         assert len(server.requests) == (2 if why == "before a retry" else 1)
 
 
-async def test_a_cancelled_call_gives_back_its_place(server: HostileServer) -> None:
+async def test_a_cancelled_call_releases_its_place(server: HostileServer) -> None:
     server.will(stalling())
     async with server.client(concurrency=1, timeout=60) as gh:
         for _ in range(5):
@@ -466,7 +466,7 @@ async def test_closing_again_or_at_once_or_unopened_is_fine(server: HostileServe
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_closing_again_while_the_first_closing_is_under_way_is_fine(
+async def test_a_client_can_be_closed_again_during_closing(
     server: HostileServer, turns: int
 ) -> None:
     class Slow:

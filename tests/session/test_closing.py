@@ -1,4 +1,4 @@
-"""Closing a client ends whatever waits, soon and clearly; nothing works after that."""
+"""Closing a client ends every waiting call with an error; later calls are refused."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def test_closing_with_a_timeout_lets_calls_in_flight_finish(
     assert github.in_flight == 0
 
 
-async def test_closing_with_a_timeout_ends_what_is_in_flight_after_it(
+async def test_closing_ends_requests_in_flight_after_its_timeout(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(stall=1.0)

@@ -1,4 +1,4 @@
-"""One gate for a whole client: how many requests are in flight, and how they come back."""
+"""Requests in flight over all calls of a client, and their order."""
 
 from __future__ import annotations
 

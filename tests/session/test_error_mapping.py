@@ -1,4 +1,4 @@
-"""Which answer of GitHub's becomes which error."""
+"""The error of each response of GitHub."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_message_that_leads_astray_gets_the_way_out(
         (500, NPM, "Server Error"),
     ],
 )
-def test_a_message_that_says_all_is_left_as_it_is(status: int, url: str, message: str) -> None:
+def test_a_complete_message_is_left_unchanged(status: int, url: str, message: str) -> None:
     found = error(status, {"message": message}, url=url)
     assert str(found) == f"GET {url}: {status} {message}"
 
@@ -244,7 +244,7 @@ def test_retry_at_is_by_the_servers_clock() -> None:
 
 
 @pytest.mark.parametrize("date", ["yesterday", "", "Fri, 99 Jan 2026 10:00:00 GMT", "1"])
-def test_a_date_that_is_none_is_not_believed(date: str) -> None:
+def test_an_invalid_date_is_ignored(date: str) -> None:
     found = error(429, b"", {"Retry-After": "1", "Date": date})
     assert isinstance(found, RateLimited)
     assert found.retry_at == NOW + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Which error an answer becomes, whatever proxies and broken servers put into it."""
+"""The error of each response, with bodies and headers of proxies and broken servers."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def get(gh: GitHubPackages) -> APIError:
 
 
 def assert_usable(error: APIError) -> None:
-    """Whatever the server put into it, it can be shown, written, sent and compared."""
+    """The error can be shown, logged, pickled and compared, with any content."""
     for text in (str(error), repr(error), error.message, str(error.request_id)):
         text.encode()
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
@@ -204,7 +204,7 @@ async def test_no_header_breaks_the_mapping_of_a_used_up_budget(
     [header for header in ODD_HEADERS if not header.startswith(("Content-Encoding", "Link"))],
     ids=lambda header: ascii(header[:60]),
 )
-async def test_no_header_breaks_a_good_answer(
+async def test_no_header_breaks_a_valid_response(
     server: HostileServer, gh: GitHubPackages, header: str
 ) -> None:
     limits = [
@@ -238,7 +238,7 @@ async def test_a_header_without_an_end_is_refused(
 
 
 @pytest.mark.parametrize("number", [100, 100_000])
-async def test_many_headers_are_an_answer_or_refused(
+async def test_many_headers_are_accepted_or_an_error_of_the_library(
     server: HostileServer, gh: GitHubPackages, number: int
 ) -> None:
     server.will(answer(404, "", *[f"X-{n}: {n}" for n in range(number)]))
@@ -248,7 +248,7 @@ async def test_many_headers_are_an_answer_or_refused(
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "compress", "gzip", "gzip, gzip"])
-async def test_an_error_answer_in_an_encoding_that_cannot_be_read_is_still_that_error(
+async def test_an_error_response_in_an_unknown_encoding_is_that_error(
     server: HostileServer, gh: GitHubPackages, encoding: str
 ) -> None:
     headers = (f"Content-Encoding: {encoding}", "X-GitHub-Request-Id: AB:12")
@@ -258,7 +258,7 @@ async def test_an_error_answer_in_an_encoding_that_cannot_be_read_is_still_that_
     assert error.request_id == "AB:12"
 
 
-async def test_a_gzipped_error_answer_is_read(server: HostileServer, gh: GitHubPackages) -> None:
+async def test_a_gzipped_error_response_is_read(server: HostileServer, gh: GitHubPackages) -> None:
     body = gzip.compress(b'{"message": "Not here"}')
     server.will(answer(404, body, "Content-Encoding: gzip"))
     assert (await get(gh)).message == "Not here"
@@ -272,9 +272,7 @@ async def test_an_odd_documentation_url_does_not_cost_the_message(
     assert (error.message, error.documentation_url) == ("Not here", None)
 
 
-async def test_a_long_message_is_cut_to_what_can_be_read(
-    server: HostileServer, gh: GitHubPackages
-) -> None:
+async def test_a_long_message_is_shortened(server: HostileServer, gh: GitHubPackages) -> None:
     server.will(answer(404, {"message": "No. " * 1_000_000}))
     error = await get(gh)
     assert len(str(error)) < 10_000
@@ -354,7 +352,7 @@ async def test_a_limit_that_holds_a_later_request_has_the_request_id_of_the_refu
         ([], "Resource not accessible by integration", Forbidden),
     ],
 )
-async def test_a_403_says_what_is_missing(
+async def test_a_403_names_the_missing_permission(
     server: HostileServer,
     gh: GitHubPackages,
     headers: list[str],

@@ -1,4 +1,4 @@
-"""What a hostile server says of ETags costs speed at most, and is believed no more than before."""
+"""ETags of an untrusted server: at worst, a request more."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_304_to_an_unconditional_request_is_an_invalid_response(
     assert isinstance(error, InvalidResponse)
 
 
-async def test_a_write_is_never_answered_from_the_cache(
+async def test_a_write_is_never_served_from_the_cache(
     server: HostileServer, tmp_path: Path
 ) -> None:
     server.will(answer(200, package(1), ETAG), SAME)
@@ -191,7 +191,9 @@ def test_an_identity_that_is_no_string_is_refused(server: HostileServer) -> None
         server.client(Source())
 
 
-async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_path: Path) -> None:
+async def test_a_cached_response_is_used_for_its_token_only(
+    server: HostileServer, tmp_path: Path
+) -> None:
     server.will(answer(200, package(1), ETAG))
     for token in (TOKEN, "ghp_another", ""):
         async with server.client(token, cache=tmp_path / "cache") as gh:
@@ -203,7 +205,7 @@ async def test_a_kept_answer_is_for_its_token_alone(server: HostileServer, tmp_p
 async def test_an_etag_is_not_sent_to_the_target_of_a_redirect(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    """It belongs to what was asked for; a 304 there would mean something else."""
+    """It belongs to the requested URL; a 304 of the target would mean another body."""
     server.will(
         answer(200, package(1), ETAG), answer(302, "", "Location: /x"), answer(200, package(2))
     )

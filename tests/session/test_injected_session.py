@@ -100,7 +100,7 @@ SETTINGS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def state(session: aiohttp.ClientSession) -> dict[str, Any]:
-    """What can be seen of a session."""
+    """The public state of a session."""
     return {
         "closed": session.closed,
         "connector": session.connector,

@@ -1,4 +1,4 @@
-"""The limits of one client, decided without waiting: the clock is told."""
+"""The limits of one client, decided without waiting: the time is an argument."""
 
 from __future__ import annotations
 

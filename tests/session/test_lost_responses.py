@@ -1,4 +1,4 @@
-"""Writes whose outcome got lost: done once, reported done, and never reported what is not so."""
+"""Writes whose response was lost: applied once, and reported correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hourly budget runs out: nobody asks in vain, and everybody goes on after the reset."""
+"""The hourly budget: requests wait for its reset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit
 from tests.support.embedded import MakeClient, error_of, gaps, left, many, takes
 
 
-async def test_every_task_holds_until_the_reset_and_none_asks_in_vain(
+async def test_every_task_waits_for_the_reset_without_a_refused_request(
     github: EmbeddedGitHub, make_client: MakeClient
 ) -> None:
     github.faults = Faults(primary_limit=PrimaryLimit(12, window=1))

@@ -91,7 +91,7 @@ async def test_however_a_redirect_names_its_own_origin_it_is_followed(
 
 
 def only_asked(server: HostileServer) -> bool:
-    """Whether each request is meant for this server: some odd names are paths on its origin."""
+    """Return whether each request is for this server: some odd names are paths on its origin."""
     return {request.headers["host"] for request in server.requests} == {f"127.0.0.1:{server.port}"}
 
 

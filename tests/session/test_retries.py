@@ -1,4 +1,4 @@
-"""Failures that pass: asked again with growing, jittered waits, and only those."""
+"""Transient failures are retried with growing, jittered delays; others are not."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def test_any_other_4xx_is_not_retried(
 
 
 @pytest.mark.parametrize("status", [408, 501, 505, 507, 520, 522, 530])
-async def test_a_delete_that_a_proxy_answered_for_may_have_been_applied(
+async def test_a_delete_with_a_response_of_a_proxy_may_have_been_applied(
     github: EmbeddedGitHub, make_client: MakeClient, status: int
 ) -> None:
     gh = make_client(max_retries=1)

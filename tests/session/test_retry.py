@@ -72,7 +72,7 @@ def test_delays_grow_and_end_after_max_retries() -> None:
     assert failed(RetryState(max_retries=0)) is None
 
 
-def test_a_time_the_server_asks_for_is_kept_to_or_too_long() -> None:
+def test_retry_after_is_honoured_or_too_long() -> None:
     assert answered(503, retry_after=7) == 7
     assert answered(503, retry_after=0.1) == 0.5
     assert answered(503, retry_after=900) == 900

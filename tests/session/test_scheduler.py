@@ -70,7 +70,7 @@ async def enter(
 
 
 def refuse(gate: RequestScheduler, seconds: float, kind: str = "secondary") -> None:
-    """What an answer does that a limit refused, while its request is still inside."""
+    """Apply a response that a limit refused, while its request is in flight."""
     error = RateLimited(
         "slow down",
         kind=kind,  # type: ignore[arg-type]

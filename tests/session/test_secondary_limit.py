@@ -1,4 +1,4 @@
-"""Too much at once: everybody stays away for as long as GitHub says, or as its guide asks."""
+"""Secondary rate limits: requests wait for as long as GitHub or its guide says."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileSe
 async def test_a_token_in_basic_authorization_form_is_no_secret_of_ours(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """What is not the token as it was sent need not be known, and costs nothing of the message."""
+    """A text other than the token as it was sent is not redacted."""
     said = base64.b64encode(b"octocat").decode()
     server.will(answer(404, {"message": f"Not found: {said}"}))
     error = await refused(gh.org("acme").package("npm", "p").get())
@@ -531,10 +531,10 @@ async def test_any_other_package_token_is_percent_encoded(
     assert quote(token, safe="") == query
 
 
-async def test_a_gzipped_echo_in_a_good_answer_is_data(
+async def test_a_gzipped_echo_in_a_valid_response_is_data(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """What a package is called is the owner's to say, and is handed over as it came."""
+    """The name of a package is data of its owner and is returned unchanged."""
     server.will(gzipped(json.dumps(package(1, name="limit")).encode()))
     assert (await gh.org("acme").package("npm", "p").get()).name == "limit"
 
@@ -557,7 +557,7 @@ async def test_an_anonymous_client_sends_no_token(server: HostileServer) -> None
     assert "authorization" not in server.requests[0].headers
 
 
-async def test_a_trace_of_an_injected_session_receives_what_it_subscribed_to(
+async def test_a_trace_of_an_injected_session_receives_its_events_only(
     server: HostileServer,
 ) -> None:
     """Traces are the caller's; our errors do not pass on what they saw."""

@@ -53,7 +53,7 @@ def frames(error: BaseException) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parts(value: object) -> Iterator[tuple[str, object]]:
-    """What a value holds, each part with its name."""
+    """The parts of a value, each with its name."""
     if isinstance(value, (dict, MultiMapping)):
         yield from ((f"[{key!r}]", part) for key, part in value.items())
         yield from (("key", key) for key in value)

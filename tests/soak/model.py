@@ -1,4 +1,4 @@
-"""What must be true of the world if the client told the truth."""
+"""The state that the world must have if the client reported correctly."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Item:
 
 @frozen
 class Before:
-    """What was so when a listing began."""
+    """The state when a listing began."""
 
     states: dict[Item, tuple[bool, int]]
 
@@ -67,7 +67,7 @@ class Before:
         return cls({item: (item.active, item.begun) for item in items if item.pending is None})
 
     def judge(self, listed: Collection[int], *, state: str = "active") -> Iterator[str]:
-        """What is wrong with a listing that has ended, about the items untouched meanwhile.
+        """Return the errors of a finished listing, concerning the items that did not change.
 
         Args:
             listed: The ids it gave.
@@ -86,7 +86,7 @@ class Before:
 
 
 class Ledger:
-    """What the server did, out of its own records, which it forgets as it goes."""
+    """The actions of the server, from its records, which are removed."""
 
     #: After so many seconds a request was carried out, or never is.
     SETTLED = 2.0
@@ -111,7 +111,7 @@ class Ledger:
         del requests[:taken]
 
     def judge(self, items: Iterable[Item]) -> Iterator[str]:
-        """Where the client's word and the server's deeds differ."""
+        """The differences between the client's results and the server's actions."""
         for item in items:
             for method in ("DELETE", "POST"):
                 told, done = item.done[method], self._done[method, item.path]

@@ -1,4 +1,4 @@
-"""A soak: the tasks, the faults, and what is measured while they run and after."""
+"""A soak: its tasks, its faults, and the measurements during and after it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECOND_CONCURRENCY = 4
 
 @define
 class Report:
-    """What a soak came to.
+    """The results of a soak.
 
     Attributes:
         seed: What to give to see it again.
@@ -201,7 +201,7 @@ async def _watch(
 
 
 async def _outages(server: EmbeddedGitHub) -> None:
-    """What befalls everybody at once: limits, and nobody there."""
+    """Rate limits and outages, which affect all tasks."""
     while True:
         await asyncio.sleep(1.5)
         server.faults.primary_limit = PrimaryLimit(15, window=1)

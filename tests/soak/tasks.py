@@ -1,4 +1,4 @@
-"""What the tasks of a soak do: they list, get, delete and restore, and check what they are told."""
+"""The tasks of a soak: list, get, delete and restore, and check the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNDER_WAY = 0.1
 
 @define
 class Shared:
-    """What all tasks work on.
+    """The objects that all tasks share.
 
     Attributes:
         still_ids: The versions' ids of the package that does not change, in the server's order.

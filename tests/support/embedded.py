@@ -70,7 +70,7 @@ def ids(versions: list[PackageVersion]) -> list[int]:
 
 
 def statuses(github: EmbeddedGitHub, method: str | None = None) -> list[int | None]:
-    """What became of the requests, in order; `None` is not carried out."""
+    """The statuses of the requests, in order; `None`: not carried out."""
     return [r.status for r in github.requests if method in (None, r.method)]
 
 

@@ -1,4 +1,4 @@
-"""A server that answers whatever a test scripts, over real sockets, and a client to attack."""
+"""A server that sends scripted responses over real sockets, and clients of it."""
 
 from __future__ import annotations
 

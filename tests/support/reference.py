@@ -1,4 +1,4 @@
-"""The example answers of the API's two reference pages, read from the pages themselves.
+"""The example responses of the API's two reference pages, read from the pages themselves.
 
 ``enterprise-server-page.txt`` is the page of GitHub Enterprise Server, ``dotcom-page.txt`` an
 older one of GitHub.com, from before API versioning.

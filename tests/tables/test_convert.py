@@ -1,4 +1,4 @@
-"""Data frames: the same columns whatever is in them, and nothing lost on the way."""
+"""Data frames: the same columns for any items, without loss."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ DTYPES = {TEXT: "string", NUMBER: "Int64", TIME: "datetime64[us, UTC]", TEXTS: "
         ([], PackageVersion, VERSIONS),
     ],
 )
-def test_the_columns_depend_on_what_the_items_are(
+def test_the_columns_depend_on_the_type_of_the_items(
     items: Any, kind: type | None, columns: dict[str, pa.DataType]
 ) -> None:
     if not isinstance(items, (list, tuple)):
@@ -269,7 +269,7 @@ def test_without_the_library_the_extra_is_named(
     assert str(caught.value) == (f'{library} is not installed: pip install "ghpkg-async[{extra}]"')
 
 
-def test_a_model_of_ones_own_is_what_it_derives_from() -> None:
+def test_a_subclass_of_a_model_has_the_columns_of_its_base() -> None:
     class Mine(Package):
         pass
 

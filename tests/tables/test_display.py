@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;"
 
 @attrs.define
 class Seen(HTMLParser):
-    """What a browser makes of it."""
+    """The display, parsed as a browser does."""
 
     rows: list[list[str]] = attrs.field(factory=list)
     told: list[str] = attrs.field(factory=list)

@@ -1,4 +1,4 @@
-"""What awaiting gives is a list in all but how a notebook shows it."""
+"""An awaited listing is a list, apart from its display in a notebook."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_slices_sums_and_copies_of_it_are_too(
     assert made(items) == made([2, 1])
 
 
-def test_an_empty_slice_knows_what_it_is_of() -> None:
+def test_an_empty_slice_keeps_the_item_type() -> None:
     items = Items([package()], kind=Package)
     for empty in (items[5:], items[:0] + items[:0], items[:0].copy()):
         assert "version_count" in empty.to_pandas().columns

@@ -48,7 +48,7 @@ def test_the_table_of_operations_is_the_contracts(row: Row) -> None:
     assert (operation.method, operation.path) == (row.method, row.path)
 
 
-async def test_each_operation_answers_as_documented(
+async def test_each_operation_responds_as_documented(
     world: World, call: Caller, schemas: Schemas, row: Row
 ) -> None:
     reply = await call.send(row.method, path_of(world, row))

@@ -1,4 +1,4 @@
-"""What can be switched on to go wrong: that it does, and nothing else."""
+"""Faults of the embedded server: each does its part, and nothing else."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_an_unknown_fault_is_refused() -> None:
         Faults().next("explode")  # type: ignore[arg-type]
 
 
-async def test_closing_ends_what_stalls_without_a_word(
+async def test_closing_ends_stalled_requests_without_a_log_record(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"Authorization": "Bearer ghp_everything"}

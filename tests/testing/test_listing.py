@@ -98,7 +98,9 @@ async def test_per_page_is_kept_within_1_and_100(
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "", "1.5"])
-async def test_a_page_that_is_none_is_the_first(world: World, call: Caller, page: str) -> None:
+async def test_an_invalid_page_number_is_the_first_page(
+    world: World, call: Caller, page: str
+) -> None:
     names = fill(world, 3)
     assert await call.names(f"{NPM}&per_page=1&page={page}") == names[:1]
 
@@ -156,7 +158,7 @@ async def test_link_names_users_as_the_request_does(world: World, call: Caller) 
 
 
 @pytest.mark.parametrize("id_", ["1", "acme", "", "1001x"])
-async def test_an_organization_id_that_is_none_is_not_found(call: Caller, id_: str) -> None:
+async def test_an_invalid_organization_id_is_not_found(call: Caller, id_: str) -> None:
     reply = await call.get(f"/organizations/{id_}/packages?package_type=npm")
     assert reply.status == 404
 
@@ -204,7 +206,7 @@ async def test_visibility_filters(world: World, call: Caller) -> None:
     assert (await call.get(f"{NPM}&visibility=secret")).status == 400
 
 
-async def test_a_state_that_is_none_is_refused(world: World, call: Caller) -> None:
+async def test_an_invalid_state_is_refused(world: World, call: Caller) -> None:
     world.org("acme").package("npm", "left", versions=1)
     reply = await call.get(f"{VERSIONS}?state=gone")
     assert (reply.status, reply.message) == (400, "Invalid argument.")
@@ -217,7 +219,7 @@ async def test_versions_are_listed_newest_first(world: World, call: Caller) -> N
     assert await call.names(VERSIONS) == ["c", "b", "a"]
 
 
-async def test_deleting_while_paging_shifts_what_is_left(world: World, call: Caller) -> None:
+async def test_deleting_while_paging_shifts_later_items(world: World, call: Caller) -> None:
     names = fill(world, 25)
     deleted = 0
     for page in (1, 2, 3):

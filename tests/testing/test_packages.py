@@ -1,4 +1,4 @@
-"""Deleting and restoring: what GitHub lets be done, and what it leaves behind."""
+"""Deleting and restoring: conditions, and the state left behind."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def test_the_last_tagged_version_of_an_image_stays(world: World, call: Cal
     assert (await call.delete(f"{APP}/versions/{untagged.id}")).status == 204
 
 
-async def test_tags_do_not_protect_what_is_no_container(world: World, call: Caller) -> None:
+async def test_tags_protect_containers_only(world: World, call: Caller) -> None:
     image = world.org("acme").package("docker", "app")
     tagged = image.version("1", tags=["latest"])
     image.version("2")

@@ -1,4 +1,4 @@
-"""The server itself: what it remembers, and how it starts and stops."""
+"""The server itself: its records of requests, its start and its end."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_hook_is_called_before_every_response(world: World, serve: Serve
     assert seen == [("DELETE", 204)]
 
 
-async def test_a_hook_may_answer_instead(world: World, serve: Serve) -> None:
+async def test_a_hook_may_replace_the_response(world: World, serve: Serve) -> None:
     world.org("acme").package("npm", "left")
 
     async def down(

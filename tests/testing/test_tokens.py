@@ -1,4 +1,4 @@
-"""Who may see and do what."""
+"""Permissions of tokens."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_write_packages_includes_read_packages(world: World, call: Caller)
     assert (await call.using("ghp_write").get(NPM)).status == 200
 
 
-async def test_a_token_that_does_not_see_finds_only_what_is_public(
+async def test_a_token_without_access_finds_public_packages_only(
     world: World, call: Caller
 ) -> None:
     acme = world.org("acme")
@@ -223,7 +223,7 @@ async def test_single_sign_on_is_required(world: World, call: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orgs/octocat", "/orgs/nobody", "/users/acme", "/users/nobody"])
-async def test_an_owner_who_is_none_is_not_found(world: World, call: Caller, path: str) -> None:
+async def test_an_unknown_owner_is_not_found(world: World, call: Caller, path: str) -> None:
     world.org("acme")
     assert (await call.get(f"{path}/packages?package_type=npm")).status == 404
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: raw paths, headers, conditional requests, compression."""
+"""HTTP of the embedded server: raw paths, headers, conditional requests, compression."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_any_name_round_trips(call: Caller, name: str) -> None:
 
 
 @given(segments=st.lists(names, min_size=1, max_size=8))
-def test_a_path_splits_into_what_was_quoted(segments: list[str]) -> None:
+def test_a_path_splits_into_its_decoded_segments(segments: list[str]) -> None:
     path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
     assert routes.split(path) == segments
 
@@ -128,7 +128,7 @@ async def test_errors_are_json_of_three_fields(world: World, call: Caller) -> No
     }
 
 
-async def test_every_answer_bears_githubs_headers(world: World, call: Caller) -> None:
+async def test_every_response_has_the_headers_of_github(world: World, call: Caller) -> None:
     world.org("acme").package("npm", "left", versions=2)
     replies = [
         await call.get(NPM),
@@ -346,7 +346,7 @@ async def test_a_request_without_host_is_refused(call: Caller) -> None:
     await writer.wait_closed()
 
 
-async def test_link_quotes_the_path_anew(world: World, call: Caller) -> None:
+async def test_link_encodes_the_path_again(world: World, call: Caller) -> None:
     world.org("acme").package("npm", 'a>b"c', versions=31)
     reply = await call.get("/orgs/acme/packages/npm/a>b%22c/versions?state=active&x=%3E%22")
     assert reply.status == 200

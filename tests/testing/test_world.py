@@ -80,7 +80,7 @@ def test_a_package_that_cannot_be_is_refused(
         world.org("acme").package(*arguments)
 
 
-def test_a_visibility_that_is_none_is_refused(world: World) -> None:
+def test_an_invalid_visibility_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="visibility"):
         world.org("acme").package("npm", "left", visibility="secret")
 
