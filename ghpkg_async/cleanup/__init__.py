@@ -12,7 +12,8 @@ from ._apply import ApplyResult, BrokenImage, apply
 from ._decide import Decision
 from ._plan_file import Plan
 from ._planning import plan
-from ._policy import Guard, MaxDeletes, Policy, Rule
+from ._policy import Guard, Policy, Rule
+from ._policy_values import MaxDeletes
 from ._records import Deletion, Group, Held, PackagePlan, PlanHeader
 from ._undo import UndoResult, undo
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from ._journal import ApplyRecord, OutcomeStatus
     from ._manifests import Manifest
     from ._plan_file import Plan
-    from ._policy import MaxDeletes
+    from ._policy_values import MaxDeletes
     from ._preflight import ServerClock
     from ._records import Deletion, Group, PackageKey
 

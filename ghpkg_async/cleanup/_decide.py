@@ -8,7 +8,7 @@ import attrs
 
 from .._text import counted, printable
 from ._evaluate import Verdict, evaluate, tags_text
-from ._policy import duration_text
+from ._policy_values import duration_text
 from ._records import Deletion, Held, PackagePlan
 
 if TYPE_CHECKING:

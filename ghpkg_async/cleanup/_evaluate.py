@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import attrs
 
 from .._text import counted, printable
-from ._policy import DEFAULT_PROTECT_TAGS, duration_text
+from ._policy import DEFAULT_PROTECT_TAGS
+from ._policy_values import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

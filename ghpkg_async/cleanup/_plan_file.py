@@ -15,7 +15,7 @@ import attrs
 
 from .._files import AtomicFile
 from ..errors import ConfigurationError
-from ._policy import MaxDeletes, Policy
+from ._policy import Policy
 from ._records import (
     FORMAT,
     PLAN_CODEC,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ._policy_values import MaxDeletes
     from ._records import PackageKey
 
 __all__ = ["LEAST_IMAGES", "Plan", "is_plan"]

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.cleanup._journal import APPLY_CODEC, ApplyEnd, Journal
-from ghpkg_async.cleanup._policy import MaxDeletes
+from ghpkg_async.cleanup._policy_values import MaxDeletes
 
 from .sites import NOW, OLD, Site, digest_of, image, index
 

@@ -11,7 +11,7 @@ import pytest
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.cleanup._plan_file import Plan
-from ghpkg_async.cleanup._policy import MaxDeletes
+from ghpkg_async.cleanup._policy_values import MaxDeletes
 from ghpkg_async.cleanup._records import PlanHeader
 
 from .rig import NOW, App, digest, policy

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ghpkg_async import ConfigurationError
-from ghpkg_async.cleanup._policy import Guard, MaxDeletes, Policy, Rule, duration_text
-from ghpkg_async.cleanup._policy import parse_duration as parse
+from ghpkg_async.cleanup._policy import Guard, Policy, Rule
+from ghpkg_async.cleanup._policy_values import MaxDeletes, duration_text
+from ghpkg_async.cleanup._policy_values import parse_duration as parse
 
 from .rig import App, digest
 
