@@ -567,6 +567,17 @@ async def test_nothing_is_deleted_in_a_folder_without_a_journal(site: Site, tmp_
     assert site.github.requests == []
 
 
+async def test_a_file_system_without_locks_has_a_journal_all_the_same(
+    site: Site, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("ghpkg_async._files.fcntl.flock", flock)
+    assert (await site.apply(site.plan("old"), journal)).complete
+    assert (await site.undo(journal)).complete
+
+
 @pytest.mark.parametrize("failing", ["write", "fsync"])
 @pytest.mark.parametrize("at", range(1, 6))
 async def test_a_full_disk_stops_deleting_at_once(

@@ -11,7 +11,13 @@ from yarl import URL
 
 from ghpkg_async import ConfigurationError, GitHubPackages
 from ghpkg_async.cleanup._manifests import MAX_MANIFEST_BYTES, Manifest, Unreadable
-from ghpkg_async.cleanup._registry import CONCURRENCY, Registry, registry_url_of
+from ghpkg_async.cleanup._registry import (
+    CONCURRENCY,
+    EXPIRY_MARGIN,
+    Registry,
+    _read_token,
+    registry_url_of,
+)
 
 from .registries import (
     INDEX,
@@ -145,6 +151,12 @@ async def test_a_token_that_expires_within_seconds_is_used_once(
         for digest in digests:
             await read_one(registry, digest)
     assert sum(scheme == "Basic" for _, _, scheme in server.requests) == 2
+
+
+@pytest.mark.parametrize(("body", "seconds"), [(b"", 60), (b', "expires_in": 300', 300)])
+def test_a_token_without_expiry_expires_after_a_minute(body: bytes, seconds: float) -> None:
+    token = _read_token(b'{"token": "t"' + body + b"}", requested_at=1000.0)
+    assert token.expires_at == 1000.0 + seconds - EXPIRY_MARGIN
 
 
 async def test_a_refused_token_is_replaced(gh: GitHubPackages, server: ScriptedRegistry) -> None:
