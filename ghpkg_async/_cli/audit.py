@@ -1,8 +1,7 @@
 """`ghpkg audit`: list the packages of many owners; write, compare and check them."""
 
 import asyncio
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, aclosing
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
@@ -10,29 +9,28 @@ from typing import Annotated, ClassVar, Final
 from cyclopts import Parameter
 
 from .. import PACKAGE_TYPES, GitHubPackages
-from .._files import AtomicFile
-from .._owners import unique
 from .._text import counted
 from ..audit import (
     Audit,
-    AuditHeader,
-    AuditReport,
-    OwnerName,
-    Record,
     Rule,
-    Shard,
-    parse_owner,
-    read_owners,
 )
 from ..audit._findings import RULE_PATTERNS
 from ..audit._outputs import read_header, read_records
-from .audit_files import Files, is_markdown
-from .audit_printing import ResultsPrinter
+from .audit_arguments import (
+    allowed_failures,
+    check_possible,
+    owners_of_shard,
+    parse_owners,
+    parse_package_types,
+    parse_points,
+    parse_rules,
+)
+from .audit_files import Files
 from .audit_progress import Display
 from .audit_results import Results
+from .audit_sink import RecordSink
 from .durations import parse_duration
 from .failures import EXIT_DONE, EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
-from .github_actions import append_step_summary
 from .options import DEFAULTS, Options
 from .output import Output
 
@@ -41,8 +39,6 @@ LONGEST_WAIT: Final = 7200.0
 """Seconds: an hour for the budget to reset, and a margin for a clock that is off."""
 RETRIES: Final = 5
 """More than the client's default: a laptop that wakes up reconnects slowly."""
-BATCH_SIZE: Final = 1000
-"""Records of an earlier run that are processed at a time."""
 
 _SWITCH: Final = {"negative": (), "show_default": False}
 _MANY: Final = {"negative": (), "show_default": False}
@@ -189,7 +185,7 @@ def audit(
 
     Example: ghpkg audit acme octo-org --output audit.jsonl --fail-on public
     """
-    rules = _rules(fail_on)
+    rules = parse_rules(fail_on)
     age = parse_duration("--max-age", max_age)
     files = Files(output, report, compare, fresh=fresh, max_age=age)
     console = options.output()
@@ -201,14 +197,14 @@ def audit(
             )
         _show_earlier(from_, rules, files, console)
         return
-    everyone = _owners(owners, owners_from)
-    names = _share(everyone, shard)
-    allowed = _allowed(allow_failure, everyone)
-    types = _package_types(type_)
+    everyone = parse_owners(owners, owners_from)
+    names = owners_of_shard(everyone, shard)
+    allowed = allowed_failures(allow_failure, everyone)
+    types = parse_package_types(type_)
     for rule in rules:
-        _check_possible(rule, types, versions=versions, has_baseline=compare is not None)
+        check_possible(rule, types, versions=versions, has_baseline=compare is not None)
     client = options.client(
-        points_per_minute=_points(points_per_minute),
+        points_per_minute=parse_points(points_per_minute),
         max_rate_limit_wait=max_wait,
         cache=cache,
         max_retries=RETRIES,
@@ -229,7 +225,7 @@ def audit(
         )
         if all(key.owner.lower() in allowed for key in remaining.listings):
             files.check_age()
-        sink = _Sink(header, rules, files, console, allowed)
+        sink = RecordSink(header, rules, files, console, allowed)
         asyncio.run(_audit(client, remaining, sink, display))
     _end(sink.results, rules, files)
 
@@ -241,7 +237,7 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
     if header is None:
         raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; use the .jsonl")
     for rule in rules:
-        _check_possible(
+        check_possible(
             rule,
             header.package_types,
             versions=header.with_versions,
@@ -249,98 +245,20 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
         )
     with ExitStack() as stack:
         files.open(header, stack)
-    sink = _Sink(header, rules, files, console)
+    sink = RecordSink(header, rules, files, console)
     asyncio.run(_replay(path, sink))
     _end(sink.results, rules, files, tolerates_failures=True)
 
 
-class _Sink:
-    """Destination of the records of an audit: files, sums, findings and the report."""
-
-    def __init__(
-        self,
-        header: AuditHeader,
-        rules: Sequence[Rule],
-        files: Files,
-        console: Output,
-        allowed: frozenset[str] = frozenset(),
-    ) -> None:
-        self.files = files
-        self._keeps_records = files.report is not None and not is_markdown(files.report)
-        self._console = console
-        self.results = Results(
-            header,
-            rules,
-            files.baseline,
-            allowed=allowed,
-            keeps_all=self._keeps_records,
-        )
-        self._printer = ResultsPrinter(self.results, console)
-        self._header = header
-        self._records: list[Record] = []
-
-    async def take_all(self, records: Iterable[Record]) -> None:
-        """Take the records of an earlier run; an output that is resumed has them already."""
-        batch: list[Record] = []
-        for record in records:
-            batch.append(record)
-            if len(batch) == BATCH_SIZE:
-                await self.take(batch, kept=True)
-                batch = []
-        await self.take(batch, kept=True)
-
-    async def take(self, records: Sequence[Record], *, kept: bool = False) -> None:
-        """Take records.
-
-        Args:
-            records: the records.
-            kept: whether the resumed output has them already.
-        """
-        self.files.write(records, kept=kept)
-        if self._keeps_records:
-            self._records += records
-        self.results.add(records)
-        await self._printer.add(records)
-
-    async def finish(self, last: str) -> None:
-        """Finish the files, write the report and show the results.
-
-        Args:
-            last: the last line, on standard error.
-        """
-        self.files.finish(cut_short=self.results.is_cut_short)
-        self.results.finish()
-        markdown = self.results.markdown(self.files.since)
-        path = self.files.report
-        if self._keeps_records and path is not None:
-            from ..audit._report import write_report
-
-            write_report(
-                AuditReport.of(self._header, self._records),
-                path,
-                comparison=self.results.comparison,
-                findings=self.results.findings,
-                since=self.files.since,
-            )
-        elif path is not None:
-            report = AtomicFile(path)
-            with report.discard_on_error():
-                report.file.write(markdown.encode())
-            report.commit()
-        await self._printer.show(last)
-        if problem := append_step_summary(markdown):
-            self._console.note(problem)
-
-
-async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Display) -> None:
+async def _audit(client: GitHubPackages, audit: Audit, sink: RecordSink, display: Display) -> None:
     files = sink.files
     try:
         with display.shown(audit):
             display.report_resume(files.resumable)
-            await sink.take_all(files.begin())
+            await sink.add_all(files.begin())
             async with client, aclosing(audit.batches()) as batches:
                 async for batch in batches:
-                    await sink.take(batch)
+                    await sink.add(batch)
     except asyncio.CancelledError:
         display.note(f"Interrupted. {_how_to_resume(files)}")
         raise
@@ -352,9 +270,9 @@ async def _audit(client: GitHubPackages, audit: Audit, sink: _Sink, display: Dis
     await sink.finish(display.requests_line())
 
 
-async def _replay(path: Path, sink: _Sink) -> None:
+async def _replay(path: Path, sink: RecordSink) -> None:
     with translate_errors("--from"):
-        await sink.take_all(read_records(path))
+        await sink.add_all(read_records(path))
     await sink.finish(f"From {path}.")
 
 
@@ -406,77 +324,3 @@ def _what_is_kept(files: Files) -> str:
     """Return the state of the outputs after one could not be written."""
     kept = "What was written is kept" if files.resumable is not None else "No table is written"
     return f"{kept}. {_how_to_resume(files)}"
-
-
-def _rules(texts: Sequence[str]) -> list[Rule]:
-    with translate_errors("--fail-on"):
-        return [Rule.parse(text) for text in dict.fromkeys(texts)]
-
-
-def _check_possible(
-    rule: Rule, types: Sequence[str], *, versions: bool, has_baseline: bool
-) -> None:
-    missing = rule.missing_requirement(
-        versions=versions, has_baseline=has_baseline, conflicts="docker" in types
-    )
-    if missing is not None:
-        option = {"versions": "--versions", "compare": "--compare FILE", "docker": "--type docker"}
-        raise WrongUsage(f"--fail-on: {rule} needs {option[missing]}")
-
-
-def _owners(typed: Sequence[str], source: Path | None) -> list[OwnerName]:
-    with translate_errors("OWNER"):
-        owners = [parse_owner(text) for text in typed]
-    if source is not None:
-        with translate_errors("--owners-from", whole=True):
-            owners += _read_owners(source)
-    if not owners:
-        raise WrongUsage("No owners to audit: name an OWNER, or a file of them with --owners-from")
-    return unique(owners)
-
-
-def _share(owners: list[OwnerName], shard: str | None) -> list[OwnerName]:
-    if shard is None:
-        return owners
-    with translate_errors("--shard"):
-        share = Shard.parse(shard)
-    return [owner for owner in owners if share.holds(owner)]
-
-
-def _allowed(typed: Sequence[str], owners: Sequence[OwnerName]) -> frozenset[str]:
-    """Return the owners whose failures do not change the exit status, in lower case."""
-    with translate_errors("--allow-failure"):
-        allowed = frozenset(str(parse_owner(text)).lower() for text in typed)
-    unknown = allowed - {str(owner).lower() for owner in owners}
-    if unknown:
-        raise WrongUsage(f"--allow-failure: {', '.join(sorted(unknown))}: not among the OWNERs")
-    return allowed
-
-
-def _read_owners(source: Path) -> list[OwnerName]:
-    if str(source) == "-":
-        return read_owners(sys.stdin, "standard input")
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise WrongUsage(f"--owners-from: {source}: is no text in UTF-8") from None
-    except OSError as error:
-        raise WrongUsage(
-            f"--owners-from: {source}: cannot be read: {error.strerror or error}"
-        ) from None
-    return read_owners(lines, str(source))
-
-
-def _package_types(typed: Sequence[str]) -> tuple[str, ...]:
-    for package_type in typed:
-        if package_type not in PACKAGE_TYPES:
-            raise WrongUsage(f"--type: {package_type!r} is none of {', '.join(PACKAGE_TYPES)}")
-    return tuple(typed) or PACKAGE_TYPES
-
-
-def _points(typed: str) -> int | None:
-    if typed == "none":
-        return None
-    if not (typed.isascii() and typed.isdigit() and 0 < int(typed) < 10**9):
-        raise WrongUsage(f"--points-per-minute: {typed!r} is neither a whole number nor none")
-    return int(typed)
