@@ -41,14 +41,14 @@ class PackageRef:
         name: str,
         version_count: int | None = None,
     ) -> None:
-        kind = segment(package_type, "package_type")
+        quoted_type = segment(package_type, "package_type")
         self.package_type = package_type
         self.name = name
         self._context = context
         self._root = root
-        self._collection = packages_collection(kind)
-        self._path = f"{root}/packages/{kind}/{segment(name, 'name')}"
-        self._versions = versions_collection(kind, segment(name, "name"))
+        self._collection = packages_collection(quoted_type)
+        self._path = f"{root}/packages/{quoted_type}/{segment(name, 'name')}"
+        self._versions = versions_collection(quoted_type, segment(name, "name"))
         self._version_count = version_count
 
     def __repr__(self) -> str:

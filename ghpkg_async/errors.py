@@ -122,8 +122,8 @@ class APIError(GitHubPackagesError):
         return _revive, (type(self), self.message), self.__dict__
 
 
-def _revive(kind: type[APIError], message: str) -> APIError:
-    return kind.__new__(kind, message)
+def _revive(error_type: type[APIError], message: str) -> APIError:
+    return error_type.__new__(error_type, message)
 
 
 class BadRequest(APIError):

@@ -93,7 +93,7 @@ class ResultsPrinter:
         by_type = len(rows) <= MOST_BY_TYPE
         if not by_type:
             rows = by_owner(rows)
-        columns = SUMMARY if by_type else [each for each in SUMMARY if each.header != "TYPE"]
+        columns = SUMMARY if by_type else [column for column in SUMMARY if column.header != "TYPE"]
         total = self._results.summary.total()
         if rows:
             self._console.table([*rows, total], columns)
@@ -110,14 +110,14 @@ class ResultsPrinter:
 
     def _show_findings(self) -> None:
         line = self._console.line
-        found = [rule for rule in self._results.rules if self._results.counts[str(rule)]]
-        if found:
+        matched = [rule for rule in self._results.rules if self._results.counts[str(rule)]]
+        if matched:
             line("")
             line("Findings:")
         listed_by: dict[str, list[Finding]] = {}
         for finding in self._results.findings:
             listed_by.setdefault(finding.rule, []).append(finding)
-        for rule in found:
+        for rule in matched:
             line(f"  {rule}: {self._results.counts[str(rule)]:,}")
             if rule.kind == "unreachable" or rule not in self._results.fail_on:
                 continue  # Failures are printed with advice.
@@ -136,7 +136,7 @@ class ResultsPrinter:
         line("")
         line("Changes:" if self._results.comparison.changes else "Nothing changed.")
         for kind in ("new", "gone", "visibility", "grown", "shrunk"):
-            changes = [each for each in self._results.comparison.changes if each.kind == kind]
+            changes = [change for change in self._results.comparison.changes if change.kind == kind]
             if not changes:
                 continue
             line(f"  {kind}: {len(changes):,}")
@@ -211,10 +211,10 @@ def _without_none(value: Any) -> dict[str, Any]:
 def _change_record(change: Change) -> dict[str, Any]:
     """Return the record of a change, in which each key has values of one type."""
     record = {"record": "change", **_without_none(change)}
-    what = "version_count" if change.kind in ("grown", "shrunk") else "visibility"
+    field = "version_count" if change.kind in ("grown", "shrunk") else "visibility"
     for side in ("before", "after"):
         if side in record:
-            record[f"{what}_{side}"] = record.pop(side)
+            record[f"{field}_{side}"] = record.pop(side)
     return record
 
 

@@ -75,7 +75,11 @@ async def _demo_cleanup(output: Output) -> None:
     container_packages = world.org("acme").packages("container")
 
     def present() -> set[tuple[str, tuple[str, ...]]]:
-        return {(each.name, each.tags) for one in container_packages for each in one.versions()}
+        return {
+            (version.name, version.tags)
+            for package in container_packages
+            for version in package.versions()
+        }
 
     async with (
         EmbeddedGitHub(world) as server,

@@ -82,13 +82,13 @@ def serve(
     asyncio.run(_serve(server, port, Output(json=False), hides_tokens=data is not None))
 
 
-def _faults(given: Sequence[str], limit: int | None) -> "Faults":
+def _faults(texts: Sequence[str], limit: int | None) -> "Faults":
     from ..testing import Faults, PrimaryLimit
 
     if limit is not None and limit < 1:
         raise WrongUsage(f"--limit: {limit} is not a number of requests, at least 1")
     rates: dict[str, Any] = {}
-    for text in given:
+    for text in texts:
         name, _, rate = text.partition("=")
         if name not in Faults.RATES:
             raise WrongUsage(

@@ -105,8 +105,8 @@ class Coverage:
             if (owner := self._owners.get(number)) is not None:
                 self._join(response, owner)
 
-    def _join(self, one: int, other: int) -> None:
-        self._parents[self._root(one)] = self._root(other)
+    def _join(self, response: int, neighbor: int) -> None:
+        self._parents[self._root(response)] = self._root(neighbor)
 
     def _root(self, response: int) -> int:
         parents = self._parents

@@ -67,14 +67,14 @@ class GzipBuffer:
 
     def _gunzip(self, raw_body: bytes) -> memoryview:
         inflater, size, start = isal_zlib.decompressobj(wbits=_GZIP), 0, 0
-        given, piece = b"", b""
+        chunk, piece = b"", b""
         while not inflater.eof:
-            if not given and len(piece) < _PIECE:  # All that was given is out.
+            if not chunk and len(piece) < _PIECE:  # The chunk is used up.
                 if start >= len(raw_body):
                     break
-                given, start = raw_body[start : start + _PIECE], start + _PIECE
-            piece = inflater.decompress(given, _PIECE)
-            given = inflater.unconsumed_tail
+                chunk, start = raw_body[start : start + _PIECE], start + _PIECE
+            piece = inflater.decompress(chunk, _PIECE)
+            chunk = inflater.unconsumed_tail
             self._put(piece, size)
             size += len(piece)
         if not inflater.eof or inflater.unused_data or start < len(raw_body):

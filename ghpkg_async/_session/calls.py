@@ -88,6 +88,6 @@ class Call(RedactingContext):
         self._calls.start()
         super().__enter__()
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
         self._calls.finish()
-        super().__exit__(kind, error, traceback)
+        super().__exit__(exc_type, error, traceback)

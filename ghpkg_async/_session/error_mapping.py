@@ -162,8 +162,8 @@ def partial_results(
     sso = headers.get("X-GitHub-SSO", "")
     if not sso.startswith("partial-results"):
         return None
-    found = re.search(r"organizations=([\w, ]+)", sso)
-    organizations = tuple(found[1].replace(" ", "").split(",")) if found else ()
+    named = re.search(r"organizations=([\w, ]+)", sso)
+    organizations = tuple(named[1].replace(" ", "").split(",")) if named else ()
     return SSORequired(
         "the listing is partial: the token is not authorized for single sign-on of "
         f"organizations {', '.join(organizations) or 'that GitHub did not name'}",

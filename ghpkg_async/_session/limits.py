@@ -187,10 +187,10 @@ class Limits:
         if self.pause is None:
             self._refusals_in_a_row = 0
         self._read_budget(now, today, headers)
-        told = self.rate_limit
-        if told is not None and told.remaining <= 0 and self._reset_at > now:
-            message = f"the hourly budget of {told.limit} requests is used up"
-            self._hold(Pause("primary", self._reset_at, told.reset, 403, message))
+        budget = self.rate_limit
+        if budget is not None and budget.remaining <= 0 and self._reset_at > now:
+            message = f"the hourly budget of {budget.limit} requests is used up"
+            self._hold(Pause("primary", self._reset_at, budget.reset, 403, message))
 
     def on_rate_limited(
         self, now: float, today: datetime, headers: Mapping[str, str], error: RateLimited
@@ -201,8 +201,8 @@ class Limits:
         seconds = max(0.0, (error.retry_at - server_now).total_seconds())
         if self.pause is None:  # Else it was in flight when the first one was refused.
             self._refusals_in_a_row += 1
-        told = error.kind == "primary" or "Retry-After" in headers
-        if seconds < SHORTEST_PAUSE or not told:
+        names_end = error.kind == "primary" or "Retry-After" in headers
+        if seconds < SHORTEST_PAUSE or not names_end:
             growth = 2.0 ** min(self._refusals_in_a_row - 1, 8)
             seconds = max(seconds, SHORTEST_PAUSE) * growth
         until = server_now + timedelta(seconds=seconds)
@@ -260,8 +260,8 @@ class Limits:
 
     def _until_budget(self, now: float, reserve: int) -> float:
         """Return the seconds until the budget has one request beyond those in flight and kept."""
-        told = self.rate_limit
-        if told is None or self._reset_at <= now or told.remaining > self._in_flight + reserve:
+        budget = self.rate_limit
+        if budget is None or self._reset_at <= now or budget.remaining > self._in_flight + reserve:
             return 0.0
         return math.inf if self._in_flight else self._reset_at - now
 
@@ -270,11 +270,11 @@ class Limits:
         return 0 if self.rate_limit is None else self.rate_limit.limit // 10
 
     def _read_budget(self, now: float, today: datetime, headers: Mapping[str, str]) -> None:
-        told, known = read_rate_limit(headers), self.rate_limit
-        if told is None:
+        budget, known = read_rate_limit(headers), self.rate_limit
+        if budget is None:
             return
-        if known is None or (told.resource, told.reset) != (known.resource, known.reset):
-            self._reset_at = now + (told.reset - server_time(headers, today)).total_seconds()
-        elif told.used < known.used:
+        if known is None or (budget.resource, budget.reset) != (known.resource, known.reset):
+            self._reset_at = now + (budget.reset - server_time(headers, today)).total_seconds()
+        elif budget.used < known.used:
             return  # An earlier response, received late.
-        self.rate_limit = told
+        self.rate_limit = budget

@@ -136,7 +136,7 @@ class RedactingContext:
     def __enter__(self) -> None:
         self._outer = sys.exception()
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, GitHubPackagesError):
             self._redactor.redact_error(error, self._outer)
 

@@ -28,11 +28,11 @@ _SUMMARY: Final[tuple[HtmlColumn[SummaryRow], ...]] = (
     HtmlColumn("Updated", lambda row: day(row.updated_at)),
 )
 _FAILURES: Final[tuple[HtmlColumn[FailureEntry], ...]] = (
-    HtmlColumn("Owner", lambda each: each.owner),
-    HtmlColumn("Type", lambda each: each.package_type or each.listing or ""),
-    HtmlColumn("Package", lambda each: each.name or ""),
-    HtmlColumn("Reason", lambda each: each.reason, lambda each: each.authorization_url),
-    HtmlColumn("Message", lambda each: each.message),
+    HtmlColumn("Owner", lambda failure: failure.owner),
+    HtmlColumn("Type", lambda failure: failure.package_type or failure.listing or ""),
+    HtmlColumn("Package", lambda failure: failure.name or ""),
+    HtmlColumn("Reason", lambda failure: failure.reason, lambda failure: failure.authorization_url),
+    HtmlColumn("Message", lambda failure: failure.message),
 )
 
 

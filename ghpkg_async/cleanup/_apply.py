@@ -268,7 +268,9 @@ class _Run:
     def result(self, plan: Plan, journal: Path) -> ApplyResult:
         return ApplyResult(
             outcomes=self._outcomes,
-            to_delete=tuple(each for each in plan.deletions if each.id not in self._outcomes),
+            to_delete=tuple(
+                deletion for deletion in plan.deletions if deletion.id not in self._outcomes
+            ),
             broken=tuple(self._broken),
             unverified=self._unverified,
             journal=journal,
@@ -300,7 +302,7 @@ class _Run:
     async def _state_of(self, ref: PackageRef, groups: Sequence[Group]) -> PackageState:
         package = await ref.get()
         login = package.owner.login if package.owner is not None else ""
-        listed = [ListedVersion.of(each) for each in await ref.versions(consistent=True)]
+        listed = [ListedVersion.of(version) for version in await ref.versions(consistent=True)]
         graph = None
         if ref.package_type == "container":
             graph = VersionGraph(listed)
@@ -309,10 +311,10 @@ class _Run:
                 return {version.name for version in await ref.versions(consistent=True)}
 
             reader = GraphReader(self._registry, login, ref.name, graph, list_digests)
-            planned = {each.version for group in groups for each in group.deletions}
+            planned = {deletion.version for group in groups for deletion in group.deletions}
             await reader.read(planned & graph.index.keys())
             await reader.read_links()
-        return PackageState(login, package.id, {each.id: each for each in listed}, graph)
+        return PackageState(login, package.id, {version.id: version for version in listed}, graph)
 
     async def _delete(
         self,
@@ -344,11 +346,13 @@ class _Run:
     ) -> None:
         """Delete a group in its order; a version that cannot be deleted keeps those it needs."""
         held: dict[str, tuple[OutcomeStatus, str]] = {}
-        for _, batch in groupby(group.deletions, key=lambda each: each.role == "root"):
+        for _, batch in groupby(group.deletions, key=lambda deletion: deletion.role == "root"):
             deletions = list(batch)
             if self._stop_reason(group.package) is None:
                 intents = [
-                    self._intent(each, state) for each in deletions if each.version not in held
+                    self._intent(deletion, state)
+                    for deletion in deletions
+                    if deletion.version not in held
                 ]
                 await journal.append_durably(*intents)
                 self._intents.update({intent.id: intent for intent in intents})
@@ -441,7 +445,9 @@ class _Run:
         """Return the groups with versions that have no outcome yet, without the other versions."""
         waiting = []
         for group in groups:
-            rest = tuple(each for each in group.deletions if each.id not in self._outcomes)
+            rest = tuple(
+                deletion for deletion in group.deletions if deletion.id not in self._outcomes
+            )
             if rest:
                 waiting.append(attrs.evolve(group, deletions=rest))
         return waiting
@@ -491,7 +497,7 @@ class _Run:
         """List the package again: every image that is there must have its parts."""
         try:
             listed = await ref.versions(consistent=True)
-            remaining = {each.name: ListedVersion.of(each) for each in listed}
+            remaining = {version.name: ListedVersion.of(version) for version in listed}
             pushed = await self._read_pushed(ref, state, remaining)
         except GitHubPackagesError as error:
             self._unverified[key] = str(error)

@@ -250,7 +250,7 @@ class _ContainerDecision:
         """Return the reason why a version is deleted with an image, for people."""
         graph = self._graph
         if graph.is_referrer(i):
-            subject = next((each for each in graph.subjects(i) if each in self._deleted), None)
+            subject = next((j for j in graph.subjects(i) if j in self._deleted), None)
             if subject is not None:
                 return f"refers to {self._label(subject)}"
         platform = graph.platforms.get(i)

@@ -168,7 +168,7 @@ class VersionGraph:
             self._children[i] = tuple(dict.fromkeys(children))
             for target in self._children[i]:
                 self._parents.setdefault(target, []).append(i)
-        if mentions := [self.index[each] for each in manifest.mentions if each in self.index]:
+        if mentions := [self.index[digest] for digest in manifest.mentions if digest in self.index]:
             self._mentions[i] = tuple(mentions)
         if manifest.subject is not None:
             self._add_subject(i, manifest.subject)

@@ -75,7 +75,7 @@ class Plan:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Deletions that belong together: each group is deleted as a whole or not at all."""
-        by_group = groupby(self.deletions, key=lambda each: (each.package, each.group))
+        by_group = groupby(self.deletions, key=lambda deletion: (deletion.package, deletion.group))
         return tuple(Group(package, name, tuple(group)) for (package, name), group in by_group)
 
     @property
@@ -134,18 +134,20 @@ class Plan:
         Raises:
             ConfigurationError: no group or more than one has this name.
         """
-        exact = [each for each in self.groups if each.name == group]
-        found = exact or [each for each in self.groups if group and each.name.startswith(group)]
-        if len(found) != 1:
-            problem = f"{len(found)} groups of the plan have" if found else "no group has"
+        exact = [known for known in self.groups if known.name == group]
+        matches = exact or [
+            known for known in self.groups if group and known.name.startswith(group)
+        ]
+        if len(matches) != 1:
+            problem = f"{len(matches)} groups of the plan have" if matches else "no group has"
             raise ConfigurationError(f"group: {problem} a name that begins with {group!r}")
-        dropped = found[0].deletions
-        return self._keeping([each for each in self.deletions if each not in dropped])
+        dropped = matches[0].deletions
+        return self._keeping([deletion for deletion in self.deletions if deletion not in dropped])
 
     def _keeping(self, deletions: Sequence[Deletion]) -> Plan:
         """Return the plan with some of its deletions, and the counts that follow from them."""
-        versions = Counter(each.package for each in deletions)
-        images = Counter(each.package for each in deletions if each.role == "root")
+        versions = Counter(deletion.package for deletion in deletions)
+        images = Counter(deletion.package for deletion in deletions if deletion.role == "root")
         limits = self.policy.guard.max_deletes
         packages = []
         for package in self.packages:
@@ -193,9 +195,9 @@ class Plan:
         _verify(path, records, lines)
         return cls.of(
             records[0],
-            (each for each in records if isinstance(each, PackagePlan)),
-            (each for each in records if isinstance(each, Deletion)),
-            (each for each in records if isinstance(each, Held)),
+            (record for record in records if isinstance(record, PackagePlan)),
+            (record for record in records if isinstance(record, Deletion)),
+            (record for record in records if isinstance(record, Held)),
         )
 
     def records(self) -> Iterator[PlanRecord]:
@@ -266,7 +268,7 @@ def _verify(
     pairs = list(zip(records, lines, strict=True))[:-1]
     deletions = [(record, line) for record, line in pairs if isinstance(record, Deletion)]
     known = iter(end.groups)
-    for (_, group), members in groupby(deletions, key=lambda each: _group_key(each[0])):
+    for (_, group), members in groupby(deletions, key=lambda pair: _group_key(pair[0])):
         # Searched in the order of the groups: one that was moved or repeated is refused, too.
         if _hash(line for _, line in members) not in known:
             raise ConfigurationError(

@@ -143,11 +143,13 @@ class _Run:
     async def plan(self, owners: Iterable[OwnerName]) -> None:
         """Decide about every package of the owners."""
         waiting: list[tuple[OwnerName, Package]] = []
-        wanted = {each for rule in self._policy.rules for each in rule.types}
+        wanted = {package_type for rule in self._policy.rules for package_type in rule.types}
         for owner in owners:
             for package_type in PACKAGE_TYPES:
                 if package_type in wanted:
-                    waiting += [(owner, each) for each in await self._list(owner, package_type)]
+                    waiting += [
+                        (owner, package) for package in await self._list(owner, package_type)
+                    ]
         packages = iter(waiting)
 
         async def plan_some() -> None:
@@ -177,8 +179,8 @@ class _Run:
             # GitHub refuses a workflow's GITHUB_TOKEN to list containers, but not to get one.
             names = self._policy.package_names(package_type)
             if names is not None:
-                found = [await self._get(owner, package_type, name) for name in sorted(names)]
-                packages = [package for package in found if package is not None]
+                results = [await self._get(owner, package_type, name) for name in sorted(names)]
+                packages = [package for package in results if package is not None]
             else:
                 reason = f"packages cannot be listed: {error}. To get them one by one, name them "
                 reason += "in each rule without wildcards"
@@ -231,7 +233,7 @@ class _Run:
         graph = VersionGraph(versions)
 
         async def list_digests() -> set[str]:
-            return {each.name for each in await self._versions(owner, package)}
+            return {version.name for version in await self._versions(owner, package)}
 
         reader = GraphReader(self._registry, login, package.name, graph, list_digests)
         while True:

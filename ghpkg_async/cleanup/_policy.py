@@ -105,9 +105,9 @@ class Rule:
     def __attrs_post_init__(self) -> None:
         chosen = [key for key in _SELECTORS if getattr(self, key)]
         if len(chosen) != 1:
-            given = f"has {' and '.join(chosen)}" if chosen else "selects nothing"
+            problem = f"has {' and '.join(chosen)}" if chosen else "selects nothing"
             raise ConfigurationError(
-                f"rule {self.name!r} {given}; give it one of tags, untagged = true, "
+                f"rule {self.name!r} {problem}; give it one of tags, untagged = true, "
                 "orphaned = true and versions"
             )
         self._check_types(chosen[0])

@@ -52,8 +52,8 @@ class PackageState:
                 rest.append(group)
         while needed := self._needed(rest):
             yield from needed
-            found = {group.name for group, _ in needed}
-            rest = [group for group in rest if group.name not in found]
+            names = {group.name for group, _ in needed}
+            rest = [group for group in rest if group.name not in names]
         deleted = self._indexes(rest)
         if self.graph is not None:
             self.graph.check(deleted)
@@ -99,10 +99,12 @@ class PackageState:
 
     def _indexes(self, groups: Iterable[Group]) -> set[int]:
         """Return the deletions that are listed: by index in the graph, or by id without one."""
-        ids = {each.id for group in groups for each in group.deletions} & self.versions.keys()
+        ids = {
+            deletion.id for group in groups for deletion in group.deletions
+        } & self.versions.keys()
         if self.graph is None:
             return ids
-        return {self.graph.index[self.versions[each].name] for each in ids}
+        return {self.graph.index[self.versions[number].name] for number in ids}
 
     def needed_by(self, version: str) -> Collection[str]:
         """Return the names of the versions that must stay if a version does, itself included."""
@@ -128,12 +130,14 @@ class PackageState:
             if version.name in remaining
         ]
         needs += [
-            (each.digest, [child.digest for child in each.children] + [*each.mentions])
-            for each in pushed
+            (manifest.digest, [child.digest for child in manifest.children] + [*manifest.mentions])
+            for manifest in pushed
         ]
         before = self.graph.index.keys()
         for name, needed in needs:
-            if lost := [each for each in needed if each in before and each not in remaining]:
+            if lost := [
+                digest for digest in needed if digest in before and digest not in remaining
+            ]:
                 yield remaining[name], lost
 
 

@@ -133,7 +133,7 @@ class Registry:
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -169,7 +169,7 @@ class Registry:
                 f"digests: {wrong[0]!r} is not sha256: and 64 lower-case hexadecimal digits"
             )
         repository, path = _repository(owner, package)
-        found: dict[str, Manifest | Unreadable] = {}
+        outcomes: dict[str, Manifest | Unreadable] = {}
         waiting = iter(dict.fromkeys(digests))
         failure: Unreadable | None = None
 
@@ -178,16 +178,16 @@ class Registry:
             for digest in waiting:
                 if failure is not None:
                     message = f"not requested, because of {failure.digest}: {failure.message}"
-                    found[digest] = Unreadable(digest, failure.reason, message)
+                    outcomes[digest] = Unreadable(digest, failure.reason, message)
                     continue
-                outcome = found[digest] = await self._read_one(repository, path, digest)
+                outcome = outcomes[digest] = await self._read_one(repository, path, digest)
                 if isinstance(outcome, Unreadable) and outcome.reason != "missing":
                     failure = outcome
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(CONCURRENCY, len(digests))):
                 tasks.create_task(read_some())
-        return found
+        return outcomes
 
     async def has_any(self, owner: str, package: str, digest: str | None) -> bool:
         """Return whether the registry itself, rather than the cache, has manifests of a package.
@@ -302,16 +302,16 @@ class _TokenEndpoint:
         """
         challenge = response.headers.get("WWW-Authenticate", "")
         scheme, _, parameters = challenge.partition(" ")
-        found = dict(_CHALLENGE.findall(parameters[:2000]))
+        values = dict(_CHALLENGE.findall(parameters[:2000]))
         realm = URL()
         with suppress(ValueError):
-            realm = parse_server_url(found.get("realm", ""))
+            realm = parse_server_url(values.get("realm", ""))
         if scheme.lower() != "bearer" or not same_origin(registry.origin(), realm):
             raise InvalidResponse(
                 f"{response.request}: 401 with the challenge {challenge[:200]!r}: the API token is "
                 f"sent to {registry.origin()} only. If the registry is another one, pass its URL"
             )
-        return cls(realm.with_query(None).with_fragment(None), found.get("service", ""))
+        return cls(realm.with_query(None).with_fragment(None), values.get("service", ""))
 
     def url_for(self, repository: str) -> URL:
         scope = f"repository:{repository}:pull"

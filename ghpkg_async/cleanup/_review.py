@@ -53,7 +53,7 @@ class ReviewedGroup:
     @property
     def images(self) -> tuple[Deletion, ...]:
         """The images among the deletions."""
-        return tuple(each for each in self.deletions if each.role == "root")
+        return tuple(deletion for deletion in self.deletions if deletion.role == "root")
 
     @property
     def names(self) -> str:
@@ -216,9 +216,9 @@ def apply_markdown(plan: Plan, result: ApplyResult) -> str:
         if outcome.status in ("refused", "failed", "stale")
     ]
     broken = [
-        f"{'/'.join(each.package)}: {image_name(each)} lost "
-        f"{', '.join(map(short_name, each.missing))}"
-        for each in result.broken
+        f"{'/'.join(image.package)}: {image_name(image)} lost "
+        f"{', '.join(map(short_name, image.missing))}"
+        for image in result.broken
     ]
     unverified = [f"{'/'.join(key)}: {error}" for key, error in result.unverified.items()]
     return _result_markdown(

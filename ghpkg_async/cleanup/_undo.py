@@ -102,7 +102,7 @@ class UndoResult:
     @property
     def complete(self) -> bool:
         """Every version is there again, with its tags."""
-        return not self.retag and all(each.status in _BACK for each in self.outcomes.values())
+        return not self.retag and all(outcome.status in _BACK for outcome in self.outcomes.values())
 
 
 def undo_journal_of(journal: Path) -> Path:
@@ -264,7 +264,7 @@ class _Run:
         for batch in _batches(waiting, self._clock.now()):
             await self._restore_batch(self._journal, batch)
         for of_package in packages.values():
-            await self._verify([each for each in of_package if self._is_requested(each)])
+            await self._verify([intent for intent in of_package if self._is_requested(intent)])
 
     def _ref(self, intent: Intent) -> PackageRef:
         namespace = namespace_of(self._client, parse_owner(intent.owner))
@@ -275,7 +275,9 @@ class _Run:
         ref = self._ref(intents[0])
         try:
             package = await ref.get()
-            versions = [ListedVersion.of(each) for each in await ref.versions(consistent=True)]
+            versions = [
+                ListedVersion.of(version) for version in await ref.versions(consistent=True)
+            ]
         except GitHubPackagesError as error:
             advice = ". Restore the package first" if isinstance(error, NotFound) else ""
             for intent in intents:
@@ -466,4 +468,4 @@ def _batches(intents: Iterable[Intent], now: datetime) -> Iterable[list[Intent]]
     ordered.sort(key=rank)
     for urgency, batch in groupby(ordered, key=rank):
         whole = list(batch)
-        yield sorted(whole, key=lambda each: each.at) if urgency == 0 else whole
+        yield sorted(whole, key=lambda intent: intent.at) if urgency == 0 else whole

@@ -67,23 +67,23 @@ def day(moment: datetime | None) -> str:
 
 
 _PACKAGES: Final[tuple[HtmlColumn[Package], ...]] = (
-    HtmlColumn("Name", lambda each: each.name, lambda each: each.html_url),
-    HtmlColumn("Type", lambda each: each.package_type),
-    HtmlColumn("Visibility", lambda each: each.visibility),
-    number_column("Versions", lambda each: each.version_count),
-    HtmlColumn("Updated", lambda each: day(each.updated_at)),
+    HtmlColumn("Name", lambda package: package.name, lambda package: package.html_url),
+    HtmlColumn("Type", lambda package: package.package_type),
+    HtmlColumn("Visibility", lambda package: package.visibility),
+    number_column("Versions", lambda package: package.version_count),
+    HtmlColumn("Updated", lambda package: day(package.updated_at)),
     HtmlColumn(
         "Repository",
-        lambda each: each.repository.full_name if each.repository else "",
-        lambda each: each.repository.html_url if each.repository else None,
+        lambda package: package.repository.full_name if package.repository else "",
+        lambda package: package.repository.html_url if package.repository else None,
     ),
 )
 _VERSIONS: Final[tuple[HtmlColumn[PackageVersion], ...]] = (
-    HtmlColumn("Id", lambda each: each.id, align=RIGHT),
-    HtmlColumn("Name", lambda each: each.name, lambda each: each.html_url),
-    HtmlColumn("Tags", lambda each: ", ".join(each.tags)),
-    HtmlColumn("Created", lambda each: day(each.created_at)),
-    HtmlColumn("Deleted", lambda each: day(each.deleted_at)),
+    HtmlColumn("Id", lambda version: version.id, align=RIGHT),
+    HtmlColumn("Name", lambda version: version.name, lambda version: version.html_url),
+    HtmlColumn("Tags", lambda version: ", ".join(version.tags)),
+    HtmlColumn("Created", lambda version: day(version.created_at)),
+    HtmlColumn("Deleted", lambda version: day(version.deleted_at)),
 )
 _KINDS: Final[Mapping[type, tuple[str, Sequence[HtmlColumn[Any]]]]] = {
     Package: ("package", _PACKAGES),

@@ -98,19 +98,19 @@ class Api:
             origin: Scheme, host and port of the URLs in the response.
             now: Current Unix time in seconds.
         """
-        found = self.operation(method, target)
+        match = self.operation(method, target)
         token = self._token(headers)
         try:
-            response = self._carry_out(found, token, target, headers, origin)
+            response = self._carry_out(match, token, target, headers, origin)
         except Refusal as refusal:
-            url = found[0].documentation_url if found else routes.REFERENCE
+            url = match[0].documentation_url if match else routes.REFERENCE
             body = error(str(refusal), url, refusal.status)
             extra = refusal.headers if isinstance(refusal, Closed) else {}
             response = Response(refusal.status, body, extra)
         if response.status == 200:
             response = _conditional(response, token, headers.get("If-None-Match"))
         counts = response.status != 304
-        response.headers.update(self._common_headers(found, token, headers, now, counts=counts))
+        response.headers.update(self._common_headers(match, token, headers, now, counts=counts))
         return response
 
     def refusal(
@@ -125,8 +125,8 @@ class Api:
             headers: The request's headers, with case-insensitive names.
             now: Current Unix time in seconds.
         """
-        found, token = self.operation(method, target), self._token(headers)
-        common = self._common_headers(found, token, headers, now, counts=False)
+        match, token = self.operation(method, target), self._token(headers)
+        common = self._common_headers(match, token, headers, now, counts=False)
         # Recorded bodies of the secondary limit have no `status`.
         status = None if reached.limit == "secondary_limit" else reached.status
         body = error(reached.message, reached.documentation_url, status)
@@ -134,15 +134,15 @@ class Api:
 
     def _carry_out(
         self,
-        found: tuple[Operation, dict[str, str]] | None,
+        match: tuple[Operation, dict[str, str]] | None,
         token: Token | None,
         target: str,
         headers: Mapping[str, str],
         origin: str,
     ) -> Response:
-        if found is None:
+        if match is None:
             raise NotThere("Not Found")
-        operation, arguments = found
+        operation, arguments = match
         version = self._version(headers)
         if version is None:
             raise BadRequest("The value of X-GitHub-Api-Version is not a supported API version.")
@@ -219,7 +219,7 @@ class Api:
 
     def _common_headers(
         self,
-        found: tuple[Operation, dict[str, str]] | None,
+        match: tuple[Operation, dict[str, str]] | None,
         token: Token | None,
         headers: Mapping[str, str],
         now: int,
@@ -236,8 +236,8 @@ class Api:
         if self.api_versions:
             common["X-GitHub-Api-Version-Selected"] = self._version(headers) or DEFAULT_API_VERSION
         if token is not None and token.kind == "classic":
-            named = found and self._behavior.accepted_scopes
-            accepted = routes.SCOPES[found[0].action][0] if found and named else ()
+            named = match and self._behavior.accepted_scopes
+            accepted = routes.SCOPES[match[0].action][0] if match and named else ()
             common["X-OAuth-Scopes"] = ", ".join(token.scopes)
             common["X-Accepted-OAuth-Scopes"] = ", ".join(accepted)
         if self.rate_limits:

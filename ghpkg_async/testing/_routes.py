@@ -65,15 +65,15 @@ class Operation:
         """Return the values of the placeholders, or ``None`` if the path is another operation's."""
         if len(segments) != len(self.segments):
             return None
-        found = {}
+        arguments = {}
         for pattern, segment in zip(self.segments, segments, strict=True):
             if pattern.startswith("{"):
                 if not segment:
                     return None
-                found[pattern[1:-1]] = segment
+                arguments[pattern[1:-1]] = segment
             elif pattern != segment:
                 return None
-        return found
+        return arguments
 
 
 # fmt: off
@@ -127,7 +127,7 @@ def find(method: str, segments: list[str]) -> tuple[Operation, dict[str, str]] |
     """Return the operation of a method and path, with the values of the placeholders."""
     for operation in OPERATIONS:
         if operation.method == method:
-            found = operation.match(segments)
-            if found is not None:
-                return operation, found
+            arguments = operation.match(segments)
+            if arguments is not None:
+                return operation, arguments
     return None

@@ -302,7 +302,7 @@ class EmbeddedGitHub:
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -320,7 +320,7 @@ class EmbeddedGitHub:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exc_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -364,12 +364,12 @@ class EmbeddedGitHub:
         headers = CIMultiDict(request.headers)
         if "Authorization" in headers:
             headers["Authorization"] = _without_secret(headers["Authorization"])
-        found = self.api.operation(request.method, request.raw_path)
+        match = self.api.operation(request.method, request.raw_path)
         return Received(
             request.method,
             request.raw_path,
             CIMultiDictProxy(headers),
-            found[0].id if found else None,
+            match[0].id if match else None,
         )
 
     def _limit_reached(self, request: web.BaseRequest) -> LimitReached | None:

@@ -57,7 +57,7 @@ def draw(
     """
     scale = _scale_of(labels, series, ends)
     rows = Markup("").join(
-        _row(label, [(each, each.values[row]) for each in series], end, scale, row * ROW_HEIGHT)
+        _row(label, [(part, part.values[row]) for part in series], end, scale, row * ROW_HEIGHT)
         for row, (label, end) in enumerate(zip(labels, ends, strict=True))
     )
     height = ROW_HEIGHT * len(labels)
@@ -77,7 +77,7 @@ class _Scale:
 
 
 def _scale_of(labels: Sequence[str], series: Sequence[Series], ends: Sequence[str]) -> _Scale:
-    bars = list(zip(*(each.values for each in series), strict=True))
+    bars = list(zip(*(part.values for part in series), strict=True))
     negative = max((sum(-value for value in bar if value < 0) for bar in bars), default=0)
     positive = max((sum(value for value in bar if value > 0) for bar in bars), default=0)
     left = _text_width([_shortened(label) for label in labels], LABEL_CHARACTER_WIDTH)
