@@ -15,7 +15,7 @@ import attrs
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
@@ -32,6 +32,7 @@ from ghpkg_async.audit._outputs import JsonlFile, open_output, read_records
 from ghpkg_async.audit._outputs.columns import COLUMNS
 from ghpkg_async.audit._records import to_line
 from tests.audit.rig import HEADER, RECORDS
+from tests.support.examples import examples
 from tests.support.records import NOW, complete_listing, conflict, done, failure, package
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def test_every_field_of_a_record_has_a_column() -> None:
     assert {column.name for column in COLUMNS} == fields - {"versions"} | summary
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(records=st.lists(RECORDS, max_size=8), suffix=st.sampled_from(SUFFIXES))
 def test_records_are_read_as_they_were_written(records: list[Record], suffix: str) -> None:
     with TemporaryDirectory() as folder:
@@ -152,7 +153,7 @@ def resumed(path: Path) -> Iterator[tuple[JsonlFile, list[Record]]]:
     output.close()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data())
 def test_wherever_it_is_torn_each_listing_is_there_whole_or_not_at_all(data: st.DataObject) -> None:
     records = [record for listing in LISTINGS for record in listing]
@@ -280,7 +281,7 @@ def test_no_text_of_a_table_is_a_formula_with_any_separator(tmp_path: Path, befo
     assert [record.name for record in read_records(path)] == names  # type: ignore[union-attr]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.text(st.sampled_from([*FORMULA, *SEPARATORS, *"\"'\x00ab/."])), min_size=1))
 def test_no_mixture_of_separators_and_quotes_is_a_formula(names: list[str]) -> None:
     with TemporaryDirectory() as folder:

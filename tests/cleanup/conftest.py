@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
+from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async.testing import EmbeddedGitHub
 
 from .registries import ScriptedRegistry
@@ -22,8 +24,17 @@ def no_write_spacing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ghpkg_async._session.limits.WRITE_SPACING", 0.0)
 
 
+@pytest.fixture
+def no_replica_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a second pass over a listing begin at once: the embedded server has no replicas."""
+    tracker = partial(MutationTracker, replica_lag=0.0)
+    monkeypatch.setattr("ghpkg_async._context.MutationTracker", tracker)
+
+
 @pytest_asyncio.fixture
-async def empty_site(short_retry_waits: None, no_write_spacing: None) -> AsyncIterator[Site]:
+async def empty_site(
+    short_retry_waits: None, no_write_spacing: None, no_replica_lag: None
+) -> AsyncIterator[Site]:
     """A package without versions."""
     async with EmbeddedGitHub() as github, ScriptedRegistry() as registry:
         yield new_site(github, registry)

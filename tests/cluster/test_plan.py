@@ -153,7 +153,8 @@ def test_without_distributed_the_error_names_the_extra(monkeypatch: pytest.Monke
         audit_on(cluster, ["acme"], "/nowhere")
 
 
-def test_importing_it_loads_neither_distributed_nor_pyarrow() -> None:
+@pytest.mark.slow
+def test_importing_the_module_loads_neither_distributed_nor_pyarrow() -> None:
     code = (
         "import json, sys, ghpkg_async.audit.cluster\n"
         "print(json.dumps([each.partition('.')[0] for each in sys.modules]))"

@@ -610,6 +610,7 @@ async def test_locks_are_waited_for_again_once_storing_succeeds(
         assert await timeout_after(stored=True) == 100
 
 
+@pytest.mark.slow
 async def test_several_processes_share_a_file(server: EmbeddedGitHub, tmp_path: Path) -> None:
     program = (
         "import asyncio, sys\n"

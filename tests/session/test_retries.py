@@ -63,6 +63,7 @@ async def test_a_refused_connection_is_tried_again(
     assert gh.stats.retries == 1
 
 
+@pytest.mark.usefixtures("short_retry_waits")
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize(
     ("body", "content_type"),
@@ -92,6 +93,7 @@ async def test_retry_after_is_honoured(
     assert gaps(github.requests)[0] >= 0.99
 
 
+@pytest.mark.usefixtures("short_retry_waits")
 @pytest.mark.parametrize(
     ("fault", "error", "patience"),
     [
@@ -152,6 +154,7 @@ async def test_any_other_4xx_is_not_retried(
     assert len(github.requests) == 1
 
 
+@pytest.mark.usefixtures("short_retry_waits")
 @pytest.mark.parametrize("status", [408, 501, 505, 507, 520, 522, 530])
 async def test_a_delete_with_a_response_of_a_proxy_may_have_been_applied(
     github: EmbeddedGitHub, make_client: MakeClient, status: int

@@ -124,6 +124,7 @@ def test_sorted_items_can_be_wrapped_again() -> None:
     assert "2 versions" in shown
 
 
+@pytest.mark.slow
 async def test_importing_the_package_loads_no_table_library() -> None:
     code = "import sys, ghpkg_async, ghpkg_async.audit; print(*sys.modules)"
     process = await asyncio.create_subprocess_exec(
