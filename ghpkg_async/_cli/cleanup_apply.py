@@ -28,7 +28,15 @@ from .cleanup_options import (
     confirm,
     load_plan,
 )
-from .cleanup_printing import by_status, pass_on, progress_bar, show_lines, write_line
+from .cleanup_printing import (
+    by_status,
+    counts_text,
+    noted_interruption,
+    pass_on,
+    progress_bar,
+    show_lines,
+    write_line,
+)
 from .durations import parse_duration
 from .failures import WrongUsage
 from .options import DEFAULTS, Options
@@ -110,7 +118,7 @@ async def _apply(arguments: _ApplyArguments, options: Options, console: Output) 
             if console.json:
                 write_line(APPLY_CODEC.encode(outcome))
 
-        try:
+        with noted_interruption(console):
             async with options.client(max_rate_limit_wait=LONGEST_WAIT) as client:
                 return await apply_plan(
                     client,
@@ -123,9 +131,6 @@ async def _apply(arguments: _ApplyArguments, options: Options, console: Output) 
                     cache=arguments.cache,
                     on_outcome=report,
                 )
-        except asyncio.CancelledError:
-            console.note("Interrupted. Run the same command again to resume")
-            raise
 
 
 def _show_applied(
@@ -145,7 +150,7 @@ def _show_applied(
         console.note(f"BROKEN: {'/'.join(broken.package)} {image_name(broken)} lost {lost}")
     for key, error in result.unverified.items():
         console.note(f"Not verified: {'/'.join(key)}: {error}")
-    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(result.counts.items()))
+    counts = counts_text(result.counts)
     if check:
         would = f"{counted(len(result.to_delete), 'version')} would be deleted"
         console.note(f"{would}; {counts or 'no change since the plan'}")

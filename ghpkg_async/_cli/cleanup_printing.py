@@ -1,5 +1,6 @@
 """Plans and results of `ghpkg cleanup`, printed, and passed to GitHub Actions."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +22,16 @@ from .github_actions import append_step_outputs, append_step_summary
 from .output import Output
 from .tables import TableColumn
 
-__all__ = ["by_status", "pass_on", "progress_bar", "show_lines", "show_plan", "write_line"]
+__all__ = [
+    "by_status",
+    "counts_text",
+    "noted_interruption",
+    "pass_on",
+    "progress_bar",
+    "show_lines",
+    "show_plan",
+    "write_line",
+]
 
 LINES_SHOWN: Final = 20
 
@@ -84,6 +94,21 @@ def show_plan(plan: Plan, console: Output, *, groups_shown: int = GROUPS_SHOWN) 
 def _and_more(count: int, console: Output) -> None:
     if count > 0:
         console.line(f"  ... and {count:,} more in the plan")
+
+
+@contextmanager
+def noted_interruption(console: Output) -> Iterator[None]:
+    """Print how to resume if the block is interrupted."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        console.note("Interrupted. Run the same command again to resume")
+        raise
+
+
+def counts_text(counts: Mapping[Any, int]) -> str:
+    """Return the number of versions of each status, like ``12 deleted, 1 failed``."""
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
 
 
 def show_lines(lines: Sequence[str], console: Output) -> None:

@@ -24,7 +24,14 @@ from .cleanup_options import (
     package_key,
     require_terminal,
 )
-from .cleanup_printing import by_status, pass_on, show_lines, write_line
+from .cleanup_printing import (
+    by_status,
+    counts_text,
+    noted_interruption,
+    pass_on,
+    show_lines,
+    write_line,
+)
 from .options import DEFAULTS, Options
 from .output import Output
 
@@ -77,7 +84,7 @@ async def _undo(
         if console.json and not check:
             write_line(UNDO_CODEC.encode(outcome))
 
-    try:
+    with noted_interruption(console):
         async with options.client(max_rate_limit_wait=LONGEST_WAIT) as client:
             return await undo_deletions(
                 client,
@@ -88,9 +95,6 @@ async def _undo(
                 registry_url=arguments.registry_url,
                 on_outcome=report,
             )
-    except asyncio.CancelledError:
-        console.note("Interrupted. Run the same command again to resume")
-        raise
 
 
 def _show_undone(result: UndoResult, console: Output, *, check: bool) -> None:
@@ -103,7 +107,7 @@ def _show_undone(result: UndoResult, console: Output, *, check: bool) -> None:
     show_lines(problems, console)
     for command in result.retag:
         console.note(f"To set the tag again: {command}")
-    counts = ", ".join(f"{count:,} {status}" for status, count in sorted(result.counts.items()))
+    counts = counts_text(result.counts)
     if check:
         until = min((intent.restorable_until for intent in result.to_restore), default=None)
         deadline = f", the first until {moment(until)}" if until else ""

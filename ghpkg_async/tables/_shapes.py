@@ -18,7 +18,15 @@ from ..models import Package, PackageVersion
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Column", "Shape", "Table", "package_fields", "shape_of_item", "table_of"]
+__all__ = [
+    "PACKAGE_COLUMNS",
+    "Column",
+    "Shape",
+    "Table",
+    "package_fields",
+    "shape_of_item",
+    "table_of",
+]
 
 CellType: TypeAlias = Literal["text", "number", "flag", "time", "texts"]
 
@@ -115,19 +123,18 @@ def _version(version: PackageVersion) -> dict[str, Any]:
     }
 
 
-_PACKAGES: Final = Shape(
-    (
-        *(Column(name) for name in ("owner", "package_type", "name")),
-        Column("id", "number"),
-        Column("visibility"),
-        Column("version_count", "number"),
-        Column("created_at", "time"),
-        Column("updated_at", "time"),
-        Column("html_url", required=True),
-        Column("repository"),
-    ),
-    _package,
+PACKAGE_COLUMNS: Final = (
+    *(Column(name) for name in ("owner", "package_type", "name")),
+    Column("id", "number"),
+    Column("visibility"),
+    Column("version_count", "number"),
+    Column("created_at", "time"),
+    Column("updated_at", "time"),
+    Column("html_url", required=True),
+    Column("repository"),
 )
+"""Columns of a package, in a table of packages and in an audit's."""
+_PACKAGES: Final = Shape(PACKAGE_COLUMNS, _package)
 _VERSIONS: Final = Shape(
     (
         *(Column(name) for name in ("package_type", "name")),

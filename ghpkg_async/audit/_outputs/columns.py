@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ...tables._shapes import Column, Shape, shape_of_item
+from ...tables._shapes import PACKAGE_COLUMNS, Column, Shape, shape_of_item
 from .._records import (
     ConflictEntry,
     FailureEntry,
@@ -24,16 +24,7 @@ __all__ = ["COLUMNS", "SHAPE", "Column", "from_row", "to_row"]
 
 COLUMNS: Final = (
     Column("record"),
-    Column("owner"),
-    Column("package_type"),
-    Column("name"),
-    Column("id", "number"),
-    Column("visibility"),
-    Column("version_count", "number"),
-    Column("created_at", "time"),
-    Column("updated_at", "time"),
-    Column("html_url", required=True),
-    Column("repository"),
+    *PACKAGE_COLUMNS,
     Column("soft_deleted", "flag"),
     Column("versions_count", "number"),
     Column("versions_newest", "time"),
