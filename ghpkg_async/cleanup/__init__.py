@@ -8,7 +8,8 @@ async with GitHubPackages() as gh:
     await undo(gh, "plan.journal.jsonl")
 """
 
-from ._apply import ApplyResult, BrokenImage, apply
+from ._apply import apply
+from ._apply_result import ApplyResult, BrokenImage
 from ._decide import Decision
 from ._plan_file import Plan
 from ._planning import plan

@@ -15,8 +15,8 @@ from .._session.hooks import call_hook
 from ..errors import BadRequest, ClientClosed, ConfigurationError, GitHubPackagesError
 from ..models import PACKAGE_TYPES
 from ..tables._shapes import SOFT_DELETED_PREFIX
-from ._apply import first_of
 from ._decide import Decision, decide_container, decide_versions
+from ._errors import first_of
 from ._evaluate import PatternUse
 from ._graph import ListedVersion, VersionGraph
 from ._plan_file import Plan

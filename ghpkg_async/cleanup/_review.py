@@ -13,7 +13,7 @@ from ._recheck import short_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ._apply import ApplyResult, BrokenImage
+    from ._apply_result import ApplyResult, BrokenImage
     from ._journal import Intent
     from ._plan_file import Plan
     from ._records import Deletion, Held, PackageKey, PackagePlan

@@ -33,7 +33,9 @@ from ..errors import (
     RateLimited,
     Unauthorized,
 )
-from ._apply import check_header, first_of, is_active
+from ._apply import check_header
+from ._deleter import is_active
+from ._errors import first_of
 from ._graph import ListedVersion
 from ._journal import (
     APPLY_CODEC,

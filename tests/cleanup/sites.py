@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ghpkg_async.cleanup._apply import ApplyResult
+    from ghpkg_async.cleanup._apply_result import ApplyResult
     from ghpkg_async.cleanup._undo import UndoResult
     from ghpkg_async.testing import Package, Received, Version
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ghpkg_async.cleanup._apply import ApplyResult
+    from ghpkg_async.cleanup._apply_result import ApplyResult
     from ghpkg_async.cleanup._plan_file import Plan
 
 OLD_IMAGE = ["old", "old-amd64", "old-arm64"]
