@@ -55,7 +55,7 @@ class PackageRef:
         return f"<PackageRef {self._path}>"
 
     async def get(self) -> Package:
-        """The package.
+        """Request the package.
 
         https://docs.github.com/en/rest/packages/packages#get-a-package-for-an-organization
         https://docs.github.com/en/rest/packages/packages#get-a-package-for-the-authenticated-user
@@ -64,7 +64,9 @@ class PackageRef:
         return await self._context.get(self._path, decode_package)
 
     async def delete(self) -> None:
-        """Deletes the package with all its versions. Safe to retry: gone is gone.
+        """Delete the package with all its versions.
+
+        A 404 after an attempt whose response was lost counts as success.
 
         Raises `DeletionRefused` for a public package with a version of over 5,000 downloads.
 
@@ -75,7 +77,7 @@ class PackageRef:
         await self._context.delete(self._path, self._collection)
 
     async def restore(self, token: str | None = None) -> None:
-        """Restores the package, within 30 days of its deletion and if its name is still free.
+        """Restore the package, within 30 days of its deletion and if its name is still free.
 
         Args:
             token: the package token, where one is needed; it is percent-encoded.
@@ -138,7 +140,7 @@ class PackageRef:
         return self._context.listing(spec, consistent=consistent)
 
     def version(self, version_id: int) -> VersionRef:
-        """Names a version; sends nothing.
+        """Return a reference to a version; no request is sent.
 
         Args:
             version_id: the version's ``id``, not its name.
@@ -167,7 +169,7 @@ class VersionRef:
         return f"<VersionRef {self._path}>"
 
     async def get(self) -> PackageVersion:
-        """The version.
+        """Request the version.
 
         https://docs.github.com/en/rest/packages/packages#get-a-package-version-for-an-organization
         https://docs.github.com/en/rest/packages/packages#get-a-package-version-for-the-authenticated-user
@@ -176,7 +178,9 @@ class VersionRef:
         return await self._context.get(self._path, decode_version)
 
     async def delete(self) -> None:
-        """Deletes the version. Safe to retry: gone is gone.
+        """Delete the version.
+
+        A 404 after an attempt whose response was lost counts as success.
 
         Raises `DeletionRefused` for the last (tagged) version, and for a public one of over
         5,000 downloads.
@@ -188,7 +192,7 @@ class VersionRef:
         await self._context.delete(self._path, self._collection, deleted_from(self._collection))
 
     async def restore(self) -> None:
-        """Restores the version, within 30 days of its deletion.
+        """Restore the version, within 30 days of its deletion.
 
         https://docs.github.com/en/rest/packages/packages#restore-package-version-for-an-organization
         https://docs.github.com/en/rest/packages/packages#restore-a-package-version-for-the-authenticated-user

@@ -193,7 +193,7 @@ async def print_records(records: Iterable[Record | AuditHeader]) -> None:
 
 async def _print(records: Iterable[dict[str, Any]]) -> None:
     """Print JSON Lines in a thread: a slow reader must not block the event loop."""
-    # ASCII: what a server says steers no terminal.
+    # ASCII: text of a server cannot control the terminal.
     text = "".join(f"{json.dumps(record)}\n" for record in records)
     await asyncio.to_thread(_write, text)
 

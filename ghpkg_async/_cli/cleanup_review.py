@@ -37,7 +37,7 @@ def review(
             negative=(),
             show_default=False,
         ),
-    ] = [],  # noqa: B006  (never changed; what cyclopts shows and takes)
+    ] = [],  # noqa: B006  (never mutated; cyclopts reads the default)
     output: Annotated[
         Path | None, Parameter(help="Write the plan without the dropped groups.")
     ] = None,

@@ -1,4 +1,4 @@
-"""An error to an exit status, and to a paragraph that says what to do about it."""
+"""Exit status and message of each error, with the way out."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Response:
         return ", ".join(self.headers.getall("Link", []))
 
     def read(self, decode: Callable[[Buffer], T]) -> T:
-        """The body, decoded; `InvalidResponse` names the URL and the place that is wrong."""
+        """Return the decoded body; `InvalidResponse` names the URL and the field that is wrong."""
         try:
             return decode(self.body())
         except InvalidResponse as error:
@@ -141,7 +141,7 @@ class Response:
         raise InvalidResponse(f"{self.request}: {invalid}")
 
     def body(self) -> Buffer:
-        """The body, inflated within a bound; good until another one is."""
+        """Return the body, inflated within a bound; valid until the next call for any response."""
         return self.buffer.inflate(self.raw_body, self.headers.get("Content-Encoding", ""))
 
     def error(self, now: datetime) -> APIError:
