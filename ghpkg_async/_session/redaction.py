@@ -52,16 +52,19 @@ class Redactor:
 
     def __init__(self) -> None:
         self._redact: dict[Secret, Callable[[str], str]] = {}
+        self._own: dict[Secret, None] = {}
         self._in_use: Counter[Secret] = Counter()
 
     def add(self, secret: Secret) -> None:
         """Redact one of the client's own tokens from now on."""
-        if secret in self._redact:
+        if secret in self._own:
             return
-        self._redact[secret] = _redactor(secret.reveal())
-        idle = [known for known in self._redact if not self._in_use[known]]
-        if len(idle) > _REMEMBERED:
-            del self._redact[idle[0]]
+        self._own[secret] = None
+        self._redact.setdefault(secret, _redactor(secret.reveal()))
+        if len(self._own) > _REMEMBERED:
+            oldest = next(iter(self._own))
+            del self._own[oldest]
+            self._release(oldest)
 
     @contextmanager
     def using(self, secret: Secret | None) -> Iterator[None]:
@@ -75,9 +78,14 @@ class Redactor:
             yield
         finally:
             self._in_use[secret] -= 1
-            if not self._in_use[secret]:
-                del self._in_use[secret]
-                self._redact.pop(secret, None)
+            self._release(secret)
+
+    def _release(self, secret: Secret) -> None:
+        """Redact a secret no longer, unless it is in use or one of the client's own."""
+        if not self._in_use[secret]:
+            del self._in_use[secret]
+            if secret not in self._own:
+                del self._redact[secret]
 
     def redacting(self) -> RedactingContext:
         """Return a context manager that redacts every error of the library that leaves it.

@@ -51,6 +51,29 @@ def test_a_short_secret_is_redacted_as_a_whole() -> None:
     assert redacting("k9Qz7w").redact("no K9QZ7W here, nor k9Qz7") == "no *** here, nor k9Qz7"
 
 
+def test_the_clients_token_is_redacted_after_a_call_that_used_it_as_its_own() -> None:
+    redactor = redacting(CLASSIC)
+    with redactor.using(Secret(CLASSIC)):
+        pass
+    assert redactor.redact(CLASSIC) == "ghp_***"
+
+
+def test_a_secret_of_a_call_that_becomes_the_clients_token_stays_redacted() -> None:
+    redactor = Redactor()
+    with redactor.using(Secret(CLASSIC)):
+        redactor.add(Secret(CLASSIC))
+    assert redactor.redact(CLASSIC) == "ghp_***"
+
+
+def test_a_secret_of_calls_is_redacted_until_the_last_one_ends() -> None:
+    redactor = Redactor()
+    with redactor.using(Secret(CLASSIC)):
+        with redactor.using(Secret(CLASSIC)):
+            pass
+        assert redactor.redact(CLASSIC) == "ghp_***"
+    assert redactor.redact(CLASSIC) == CLASSIC
+
+
 @pytest.mark.parametrize("show", [repr, str, "{!r:>9}".format], ids=["repr", "str", "format"])
 def test_a_secret_shows_nothing_of_itself(show: object) -> None:
     assert callable(show)
