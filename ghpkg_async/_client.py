@@ -137,7 +137,13 @@ class GitHubPackages:
         )
         self._session = Session(
             root,
-            Transport(root.origin(), headers=headers, stats=stats, injected=session),
+            Transport(
+                root.origin(),
+                headers=headers,
+                redactor=redactor,
+                stats=stats,
+                injected=session,
+            ),
             scheduler,
             credentials,
             redactor=redactor,

@@ -56,7 +56,7 @@ class Credentials:
 
     Args:
         token: a token, ``""`` for anonymous requests, or the object that supplies tokens.
-        secrets: redacts every token that was supplied.
+        redactor: redacts every token that was supplied.
     """
 
     def __init__(self, token: str | TokenSource, redactor: Redactor) -> None:
@@ -66,7 +66,7 @@ class Credentials:
         self._identity = Secret("" if isinstance(token, str) else _identity_of(token))
         if isinstance(token, str):
             self._kept = Secret(token)
-            redactor.add(self._kept)
+            redactor.keep(self._kept)
         else:
             self._kept = lambda: token
 

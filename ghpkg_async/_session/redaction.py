@@ -20,7 +20,8 @@ __all__ = ["RedactingContext", "Redactor", "Secret", "drop_frames"]
 RECOGNIZABLE: Final = 12
 """Length from which on a part of a secret is redacted like the whole."""
 _SHORTEST: Final = 4
-_REMEMBERED: Final = 16
+_REMEMBERED: Final = 128
+"""Tokens of the client's source that are redacted although no request in flight has them."""
 _PREFIX: Final = re.compile(r"gh[pousr]_|github_pat_")
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
@@ -48,23 +49,40 @@ class Secret:
 
 
 class Redactor:
-    """The secrets to redact: the client's tokens in use, the last few before, package tokens."""
+    """The secrets to redact: those in use, and the last tokens of the client's source."""
 
     def __init__(self) -> None:
         self._redact: dict[Secret, Callable[[str], str]] = {}
-        self._own: dict[Secret, None] = {}
+        self._recent: dict[Secret, None] = {}
         self._in_use: Counter[Secret] = Counter()
 
+    def keep(self, secret: Secret) -> None:
+        """Redact a secret for good."""
+        self._in_use[secret] += 1
+        self._learn(secret)
+
     def add(self, secret: Secret) -> None:
-        """Redact one of the client's own tokens from now on."""
-        if secret in self._own:
-            return
-        self._own[secret] = None
-        self._redact.setdefault(secret, _redactor(secret.reveal()))
-        if len(self._own) > _REMEMBERED:
-            oldest = next(iter(self._own))
-            del self._own[oldest]
+        """Redact a token of the client's source until `_REMEMBERED` others were used after it."""
+        self._recent.pop(secret, None)
+        self._recent[secret] = None
+        self._learn(secret)
+        if len(self._recent) > _REMEMBERED:
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
             self._release(oldest)
+
+    @contextmanager
+    def sending(self, token: Secret | None) -> Iterator[None]:
+        """Redact the token of a request, if it has one, for its time in flight, and then as `add`.
+
+        An error about the request is redacted later, when it leaves the call.
+        """
+        with self.using(token):
+            try:
+                yield
+            finally:
+                if token:
+                    self.add(token)
 
     @contextmanager
     def using(self, secret: Secret | None) -> Iterator[None]:
@@ -72,19 +90,22 @@ class Redactor:
         if secret is None:
             yield
             return
-        self._in_use[secret] += 1
-        self._redact.setdefault(secret, _redactor(secret.reveal()))
+        self.keep(secret)
         try:
             yield
         finally:
             self._in_use[secret] -= 1
             self._release(secret)
 
+    def _learn(self, secret: Secret) -> None:
+        if secret not in self._redact:
+            self._redact[secret] = _redactor(secret.reveal())
+
     def _release(self, secret: Secret) -> None:
-        """Redact a secret no longer, unless it is in use or one of the client's own."""
+        """Redact a secret no longer, unless it is in use or one of the last tokens."""
         if not self._in_use[secret]:
             del self._in_use[secret]
-            if secret not in self._own:
+            if secret not in self._recent:
                 del self._redact[secret]
 
     def redacting(self) -> RedactingContext:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .messages import Request
+    from .redaction import Redactor
     from .stats import Stats
 
 __all__ = ["Transport"]
@@ -40,6 +41,7 @@ class Transport:
     Args:
         origin: where requests, and the token with them, may go.
         headers: sent with every request.
+        redactor: redacts the token of each request in flight.
         stats: counts the requests and their points.
         injected: the caller's aiohttp session, whose connections are used.
     """
@@ -49,10 +51,12 @@ class Transport:
         origin: URL,
         *,
         headers: Mapping[str, str],
+        redactor: Redactor,
         stats: Stats,
         injected: aiohttp.ClientSession | None = None,
     ) -> None:
         self._origin = origin
+        self._redactor = redactor
         self._stats = stats
         self._headers = CIMultiDict({**headers, "Accept-Encoding": "gzip"})
         self._injected = injected
@@ -61,7 +65,13 @@ class Transport:
 
     def on_origin(self, origin: URL, headers: Mapping[str, str], stats: Stats) -> Transport:
         """Return a transport to another origin with the same connection settings."""
-        transport = Transport(origin, headers=headers, stats=stats, injected=self._injected)
+        transport = Transport(
+            origin,
+            headers=headers,
+            redactor=self._redactor,
+            stats=stats,
+            injected=self._injected,
+        )
         transport._headers.setdefault("User-Agent", self._headers.get("User-Agent", ""))
         return transport
 
@@ -80,7 +90,8 @@ class Transport:
         """Send once and read the whole response, within ``seconds``."""
         outer = sys.exception()
         try:
-            return await self._exchange(request, seconds)
+            with self._redactor.sending(request.token):
+                return await self._exchange(request, seconds)
         except BaseException as error:
             drop_frames(error, outer)  # They hold the request's headers.
             raise

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ghpkg_async._session.redaction import RECOGNIZABLE, Redactor, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLASSIC = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
 FINE_GRAINED = "github_pat_11ABCDEFG0aBcDeFgHiJkL_Zy9Xw8Vu7Ts6Rq5Po4Nm3Lk2Ji1Hg0Fe9Dc8Ba7"
@@ -51,8 +56,12 @@ def test_a_short_secret_is_redacted_as_a_whole() -> None:
     assert redacting("k9Qz7w").redact("no K9QZ7W here, nor k9Qz7") == "no *** here, nor k9Qz7"
 
 
-def test_the_clients_token_is_redacted_after_a_call_that_used_it_as_its_own() -> None:
-    redactor = redacting(CLASSIC)
+@pytest.mark.parametrize("learn", [Redactor.keep, Redactor.add])
+def test_the_clients_token_is_redacted_after_a_call_that_used_it_as_its_own(
+    learn: Callable[[Redactor, Secret], None],
+) -> None:
+    redactor = Redactor()
+    learn(redactor, Secret(CLASSIC))
     with redactor.using(Secret(CLASSIC)):
         pass
     assert redactor.redact(CLASSIC) == "ghp_***"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import itertools
 import json
 import logging
 from contextlib import suppress
@@ -234,6 +235,36 @@ async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileSe
     for error in errors:
         for secret in (TOKEN, other):
             assert_keeps_secret(told_by(error), secret)
+
+
+async def test_the_token_of_a_slow_request_is_redacted_after_many_others(
+    server: HostileServer,
+) -> None:
+    """A source mints a token for each request, and hundreds pass while one request is in flight."""
+    minted = (f"ghs_{number:04}R7tU9vW1xY3zB5dF{number:04}" for number in itertools.count())
+
+    class Source:
+        async def token(self) -> str:
+            return next(minted)
+
+    arrived, others_passed = asyncio.Event(), asyncio.Event()
+
+    async def echo(call: Call) -> None:
+        if call.request.target.endswith("/slow"):
+            arrived.set()
+            await others_passed.wait()
+        await call.send(answer(404, {"message": call.request.headers["authorization"]}))
+
+    server.will(echo)
+    async with server.client(Source(), points_per_minute=None) as gh:
+        org = gh.org("acme")
+        slow = asyncio.create_task(refused(org.package("npm", "slow").get()))
+        await arrived.wait()
+        for _ in range(200):
+            await refused(org.package("npm", "quick").get())
+        others_passed.set()
+        error = await slow
+    assert_keeps_secret(told_by(error), "ghs_0000R7tU9vW1xY3zB5dF0000")
 
 
 async def test_a_token_in_basic_authorization_form_is_no_secret_of_ours(
