@@ -132,10 +132,18 @@ class Redactor:
             error.__cause__ = None
 
     def _reveals(self, error: BaseException) -> bool:
-        """Return whether an error, or one of its causes or contexts, holds a secret."""
-        origins = (error.__cause__, error.__context__)
-        shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
-        return self.redact(shown) != shown or any(map(self._reveals, filter(None, origins)))
+        """Return whether an error, or one of its causes or contexts, holds a secret.
+
+        An error that cannot be shown counts as one that does.
+        """
+        for origin in _chain(error, set()):
+            try:
+                shown = f"{origin} {origin!r} {origin.args!r} {vars(origin)!r}"
+            except Exception:
+                return True
+            if self.redact(shown) != shown:
+                return True
+        return False
 
     def _redacted(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -177,15 +185,27 @@ def drop_frames(error: BaseException, outer: BaseException | None) -> None:
         error: its frames, and those of its causes and contexts, may hold secrets.
         outer: the exception that the caller is handling; it and its frames are the caller's.
     """
-    left, seen = [error], {id(outer), id(None)}
+    for origin in _chain(error, {id(outer)}):
+        origin.__traceback__ = None
+
+
+def _chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """Yield an error, its causes and contexts, and the members of groups, each once.
+
+    Args:
+        error: the first one.
+        seen: ids of errors that are left out, with what only they lead to.
+    """
+    left: list[BaseException | None] = [error]
     while left:
         current = left.pop()
+        if current is None or id(current) in seen:
+            continue
         seen.add(id(current))
-        current.__traceback__ = None
-        others = [current.__cause__, current.__context__]
+        yield current
+        left += [current.__cause__, current.__context__]
         if isinstance(current, BaseExceptionGroup):
-            others += current.exceptions
-        left += [other for other in others if other is not None and id(other) not in seen]
+            left += current.exceptions
 
 
 def _redactor(secret: str) -> Callable[[str], str]:

@@ -105,6 +105,53 @@ async def test_an_error_of_the_source_is_the_cause_of_one_of_ours(
     assert server.requests == []
 
 
+class Unshowable(Exception):
+    """An error without a text."""
+
+    def __str__(self) -> str:
+        raise AttributeError("text")
+
+
+def in_a_circle() -> Exception:
+    first, second = ValueError("first"), KeyError("second")
+    first.__cause__, second.__cause__ = second, first
+    return first
+
+
+def chained(count: int) -> Exception:
+    """Return an error with a cause that is its context too, and so on."""
+    error = ValueError("first")
+    for _ in range(count):
+        origin, error = error, ValueError("next")
+        error.__cause__ = error.__context__ = origin
+    return error
+
+
+@pytest.mark.parametrize("raised", [in_a_circle(), chained(2_000)], ids=["circle", "long chain"])
+async def test_the_causes_of_the_sources_error_may_be_many_or_a_circle(
+    server: HostileServer, raised: Exception
+) -> None:
+    async def fail() -> str:
+        raise raised
+
+    async with server.client(Source([fail])) as gh:
+        error = await refused(get(gh))
+    assert str(error) == "token source: token() raised ValueError"
+    assert error.__cause__ is raised
+
+
+async def test_an_error_of_the_source_that_cannot_be_shown_is_dropped(
+    server: HostileServer,
+) -> None:
+    async def fail() -> str:
+        raise Unshowable
+
+    async with server.client(Source([fail])) as gh:
+        error = await refused(get(gh))
+    assert str(error) == "token source: token() raised Unshowable"
+    assert error.__cause__ is None
+
+
 async def rejecting_the_first(call: Call) -> None:
     good = call.request.headers["authorization"] == "Bearer ghs_second"
     await call.send(
