@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple
 
@@ -107,14 +108,14 @@ class CacheFile:
             with self._database or self._open() as database:
                 return operation(database, *args)
         except sqlite3.OperationalError as error:
-            match error.sqlite_errorcode & 0xFF:
+            match _error_code(error):
                 case sqlite3.SQLITE_INTERRUPT:
                     self._disable(f"an operation took more than {OPERATION_SECONDS:g} seconds")
                 case sqlite3.SQLITE_BUSY:
                     self._wait_for_locks(0)
             # Locked, read-only, disk full: a later operation may succeed.
             self._warn(f"{error}; the client goes on without it where necessary")
-        except (sqlite3.Error, OSError, _Distrusted) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError, _Distrusted) as error:
             self.close()
             if self._was_replaced or not _remove_damaged(self._path, error):
                 self._disable(error)
@@ -187,6 +188,8 @@ def _check_owner(path: str) -> None:
 
 
 def _configure(database: sqlite3.Connection) -> None:
+    # A damaged value may claim to be text and not be UTF-8.
+    database.text_factory = partial(str, encoding="utf-8", errors="replace")
     database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
     database.execute("PRAGMA trusted_schema = OFF")
     database.execute("PRAGMA synchronous = OFF")
@@ -227,10 +230,12 @@ def _check_schema(database: sqlite3.Connection) -> bool:
 
 def _remove_damaged(path: str, error: Exception) -> bool:
     """Remove a cache file that SQLite found damaged. Return whether it was one."""
-    if not isinstance(error, sqlite3.DatabaseError) or error.sqlite_errorcode & 0xFF not in (
+    # A message of SQLite that is not UTF-8 quotes a damaged schema.
+    is_damaged = isinstance(error, UnicodeDecodeError) or _error_code(error) in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
-    ):
+    )
+    if not is_damaged:
         return False
     # Closing the file drops every lock that this process has on it: only for a damaged one.
     with suppress(OSError), open(path, "rb") as file:
@@ -239,6 +244,12 @@ def _remove_damaged(path: str, error: Exception) -> bool:
             _remove(path)
             return True
     return False
+
+
+def _error_code(error: Exception) -> int:
+    """Return SQLite's primary error code; 0 for an error that is not SQLite's own."""
+    # Errors that Python's module detects have no such attribute.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _remove(path: str) -> None:

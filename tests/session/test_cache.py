@@ -417,6 +417,15 @@ async def test_a_damaged_file_is_replaced(
     assert gh.stats.not_modified == 3
 
 
+async def test_a_file_whose_schema_is_not_utf_8_is_replaced(tmp_path: Path) -> None:
+    path = await filled(tmp_path / "cache")
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xc1BLE"))
+    async with opened(path) as cache:
+        assert await cache.get(KEY) is None
+        await put(cache)
+        assert await cache.get(KEY) == ENTRY
+
+
 @pytest.mark.parametrize(
     "forgery",
     [
@@ -426,6 +435,8 @@ async def test_a_damaged_file_is_replaced(
         "UPDATE response SET head = CAST(replace(CAST(head AS TEXT), 'false', 'true') AS BLOB)",
         "UPDATE response SET digest = zeroblob(32)",
         "UPDATE response SET digest = 0",
+        "UPDATE response SET digest = CAST(x'ff' AS TEXT)",
+        "UPDATE response SET head = CAST(x'ff' AS TEXT)",
     ],
 )
 async def test_a_changed_entry_is_not_used(tmp_path: Path, forgery: str) -> None:
