@@ -79,7 +79,7 @@ class Request:
 
     def redirected(self, url: URL) -> Request:
         """The request that a redirect to ``url`` asks for; a secret query stays one."""
-        query = self.secret_query
+        url, query = url.with_fragment(None), self.secret_query
         if query is not None:
             url, query = url.with_query(None), Secret(url.raw_query_string)
         return attrs.evolve(self, url=url, secret_query=query, etag="")

@@ -172,6 +172,14 @@ async def test_a_write_keeps_its_method_on_the_way(
     assert server.targets[1] == "/there"
 
 
+async def test_a_restore_keeps_its_package_token_past_a_location_with_a_fragment(
+    server: HostileServer, gh: GitHubPackages
+) -> None:
+    server.will(answer(307, "", "Location: /there?token=a%2Fb#top"), answer(204))
+    await gh.org("acme").package("npm", "p").restore(token="a/b")
+    assert server.targets[1] == "/there?token=a%2Fb"
+
+
 @pytest.mark.parametrize("what", WRITES)
 @pytest.mark.parametrize("status", [301, 302, 303])
 @pytest.mark.parametrize("then", [200, 204, 404])
