@@ -63,7 +63,8 @@ class Run(Generic[T]):
             changed = observed.any or any(pages.paginator.changed for pages in listed)
             proven = all(pages.coverage.is_complete for pages in listed)
             needs_proof = number > 1 or verify or changed
-            if self._beyond_cap.missing is None and (proven or not needs_proof):
+            is_missing = is_truncated and self._beyond_cap.missing is not None
+            if not is_missing and (proven or not needs_proof):
                 return
         raise ListingUnstable(
             f"{self._spec.paginator().url(1)}: still changing after {MAX_PASSES} passes; "

@@ -115,7 +115,8 @@ class Walk(Generic[T]):
                 last_is_short=self._paginator.last_is_short,
                 ignores_page=self._paginator.ignores_page,
             )
-            if (last := self._last_response) is not None and last.stored and not last.was_last:
+            last = self._last_response if self._paginator.is_end_proven else None
+            if last is not None and last.stored and not last.was_last:
                 await self._session.remember_last(last)
         finally:
             await self._fetcher.cancel()
@@ -127,6 +128,7 @@ class Walk(Generic[T]):
         response, key = fetched.response, self._paginator.key(page)
         known = self._known.get(key)
         if response.status == 304 and known is not None:
+            self._last_response = None
             repeats = self._repeats(known.size, known.fingerprint)
             self._coverage.repeat(known.response)
             self._paginator.advance_unchanged(known, repeats_page=repeats)

@@ -101,6 +101,7 @@ class Paginator:
         self._expected = expected
         self._predicted_last = -(-expected // per_page) if expected and per_page else None
         self._start = self._offset = (first - 1) * per_page
+        self._first_of_size = first
         self._halvings = 0
         self._halved = False
         self._overlaps = False
@@ -120,6 +121,7 @@ class Paginator:
         again = Paginator(self._first_url, per_page=self.per_page, first=self._first_page)
         again._capped, again._template = self._capped, self._template
         again._start = again._offset = self._start
+        again._first_of_size = again._first_page
         again._halved, again._predicted_last = self._halved, self.last_page
         again._largest = self._largest
         return again
@@ -207,13 +209,16 @@ class Paginator:
         """
         if self.per_page < 2 or self._cursor is not None or self._halvings == MAX_HALVINGS:
             return False
+        if self.next_page is not None and self.next_page > self._first_of_size:
+            # The server's pages may be smaller than requested: not per_page, but their size.
+            self._offset = max(self._offset, (self.next_page - 1) * self._largest)
         self._halvings += 1
         self.per_page //= 2
         self._halved = True
         self.last_page = self._predicted_last = None
         self._full_pages = self._largest = 0
         self.is_end_unconfirmed = False
-        self.next_page = self._offset // self.per_page + 1
+        self.next_page = self._first_of_size = self._offset // self.per_page + 1
         self._overlaps = self._offset % self.per_page > 0 or self._offset > self._start
         return True
 
@@ -254,7 +259,7 @@ class Paginator:
             return
         if self._halved and size > self.per_page > 0:
             raise InvalidResponse(f"page {page}: {size} items where {self.per_page} were requested")
-        is_full = size >= self._full_size()
+        is_full = self._is_full(size)
         self._count(page, size, new, is_full=is_full)
         self.next_page = page + 1
         if links is not None:
@@ -274,7 +279,7 @@ class Paginator:
         page = self.next_page
         if page is None:
             return
-        is_full = known.size >= self._full_size()
+        is_full = self._is_full(known.size)
         self._count(page, known.size, known.size, is_full=is_full)
         self.next_page, self._cursor = page + 1, known.cursor
         if not known.has_next:
@@ -294,7 +299,6 @@ class Paginator:
         self._largest = max(self._largest, size)
         self._halvings = 0
         self._new_items += new
-        self._offset += size
         # Smaller pages start within the page before them.
         self.changed = self.changed or (new < size and not self._overlaps)
         self._overlaps = False
@@ -305,11 +309,14 @@ class Paginator:
                 f"Link: page {page} is not the last, but {MAX_STALE_PAGES} pages had no new item"
             )
 
-    def _full_size(self) -> int:
-        """The size of a full page: the largest, once a second page shows that there are more."""
-        if self._nonempty > 1 or not self.per_page:
-            return max(self._largest, 1)
-        return self.per_page
+    def _is_full(self, size: int) -> bool:
+        """Return whether the page to accept is full: as large as the server's pages are.
+
+        That is the largest one so far, once a second page shows that there are more.
+        """
+        if self._nonempty + (size > 0) > 1 or not self.per_page:
+            return size >= max(self._largest, size, 1)
+        return size >= self.per_page
 
     def _follow(
         self, links: Links, page: int, size: int, *, is_full: bool, from_cache: bool

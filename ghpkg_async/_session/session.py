@@ -278,6 +278,7 @@ def _raise_error(response: Response) -> NoReturn:
     else:
         reason = f"{response.status} is not a status of the API"
         error = InvalidResponse(f"{response.request}: {reason}")
-    if response.maybe_applied and response.request.write:
+    # A status below 400 that is not 204 may be that of an accepted write.
+    if response.request.write and (response.maybe_applied or response.status < 400):
         mark_maybe_applied(error)
     raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -367,6 +367,20 @@ async def test_beyond_the_cap_a_listing_continues_by_visibility(mode: LinkMode) 
     assert sorted(found) == session.ids
 
 
+async def test_a_listing_that_no_longer_reaches_the_cap_is_complete() -> None:
+    class Shrinking(Catalogue):
+        async def get(self, url: URL, **options: Any) -> Response:
+            if url.query["per_page"] != "1":
+                return await super().get(url, **options)
+            self.ids.append(len(self.ids))
+            total = await super().get(url, **options)
+            self.ids = self.ids[:9_950]
+            return total
+
+    session = Shrinking(list(range(10_002)), per_page=100, capped=True)
+    assert await ids(session.everything()) == list(range(10_002))
+
+
 async def test_up_to_the_cap_no_request_is_repeated() -> None:
     session = catalogue(10_000)
     assert await ids(session.everything()) == session.ids
@@ -505,6 +519,29 @@ async def test_pages_before_a_broken_one_are_handed_over() -> None:
     assert seen == list(range(40))
 
 
+class Stored(InMemorySession):
+    """Stores each response, and changes the first page after the first pass."""
+
+    remembered: list[str]
+
+    async def get(self, url: URL, **options: Any) -> Response:
+        if options["etag"] and url.query["page"] == "1":
+            options["etag"] = '"of the first pass"'
+        return attrs.evolve(await super().get(url, **options), stored=True)
+
+    async def remember_last(self, response: Response) -> None:
+        self.remembered.append(response.request.url.query["page"])
+
+
+@pytest.mark.parametrize("consistent", [False, True])
+async def test_only_the_last_page_is_remembered_as_the_last(consistent: bool) -> None:
+    session = Stored(list(range(35)), "none", per_page=10)
+    session.remembered = []
+    session.link_support.learn(sends_link=True)
+    assert await ids(session.listing(consistent=consistent)) == session.ids
+    assert session.remembered == ["4"]
+
+
 # Pages that are too large for the server
 
 
@@ -533,6 +570,32 @@ async def test_pages_that_fail_are_requested_in_smaller_sizes(
     session = Straining(list(range(100)), mode)
     session.heavy = frozenset(heavy)
     assert await ids(session.listing()) == session.ids
+
+
+@pytest.mark.parametrize("mode", ["link", "none"])
+async def test_no_item_is_missing_after_page_sizes_that_do_not_divide_each_other(
+    mode: LinkMode,
+) -> None:
+    complete = 0
+    for heavy in range(100, 200, 9):
+        session = Straining(list(range(500)), mode, per_page=100)
+        session.heavy = frozenset({heavy})
+        with suppress(ServerError):
+            assert sorted(await ids(session.listing())) == session.ids
+            complete += 1
+    assert complete > 6
+
+
+async def test_no_item_is_missing_if_the_server_limits_the_size_of_smaller_pages() -> None:
+    class Clamped(Straining):
+        async def get(self, url: URL, **options: Any) -> Response:
+            return await super().get(
+                url.update_query(per_page=min(7, int(url.query["per_page"]))), **options
+            )
+
+    session = Clamped(list(range(60)), "none", per_page=20)
+    session.heavy, session.largest = frozenset({33}), 2
+    assert sorted(await ids(session.listing())) == session.ids
 
 
 async def test_a_server_that_fails_at_any_size_is_reported_without_further_retries() -> None:

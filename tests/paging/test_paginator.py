@@ -171,3 +171,12 @@ def test_an_unchanged_page_continues_as_in_the_pass_before() -> None:
     again.advance_unchanged(KnownPage("e", 100, 0, 0, has_next=True))
     again.advance_unchanged(KnownPage("e", 100, 0, 1, has_next=False))
     assert again.next_page is None
+
+
+def test_a_second_page_as_large_as_the_first_is_full_whatever_was_requested() -> None:
+    paginator = Paginator(f"{HERE}/items?per_page=100&page=1", per_page=100)
+    following = Links(f"{HERE}/items?per_page=100&page=2", 2, None)
+    paginator.advance(following, size=10, new=10, is_cached=True)
+    ended = Links(None, None, None, prev=True)
+    paginator.advance(ended, size=10, new=10, from_cache=True, is_cached=True)
+    assert paginator.next_page == 3

@@ -14,6 +14,7 @@ from ghpkg_async import (
     ConnectionFailed,
     Forbidden,
     GitHubPackages,
+    InvalidResponse,
     RequestTimeout,
     ServerError,
     Unauthorized,
@@ -170,6 +171,22 @@ async def test_a_delete_with_a_response_of_a_proxy_may_have_been_applied(
     github.faults.next("server_error", status=403)
     error = await error_of(left(gh).delete())
     assert isinstance(error, Forbidden)
+    assert says_it_may_be_done(error)
+
+
+@pytest.mark.parametrize("status", [200, 202, 303, 304])
+@pytest.mark.parametrize("method", ["delete", "restore"])
+async def test_a_write_with_a_status_that_the_api_lacks_may_have_been_applied(
+    github: EmbeddedGitHub, github_client: GitHubPackages, status: int, method: str
+) -> None:
+    async def accepting(
+        _: web.BaseRequest, __: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        return web.Response(status=status)
+
+    github.hook = accepting
+    error = await error_of(getattr(left(github_client), method)())
+    assert isinstance(error, InvalidResponse)
     assert says_it_may_be_done(error)
 
 
