@@ -51,6 +51,10 @@ class Context:
         context.session = session
         return context
 
+    def is_of_same_client(self, other: Context) -> bool:
+        """Return whether both belong to one client and its `GitHubPackages.with_options` views."""
+        return self.mutations is other.mutations
+
     def link_support(self, operation: str, root: str) -> LinkSupport:
         """The evidence about one operation of one kind of owner: orgs, users or user."""
         return self._link_support.setdefault((operation, root.split("/")[1]), LinkSupport())

@@ -179,8 +179,8 @@ class NamespaceFactory:
         return Namespace(self.context, path, f"user:{username}")
 
     def made(self, namespace: Namespace) -> bool:
-        """Return whether the namespace belongs to this client."""
-        return namespace._context is self.context
+        """Return whether the namespace belongs to this client or to a view of it."""
+        return namespace._context.is_of_same_client(self.context)
 
 
 def is_organization(namespace: Namespace) -> bool:

@@ -64,6 +64,15 @@ async def test_a_view_shares_connections_statistics_and_closing(server: HostileS
     assert isinstance(await refused(get(view)), ClientClosed)
 
 
+async def test_a_view_and_its_client_audit_each_others_namespaces(server: HostileServer) -> None:
+    server.will(answer(200, [package(1)]))
+    async with server.client() as gh:
+        view = gh.with_options(timeout=1)
+        for auditing, owner in ((gh, view.org("acme")), (view, gh.org("acme"))):
+            report = await auditing.audit([owner], package_types=["npm"])
+            assert [record.name for record in report.packages] == ["p1"]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"timeout": 0}, {"timeout": "1"}, {"max_retries": -1}, {"max_rate_limit_wait": float("nan")}],
