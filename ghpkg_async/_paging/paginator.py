@@ -315,7 +315,7 @@ class Paginator:
         That is the largest one so far, once a second page shows that there are more.
         """
         if self._nonempty + (size > 0) > 1 or not self.per_page:
-            return size >= max(self._largest, size, 1)
+            return size >= max(self._largest, 1)
         return size >= self.per_page
 
     def _follow(

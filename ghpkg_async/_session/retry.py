@@ -59,6 +59,10 @@ class RetryState:
         self.rate_limits += 1
         return will_wait and self.rate_limits <= MAX_RATE_LIMITS
 
+    def follow_redirect(self, status: int) -> None:
+        """Record a redirect: a 303 refers to the result of a request that may have been applied."""
+        self.maybe_applied = self.maybe_applied or status == 303
+
     def delay_after_response(
         self,
         status: int,

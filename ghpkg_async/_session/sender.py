@@ -100,7 +100,7 @@ class Sender:
                         reason = f"{outcome}; retrying after the rate limit"
                     case Response() if is_redirect(outcome.status):
                         redirects += 1
-                        retries.maybe_applied |= outcome.status == 303  # "See other": applied.
+                        retries.follow_redirect(outcome.status)
                         request = follow_redirect(request, outcome, redirects)
                         del outcome  # Its Location may repeat a secret query.
                         continue
