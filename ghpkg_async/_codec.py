@@ -131,7 +131,7 @@ def _id_of(element: msgspec.Raw) -> int:
 
 
 class _DecodeCache(Generic[T]):
-    """Decoded values of the objects that a listing repeats.
+    """Decoded values of the objects that listings repeat.
 
     The key is the beginning of the bytes, which are then compared whole: hashing a whole repository
     takes a quarter of the time of decoding it.
@@ -161,7 +161,7 @@ class _DecodeCache(Generic[T]):
 
 
 class PackageListDecoder:
-    """Decodes the pages of one listing; equal owners and repositories are one object."""
+    """Decodes the pages of listings; equal owners and repositories are one object."""
 
     def __init__(self) -> None:
         self._owners: _DecodeCache[Owner | None] = _DecodeCache(_decoder(Owner | None).decode)

@@ -7,6 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
+from ._codec import PackageListDecoder
 from ._listing.listing import Listing
 from ._paging.link_support import LinkSupport
 from ._paging.mutations import MutationTracker
@@ -43,6 +44,7 @@ class Context:
         self.session = session
         self.concurrency = concurrency
         self.mutations: MutationTracker = MutationTracker()
+        self.decode_packages: PackageListDecoder = PackageListDecoder()
         self._link_support: dict[tuple[str, str], LinkSupport] = {}
 
     def over(self, session: Session) -> Context:

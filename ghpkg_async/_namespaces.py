@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args, overload
 
-from ._codec import PackageListDecoder
 from ._context import check_one_of, packages_collection, segment
 from ._listing.spec import ListingSpec
 from ._paging.paginator import Paginator, check_page_arguments, page_query
@@ -88,7 +87,7 @@ class Namespace:
             return ListingSpec(
                 Package,
                 lambda: Paginator(url, per_page=per_page, first=page, capped=True),
-                PackageListDecoder,
+                context.decode_packages,
                 packages_collection(quoted_type),
                 context.mutations,
                 context.link_support("packages", self._root),
@@ -118,7 +117,7 @@ class Namespace:
         spec = ListingSpec(
             Package,
             lambda: Paginator(url, per_page=0),
-            PackageListDecoder,
+            context.decode_packages,
             packages_collection("docker"),
             context.mutations,
             context.link_support("conflicts", self._root),

@@ -132,7 +132,7 @@ class PackageRef:
         spec = ListingSpec(
             PackageVersion,
             lambda: Paginator(url, per_page=per_page, first=page, expected=expected),
-            lambda: decode_versions,
+            decode_versions,
             self._versions if state == "active" else deleted_from(self._versions),
             self._context.mutations,
             self._context.link_support("versions", self._root),

@@ -35,7 +35,7 @@ class ListingSpec(Generic[T]):
     Attributes:
         item_type: class of the items, for a listing that has none.
         paginator: makes the paginator of a first pass.
-        decoder: makes the decoder of one walk along the pages.
+        decode: decodes a page.
         collection: name under which the client's own writes to it are recorded.
         mutations: records of the client's own writes.
         link_support: evidence of whether the server sends ``Link`` with this operation.
@@ -46,7 +46,7 @@ class ListingSpec(Generic[T]):
 
     item_type: type[T]
     paginator: Callable[[], Paginator]
-    decoder: Callable[[], Callable[[Buffer], DecodedPage[T]]]
+    decode: Callable[[Buffer], DecodedPage[T]]
     collection: str
     mutations: MutationTracker
     link_support: LinkSupport

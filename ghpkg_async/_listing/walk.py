@@ -79,7 +79,7 @@ class Walk(Generic[T]):
         self._coverage = listed.coverage
         self._known = listed.known
         self._support = spec.link_support
-        self._decode = spec.decoder()
+        self._decode = spec.decode
         self._fetcher = PageFetcher(
             session, listed.paginator, listed.known, spec.link_support, window
         )

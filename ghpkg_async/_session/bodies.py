@@ -65,20 +65,23 @@ class GzipBuffer:
             reason = str(error)
         raise InvalidResponse(f"the body is not gzip: {reason}")
 
-    def _gunzip(self, raw_body: bytes) -> memoryview:
+    def _gunzip(self, raw_body: bytes) -> bytes | memoryview:
         inflater, size, start = isal_zlib.decompressobj(wbits=_GZIP), 0, 0
         chunk, piece = b"", b""
         while not inflater.eof:
+            self._put(piece, size - len(piece))
             if not chunk and len(piece) < _PIECE:  # The chunk is used up.
                 if start >= len(raw_body):
                     break
                 chunk, start = raw_body[start : start + _PIECE], start + _PIECE
             piece = inflater.decompress(chunk, _PIECE)
             chunk = inflater.unconsumed_tail
-            self._put(piece, size)
             size += len(piece)
         if not inflater.eof or inflater.unused_data or start < len(raw_body):
             raise InvalidResponse("the body's gzip stream does not end where the body does")
+        if size == len(piece):
+            return piece  # Copying it into the room would take as long as inflating it.
+        self._put(piece, size - len(piece))
         return memoryview(self._room)[:size]
 
     def _put(self, piece: bytes, offset: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from ..errors import GitHubPackagesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["RedactingContext", "Redactor", "Secret", "drop_frames"]
 
@@ -25,6 +26,7 @@ _REMEMBERED: Final = 128
 _PREFIX: Final = re.compile(r"gh[pousr]_|github_pat_")
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
+_NOTHING: Final = nullcontext()
 
 
 class Secret:
@@ -55,10 +57,11 @@ class Redactor:
         self._redact: dict[Secret, Callable[[str], str]] = {}
         self._recent: dict[Secret, None] = {}
         self._in_use: Counter[Secret] = Counter()
+        self._kept: set[Secret] = set()
 
     def keep(self, secret: Secret) -> None:
         """Redact a secret for good."""
-        self._in_use[secret] += 1
+        self._kept.add(secret)
         self._learn(secret)
 
     def add(self, secret: Secret) -> None:
@@ -71,18 +74,20 @@ class Redactor:
             del self._recent[oldest]
             self._release(oldest)
 
-    @contextmanager
-    def sending(self, token: Secret | None) -> Iterator[None]:
+    def sending(self, token: Secret | None) -> AbstractContextManager[None]:
         """Redact the token of a request, if it has one, for its time in flight, and then as `add`.
 
         An error about the request is redacted later, when it leaves the call.
         """
+        return _NOTHING if token is None or token in self._kept else self._sending(token)
+
+    @contextmanager
+    def _sending(self, token: Secret) -> Iterator[None]:
         with self.using(token):
             try:
                 yield
             finally:
-                if token:
-                    self.add(token)
+                self.add(token)
 
     @contextmanager
     def using(self, secret: Secret | None) -> Iterator[None]:
@@ -90,7 +95,8 @@ class Redactor:
         if secret is None:
             yield
             return
-        self.keep(secret)
+        self._in_use[secret] += 1
+        self._learn(secret)
         try:
             yield
         finally:
@@ -102,10 +108,10 @@ class Redactor:
             self._redact[secret] = _redactor(secret.reveal())
 
     def _release(self, secret: Secret) -> None:
-        """Redact a secret no longer, unless it is in use or one of the last tokens."""
+        """Redact a secret no longer, unless it is kept, in use or one of the last tokens."""
         if not self._in_use[secret]:
             del self._in_use[secret]
-            if secret not in self._recent:
+            if secret not in self._recent and secret not in self._kept:
                 del self._redact[secret]
 
     def redacting(self) -> RedactingContext:

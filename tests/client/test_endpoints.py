@@ -248,6 +248,17 @@ async def test_the_query_of_a_listing(wire: aioresponses) -> None:
         assert await left.versions(state="deleted", per_page=7, page=2) == []
 
 
+async def test_listings_of_one_client_share_equal_owners(wire: aioresponses) -> None:
+    for package_type in ("npm", "container"):
+        url = f"{BASE}/orgs/acme/packages?package_type={package_type}&per_page=100&page="
+        answer(wire, "GET", f"{url}1", 200, payload=[ANSWERS["package"]])
+        answer(wire, "GET", f"{url}2", 200, payload=[])
+    async with GitHubPackages(TOKEN) as gh:
+        [first] = await gh.org("acme").packages("npm")
+        [second] = await gh.org("acme").packages("container")
+    assert first.owner is second.owner is not None
+
+
 async def test_a_package_names_itself(wire: aioresponses) -> None:
     found = dict(ANSWERS["package"], package_type="cargo", name="@a/b")
     answer(wire, "GET", f"{BASE}/orgs/acme/packages/container/x", 200, payload=found)

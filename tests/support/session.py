@@ -116,7 +116,7 @@ class InMemorySession:
         return ListingSpec(
             PackageVersion,
             lambda: Paginator(url, per_page=self.per_page, capped=self.capped, **options),
-            lambda: decode_versions,
+            decode_versions,
             "npm/left",
             self.mutations,
             self.link_support,
