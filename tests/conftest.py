@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, get_args
 
@@ -31,6 +32,11 @@ PROCESSES = {"bare", "ghpkg"}
 def pytest_configure(config: pytest.Config) -> None:
     """Try a quarter of the examples of each property in a run without the slow tests."""
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two workers a core: half of the time, tests wait for a server or a limit."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

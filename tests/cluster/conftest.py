@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from distributed import Client, LocalCluster
 
 from ghpkg_async.testing import EmbeddedGitHub, demo_world
 from tests.cluster.rig import OTHER
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from distributed import Client, LocalCluster  # Here, since its import takes half a second.
+
     with (
         LocalCluster(
             n_workers=2,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from distributed import Client
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit.cluster import audit_on
@@ -59,6 +58,8 @@ async def test_a_directory_that_cannot_be_made_is_refused(
 async def test_an_asynchronous_client_is_refused(
     cluster: Any, server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
+    from distributed import Client  # Here, since its import takes half a second.
+
     async with Client(cluster.scheduler.address, asynchronous=True) as client:
         with pytest.raises(ConfigurationError, match=r"^cluster: .*synchronous"):
             audit_on(client, ["acme"], tmp_path, tokens=[TOKEN], base_url=server.url)

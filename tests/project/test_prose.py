@@ -8,6 +8,8 @@ import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,16 +45,18 @@ def names_of_tests(path: Path) -> Iterator[str]:
             yield node.name.removeprefix("test_").replace("_", " ")
 
 
-TEXTS: Final = [text for path in sorted(PACKAGE.rglob("*.py")) for text in texts(path)]
+@pytest.fixture(scope="module")
+def prose() -> list[str]:
+    return [text for path in sorted(PACKAGE.rglob("*.py")) for text in texts(path)]
 
 
-def test_headless_clauses_are_rare() -> None:
-    assert [text for text in TEXTS if OPENERS.match(text)][5:] == []
+def test_headless_clauses_are_rare(prose: list[str]) -> None:
+    assert [text for text in prose if OPENERS.match(text)][5:] == []
 
 
-def test_idioms_are_rare() -> None:
-    words = sum(len(text.split()) for text in TEXTS)
-    idioms = [idiom for text in TEXTS for idiom in IDIOMS.findall(text)]
+def test_idioms_are_rare(prose: list[str]) -> None:
+    words = sum(len(text.split()) for text in prose)
+    idioms = [idiom for text in prose for idiom in IDIOMS.findall(text)]
     assert 1000 * len(idioms) / words <= 1.5, sorted(idioms)
 
 

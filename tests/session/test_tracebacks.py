@@ -151,7 +151,7 @@ STEPS: Final[dict[str, Step]] = {
     "not HTTP": b"SSH-2.0\r\n\r\n",
     "not JSON": answer(200, b"<html>"),
     "not gzip": answer(200, b"x", "Content-Encoding: gzip"),
-    "too large": gzipped(b" " * 65 * 2**20),
+    "too large": gzipped(b" " * 9 * 2**20),
     "too large on the wire": stalling(answer(200, b" " * 33 * 2**20)),
     "refused": answer(404, {"message": "Not Found"}),
     "limited": answer(429, {"message": "no"}, "Retry-After: 60"),
