@@ -1,4 +1,4 @@
-"""Cancelling, leaving a loop and closing take effect at once and leave nothing behind."""
+"""Cancelling a call, leaving a loop and closing a client end at once, and leave no tasks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def whole(listing: Awaitable[object]) -> object:
 
 @pytest_asyncio.fixture(autouse=True)
 async def _complaints(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
-    """Nothing complains of a task or an exception that nobody took."""
+    """Fail if asyncio reports an unhandled exception, or a task destroyed while pending."""
     complaints: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(str(context)))
@@ -69,7 +69,7 @@ async def _complaints(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
 async def client(
     server: HostileServer, request: pytest.FixtureRequest
 ) -> AsyncIterator[GitHubPackages]:
-    """A client that would go on for long."""
+    """Yield a client whose calls time out late and retry often."""
     if request.param == "own session":
         async with server.client(timeout=60, max_retries=9, max_rate_limit_wait=99) as gh:
             yield gh
@@ -82,7 +82,7 @@ async def client(
 
 
 async def started(server: HostileServer, call: Awaitable[object]) -> asyncio.Task[object]:
-    """The call as a task, once the server has seen it."""
+    """Start the call, and return its task when the server has received its request."""
     seen = len(server.requests)
     task = asyncio.ensure_future(call)
     await eventually(lambda: len(server.requests) > seen, "it asks")
@@ -206,11 +206,11 @@ async def test_a_sibling_that_fails_takes_the_call_with_it(
     assert others() == set()
 
 
-# Listings, which fetch ahead.
+# Listings, which prefetch pages
 
 
 def pages(server: HostileServer, of: int = 50, then: Step | None = None) -> Step:
-    """A listing of so many pages; those behind the second do as told."""
+    """Return a step for a listing of `of` pages; for pages after the second, it runs `then`."""
 
     async def step(call: Call) -> None:
         number = int(call.request.target.partition("&page=")[2])
@@ -281,8 +281,8 @@ async def test_leaving_a_listing_and_the_client_at_once_leaves_nothing_behind(
     async with server.client(timeout=60) as gh:
         async for _ in gh.org("acme").package("npm", "p").versions(per_page=1):
             break
-    await eventually(lambda: not others(), "no task is left", within=0.3)
-    await eventually(lambda: not server.open, "no connection is left", within=0.3)
+    await eventually(lambda: not others(), "no task is left")
+    await eventually(lambda: not server.open, "no connection is left")
 
 
 async def test_one_page_that_fails_ends_those_fetched_ahead(
@@ -325,7 +325,7 @@ async def test_two_walks_of_one_listing_do_not_mind_each_other(
     await eventually(lambda: not others(), "no task is left")
 
 
-# Closing the client.
+# Closing the client
 
 
 async def ended_by_closing(gh: GitHubPackages, tasks: list[asyncio.Task[object]]) -> None:
@@ -470,7 +470,7 @@ async def test_a_client_can_be_closed_again_during_closing(
     server: HostileServer, turns: int
 ) -> None:
     class Slow:
-        """A source of tokens that takes its time to be cancelled."""
+        """Token source that delays its cancellation."""
 
         async def token(self) -> str:
             try:
@@ -535,7 +535,7 @@ async def test_closing_does_not_wait_for_the_server(server: HostileServer) -> No
         with suppress(OSError):
             await call.send(answer(200, package(1)))
             await call.stall()
-            await asyncio.sleep(0.3)  # It keeps its side open for a while.
+            await asyncio.sleep(0.3)  # The server closes its side of the connection late.
 
     server.will(hold)
     async with server.client() as gh:

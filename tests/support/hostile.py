@@ -1,4 +1,4 @@
-"""A server that sends scripted responses over real sockets, and clients of it."""
+"""Server that sends scripted responses over real sockets, and clients of it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TOKEN = "ghp_Qf7ZkW2mXr9LbT4vNc8HsJ1yPd6GaE3uRo5K"
 PACKAGE_TOKEN = "pkt_z3Xn8Vb1+/=Ue6Rw9Ty4Qa7Sd2Fg5Hj0Kl"
 MIB = 2**20
 RECOGNIZABLE = 12
-"""So many characters of a token in a row are a part of it that can be recognized."""
+"""Number of consecutive characters that make a part of a token recognizable."""
 
 
 @frozen
 class Request:
-    """A request as it came over the socket."""
+    """Request as received over the socket."""
 
     raw: bytes
     connection: int
@@ -52,7 +52,7 @@ class Request:
 
 @define
 class Call:
-    """A request under way, for a step to do with as it likes."""
+    """Request in flight, with the connection on which a step responds."""
 
     request: Request
     number: int
@@ -64,16 +64,16 @@ class Call:
         await self.writer.drain()
 
     async def stall(self) -> None:
-        """Says nothing more, until the client leaves."""
+        """Send nothing more until the client closes the connection."""
         await self.reader.read()
 
     async def hang_up(self) -> None:
-        """Closes the connection in good order."""
+        """Close the connection normally."""
         self.writer.close()
 
     async def reset(self) -> None:
-        """Drops the connection with a TCP reset."""
-        await asyncio.sleep(0.02)  # What was written gets a chance to arrive.
+        """Close the connection with a TCP reset."""
+        await asyncio.sleep(0.02)  # Time for written data to be sent.
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -85,7 +85,7 @@ Step: TypeAlias = "bytes | Callable[[Call], Awaitable[object]]"
 def answer(
     status: int | str = 200, body: bytes | str | list[Any] | dict[str, Any] = b"", *headers: str
 ) -> bytes:
-    """An answer on the wire; what is no bytes or text is sent as JSON."""
+    """Return the bytes of a response; a list or dictionary as body is encoded as JSON."""
     if isinstance(body, (list, dict)):
         body = json.dumps(body)
     if isinstance(body, str):
@@ -101,18 +101,18 @@ def gzipped(body: bytes) -> bytes:
 
 
 def bomb(mebibytes: int) -> bytes:
-    """A gzip stream of so many MiB of spaces around a valid document."""
+    """Return a gzip stream of an empty JSON list that contains `mebibytes` MiB of spaces."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     start = packer.compress(b"[") + packer.flush(zlib.Z_FULL_FLUSH)
     one = packer.compress(b" " * MIB) + packer.flush(zlib.Z_FULL_FLUSH)
     end = packer.compress(b"]") + packer.flush()
-    body_crc = 0  # Nobody gets as far as checking it.
+    body_crc = 0  # Wrong, but no client reads as far as the checksum.
     trailer = struct.pack("<II", body_crc, (mebibytes * MIB + 2) % 2**32)
     return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + start + one * mebibytes + end + trailer
 
 
 def hanging_up(data: bytes = b"") -> Step:
-    """Sends what is given and closes the connection."""
+    """Return a step that sends the data and closes the connection."""
 
     async def step(call: Call) -> None:
         await call.send(data)
@@ -122,7 +122,7 @@ def hanging_up(data: bytes = b"") -> Step:
 
 
 def resetting(data: bytes = b"") -> Step:
-    """Sends what is given and resets the connection."""
+    """Return a step that sends the data and resets the connection."""
 
     async def step(call: Call) -> None:
         await call.send(data)
@@ -132,7 +132,7 @@ def resetting(data: bytes = b"") -> Step:
 
 
 def stalling(data: bytes = b"") -> Step:
-    """Sends what is given and then nothing more."""
+    """Return a step that sends the data and then nothing more."""
 
     async def step(call: Call) -> None:
         await call.send(data)
@@ -142,7 +142,7 @@ def stalling(data: bytes = b"") -> Step:
 
 
 def flooding(head: bytes, chunk: bytes) -> Step:
-    """Sends the head and then the chunk again and again, for as long as the client listens."""
+    """Return a step that sends the head, and repeats the chunk until the client disconnects."""
 
     async def step(call: Call) -> None:
         await call.send(head)
@@ -154,7 +154,7 @@ def flooding(head: bytes, chunk: bytes) -> Step:
 
 @define
 class HostileServer:
-    """Answers the nth request with the nth step; the last step stands for all that follow."""
+    """Server that handles the nth request with the nth step, and all later ones with the last."""
 
     port: int = 0
     steps: list[Step] = field(factory=list)
@@ -213,7 +213,7 @@ class HostileServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def client(self, token: Any = TOKEN, **options: Any) -> GitHubPackages:
-        """A client of this server that gives up at the first failure, unless told otherwise."""
+        """Return a client of this server, by default without retries, rate limit waits, pacing."""
         given = {"timeout": 5.0, "max_retries": 0, "max_rate_limit_wait": 0.0, **options}
         given.setdefault("points_per_minute", None)
         return GitHubPackages(token, base_url=given.pop("base_url", self.url), **given)
@@ -230,8 +230,8 @@ async def serving(server: HostileServer) -> AsyncIterator[HostileServer]:
         await server.stop()
 
 
-async def eventually(holds: Callable[[], object], what: str, within: float = 1.0) -> None:
-    """Fails unless it holds within so many seconds."""
+async def eventually(holds: Callable[[], object], what: str, within: float = 10.0) -> None:
+    """Wait until the condition holds; fail after `within` seconds."""
     until = time.monotonic() + within
     while not holds():
         assert time.monotonic() < until, f"not so within {within} s: {what}"
@@ -243,9 +243,10 @@ _FORGIVEN = 2.5
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Fails if the block takes longer; a busy machine's delays are forgiven.
+    """Fail if the block takes longer than `seconds`, or than 2.5 seconds if that is more.
 
-    What it guards against takes a whole timeout of the client, which is 5 s, or has no end.
+    A busy machine delays blocks, but the bugs to detect delay a block by at least the client's
+    timeout of 5 seconds.
     """
     start = time.monotonic()
     yield
@@ -254,7 +255,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def others() -> set[asyncio.Task[Any]]:
-    """The tasks there are besides the test's own and its servers'."""
+    """Return all tasks except the test's own and those of its servers."""
     return {
         task
         for task in asyncio.all_tasks() - {asyncio.current_task()}
@@ -263,14 +264,14 @@ def others() -> set[asyncio.Task[Any]]:
 
 
 async def refused(call: Awaitable[object]) -> GitHubPackagesError:
-    """The library's error that the call ends with."""
+    """Return the library's error that the call raises."""
     with pytest.raises(GitHubPackagesError) as caught:
         await call
     return caught.value
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it came from, whether shown or not."""
+    """Yield the error, its causes, contexts and members of groups, including suppressed ones."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:
@@ -285,7 +286,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def told_by(error: BaseException) -> str:
-    """Everything an error tells, itself or through those it came from."""
+    """Return all text of an error and its chain: tracebacks, messages, notes and attributes."""
     told = [*traceback.format_exception(error)]
     for one in chain(error):
         told += [str(one), repr(one), repr(one.args), repr(getattr(one, "__notes__", []))]
@@ -294,7 +295,7 @@ def told_by(error: BaseException) -> str:
 
 
 def assert_keeps_secret(text: str, secret: str = TOKEN) -> None:
-    """Fails if a recognizable part of the secret shows."""
+    """Fail if the text contains a recognizable part of the secret."""
     hidden, text = secret[4:].lower(), text.lower()
     for start in range(len(hidden) - RECOGNIZABLE + 1):
         part = hidden[start : start + RECOGNIZABLE]

@@ -1,4 +1,4 @@
-"""Faults of the embedded server: each does its part, and nothing else."""
+"""Each fault of the embedded server has its documented effect only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from yarl import URL
 
 from ghpkg_async.testing import EmbeddedGitHub, Fault, Faults, World
 from ghpkg_async.testing._faults import FAULTS
+from tests.support.hostile import eventually
 from tests.testing.conftest import Caller
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LEFT = "/orgs/acme/packages/npm/left"
 async def send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from sending a request again that a fault met."""
+    """Raise an error that aiohttp does not retry if a fault closes the connection."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -100,13 +101,17 @@ async def test_a_fault_ends_the_response_before_or_after_its_headers(
 async def test_a_stalled_request_gets_no_response(
     call: Caller, fault: Fault, status: int | None
 ) -> None:
-    call.server.faults.next(fault)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await call.delete(LEFT)
-    assert [(r.status, r.fault) for r in call.server.requests] == [(status, fault)]
-    await asyncio.sleep(0.02)
-    assert call.server.in_flight == 0
+    server = call.server
+    server.faults.next(fault)
+    request = asyncio.create_task(call.delete(LEFT))
+    outcome = [(status, fault)]
+    await eventually(lambda: [(r.status, r.fault) for r in server.requests] == outcome, "stalled")
+    done, _ = await asyncio.wait([request], timeout=0.05)
+    assert not done
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await eventually(lambda: server.in_flight == 0, "the request ended with its connection")
 
 
 async def test_a_kept_connection_is_closed_under_its_next_request(call: Caller) -> None:
@@ -201,11 +206,13 @@ async def test_only_a_running_server_can_be_down() -> None:
 
 
 async def test_a_request_whose_client_disconnected_is_not_in_flight(call: Caller) -> None:
-    call.server.faults.next("stall", times=2)
-    for _ in range(2):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await call.get(LEFT)
+    server = call.server
+    server.faults.next("stall", times=2)
+    requests = [asyncio.create_task(call.get(LEFT)) for _ in range(2)]
+    await eventually(lambda: [r.fault for r in server.requests] == ["stall"] * 2, "stalled")
+    for request in requests:
+        request.cancel()
+    await asyncio.gather(*requests, return_exceptions=True)
     await asyncio.gather(call.get(LEFT), call.get(LEFT))
     assert call.server.max_in_flight == 2
 
@@ -289,7 +296,7 @@ async def test_closing_ends_stalled_requests_without_a_log_record(
         async with EmbeddedGitHub(world, faults=Faults(stall=1.0)) as server:
             calls = [asyncio.create_task(session.post(server.url + LEFT, headers=headers))]
             calls += [asyncio.create_task(session.get(server.url + LEFT, headers=headers))]
-            while server.in_flight < 2:  # noqa: ASYNC110  (the server announces nothing)
+            while server.in_flight < 2:  # noqa: ASYNC110  (the server has no event)
                 await asyncio.sleep(0.01)
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(result, aiohttp.ClientError) for result in results)
