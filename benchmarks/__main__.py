@@ -12,7 +12,7 @@ from .workloads import FULL, QUICK, workloads
 
 
 def main() -> None:
-    """Runs what the command line asks for."""
+    """Run the parts of the benchmark that the command line selects."""
     parts = tuple(workloads(QUICK, 1))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run: small, and one round")

@@ -1,6 +1,6 @@
-"""A slow consumer: how many pages the client is ahead of it, as the server counts.
+"""Measure how many pages the client prefetches while its consumer is slow.
 
-``python -m benchmarks.ahead BASE_URL LISTING SECONDS`` prints the most there were.
+``python -m benchmarks.ahead BASE_URL LISTING SECONDS`` prints the largest such number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .data import Listing
 
 
 async def most_ahead(base_url: str, listing: Listing, seconds_a_page: float) -> int:
-    """The most pages that were asked for and not yet handed to a consumer that takes its time."""
+    """Return the largest number of pages requested but not yet returned to a slow consumer."""
     control, most = Control(base_url), 0
     async with GitHubPackages(
         TOKEN, base_url=base_url, concurrency=CONCURRENCY, points_per_minute=None

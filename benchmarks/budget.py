@@ -1,4 +1,4 @@
-"""``python -m benchmarks.budget``: by how much one process outruns GitHub's budget of one token.
+"""``python -m benchmarks.budget``: one process's request rate relative to a token's rate limit.
 
 Audits 60 organizations of 2,000 packages each, without pacing, on the server of the benchmarks.
 """
@@ -19,13 +19,13 @@ from .data import Listing
 LISTINGS: Final = [Listing(f"org-{number}", 2_000) for number in range(60)]
 LATENCIES: Final = (0.0, 0.08)
 A_TOKEN: Final = 5_000 / 3_600
-"""Requests a second that GitHub gives a user's token, over an hour."""
+"""Requests a second of a user's token: 5,000 an hour."""
 A_MINUTE: Final = 900 / 60
-"""Points a second within any minute; a GET costs one."""
+"""Points a second of the secondary rate limit, 900 a minute; a GET costs one point."""
 
 
 async def requests_a_second(base_url: str) -> float:
-    """What one client makes of the listings."""
+    """Return the requests a second of one client that lists everything."""
     async with GitHubPackages(TOKEN, base_url=base_url, points_per_minute=None) as gh:
         audit = gh.audit([each.org for each in LISTINGS], package_types=["container"])
         began = perf_counter()
@@ -36,7 +36,7 @@ async def requests_a_second(base_url: str) -> float:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table in Markdown."""
     print("| latency | requests/s | x 5,000 an hour | x 900 points a minute |\n|---|---|---|---|")
     with serving(LISTINGS) as base_url:
         for latency in LATENCIES:

@@ -1,6 +1,6 @@
-"""One small adapter for each client: how its users would list everything.
+"""One small adapter for each client, which lists everything as the client's users would.
 
-Nothing is imported before it is measured, so that each process holds one client alone.
+A client library is imported only in the process that measures it, so no process loads two.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ TOKEN: Final = "ghp_benchmark"  # noqa: S105
 
 
 class Walk(Protocol):
-    """Lists everything, and calls ``visit`` with each item, every field of which is wanted."""
+    """Function that lists everything and calls ``visit`` with each item."""
 
     async def __call__(self, listing: Listing, visit: Callable[[Any], None]) -> None:
-        """Lists it all."""
+        """List all items of ``listing``."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Client:
     """A client that is measured.
 
     Attributes:
-        name: how the tables call it.
-        requirement: the distributions it needs, for the versions to print.
-        module: what it is imported by.
-        open: opens it at a base URL.
-        attributes: whether an item's fields are attributes; else keys.
-        parses: whether it makes items of the answers; else it visits their bytes.
-        many_at_once: whether it takes care itself of how many listings it is asked for at once.
+        name: name in the tables.
+        requirement: distribution whose version is printed.
+        module: name of the module to import.
+        open: function that opens the client for a base URL.
+        attributes: fields of items are attributes if true, keys if false.
+        parses: true if the client parses responses into items; false if it visits their bytes.
+        many_at_once: true if the client itself limits the number of listings in flight.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Client:
 
     @property
     def installed(self) -> bool:
-        """Whether it can be measured here."""
+        """True if the client is installed."""
         return find_spec(self.module.partition(".")[0]) is not None
 
     def load(self) -> None:
-        """Imports it."""
+        """Import the client's module."""
         import_module(self.module)
 
 
@@ -157,9 +157,9 @@ async def _githubkit(base_url: str) -> AsyncIterator[Walk]:
 
 @asynccontextmanager
 async def _pygithub(base_url: str) -> AsyncIterator[Walk]:
-    """It knows no packages: its requester is asked, and ``Link`` followed as it follows it.
+    """List with PyGithub's requester, since PyGithub has no packages API; follow ``Link``.
 
-    Without the quarter of a second that it waits between requests by default.
+    PyGithub's default delay of 0.25 seconds between requests is off.
     """
     library = import_module("github")
     gh = library.Github(
@@ -196,7 +196,7 @@ async def _ghapi(base_url: str) -> AsyncIterator[Walk]:
 
 @asynccontextmanager
 async def _ghapi_pages(base_url: str) -> AsyncIterator[Walk]:
-    """As its documentation has it: asks once for the number of pages, then for all at once."""
+    """List as ghapi's documentation shows: request the number of pages, then all pages at once."""
     library = import_module("ghapi.all")
     api = library.GhApi(token=TOKEN, gh_host=base_url)
 
@@ -217,7 +217,7 @@ def _following(links: Mapping[Any, Mapping[Any, str | URL]]) -> str | URL | None
 
 
 def _operation(packages: Any, listing: Listing, prefix: str = "") -> tuple[Any, dict[str, str]]:
-    """The operation as the two generated clients call it, and its arguments."""
+    """Return the method of a generated client, githubkit or ghapi, and its arguments."""
     arguments = {"org": listing.org, "package_type": listing.package_type}
     if listing.name is None:
         return getattr(packages, f"{prefix}list_packages_for_organization"), arguments

@@ -1,4 +1,4 @@
-"""The server as the other processes see it."""
+"""Client of the benchmark server: starts, resets and queries it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from .data import Listing
 
 LinkMode: TypeAlias = Literal["github", "always", "never"]
-"""When ``Link`` is sent: as GitHub does, which omits it where all fits one page; always; never."""
+"""When ``Link`` is sent: like GitHub, which omits it if all items fit one page; always; never."""
 
 
 @dataclass(frozen=True)
 class Stats:
-    """What the server saw since the last reset.
+    """Statistics of the server since the last reset.
 
     Attributes:
-        requests: requests answered.
-        max_in_flight: the most that were unanswered at once.
-        cpu_seconds: the server's own CPU time.
+        requests: number of requests received.
+        max_in_flight: largest number of requests in flight.
+        cpu_seconds: CPU time of the server process.
     """
 
     requests: int
@@ -36,17 +36,17 @@ class Stats:
 
 
 class Control:
-    """Sets the server at a base URL, and asks it what it saw. Blocks."""
+    """Blocking client that configures the server at a base URL and reads its statistics."""
 
     def __init__(self, base_url: str) -> None:
         self._host = urlsplit(base_url).netloc
 
     def reset(self, *, latency: float = 0.0, link: LinkMode = "github") -> None:
-        """Counts from zero; answers then take ``latency`` seconds."""
+        """Reset the statistics; later responses take ``latency`` seconds."""
         self._ask("/_reset?" + urlencode({"latency": latency, "link": link}))
 
     def stats(self) -> Stats:
-        """What it saw since the last reset."""
+        """Return the statistics since the last reset."""
         return Stats(**self._ask("/_stats"))
 
     def _ask(self, target: str) -> Any:
@@ -60,7 +60,7 @@ class Control:
 
 @contextmanager
 def serving(listings: Sequence[Listing]) -> Iterator[str]:
-    """Runs a server of the listings; gives its base URL."""
+    """Run a server of the listings; yield its base URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Runs the workloads, round by round, and keeps what came out."""
+"""Run the workloads in rounds and collect the results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(seconds, pages * os.sysconf("SC_PAGE_SIZE"))
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some rounds, and how far they lie apart."""
+    """Median, minimum and maximum of some rounds."""
 
     median: float
     least: float
@@ -48,19 +48,19 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of at least one value."""
+        """Return the spread of one or more values."""
         return cls(statistics.median(values), min(values), max(values))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one client did with one step, over all rounds.
+    """Measurements of one client for one step, over all rounds.
 
     Attributes:
-        client: its name.
-        step: what was measured.
-        rounds: what each took.
-        fault: what is wrong with it; empty where it listed everything.
+        client: name of the client.
+        step: step that was measured.
+        rounds: measurement of each round.
+        fault: description of a failure; empty if every round listed everything.
     """
 
     client: str
@@ -70,37 +70,37 @@ class Result:
 
     @property
     def cpu_a_page(self) -> Spread:
-        """Seconds of the client's CPU time for a page."""
+        """CPU time of the client process in seconds, for one page."""
         return Spread.of([each.cpu / fewest_requests(self.step) for each in self.rounds])
 
     @property
     def wall(self) -> Spread:
-        """Seconds."""
+        """Wall-clock time in seconds."""
         return Spread.of([each.wall for each in self.rounds])
 
     @property
     def first(self) -> Spread:
-        """Seconds until the first item."""
+        """Wall-clock time until the first item, in seconds."""
         return Spread.of([each.first for each in self.rounds])
 
     @property
     def growth(self) -> Spread:
-        """Bytes that the memory grew by."""
+        """Growth of the resident memory in bytes."""
         return Spread.of([each.growth for each in self.rounds])
 
     @property
     def requests(self) -> int:
-        """The requests it took."""
+        """Largest number of requests of a round."""
         return max(each.server.requests for each in self.rounds)
 
     @property
     def max_in_flight(self) -> int:
-        """The most requests that were in flight."""
+        """Largest number of requests in flight in any round."""
         return max(each.server.max_in_flight for each in self.rounds)
 
 
 def run(workload: Workload, rounds: int) -> dict[str, list[Result]]:
-    """Results of the clients, by the labels of the workload's steps."""
+    """Measure all installed clients; return the results by the label of the step."""
     measured: dict[str, list[list[Measured]]] = {name: [] for name in workload.clients}
     installed = [name for name in workload.clients if CLIENTS[name].installed]
     with serving(workload.listings) as base_url:
@@ -119,7 +119,7 @@ def run(workload: Workload, rounds: int) -> dict[str, list[Result]]:
 
 
 def pages_ahead(pages: int) -> int:
-    """The most pages that the client was ahead of a slow consumer."""
+    """Return the largest number of pages that the client prefetched for a slow consumer."""
     listing = Listing("acme", pages * PER_PAGE, name="app")
     with serving([listing]) as base_url:
         Control(base_url).reset(latency=0.002)
@@ -128,10 +128,10 @@ def pages_ahead(pages: int) -> int:
 
 
 def imports(rounds: int) -> dict[str, tuple[Spread, Spread]]:
-    """Seconds and bytes that importing takes in a fresh process."""
+    """Return the time in seconds and the memory in bytes of an import in a new process."""
     taken: dict[str, list[tuple[float, float]]] = {what: [] for what in _MODULES}
     for modules in _MODULES.values():
-        _python("-c", _IMPORT.format(modules=modules))  # Leaves the bytecode, as an install does.
+        _python("-c", _IMPORT.format(modules=modules))  # Writes the bytecode, as pip does.
     for _ in range(rounds):
         for what, modules in _MODULES.items():
             seconds, memory = _python("-c", _IMPORT.format(modules=modules)).split()
@@ -157,7 +157,7 @@ def _work(name: str, base_url: str, workload: Workload) -> list[Measured]:
 
 
 def _python(*arguments: str, read: str = "") -> str:
-    """What a fresh process prints."""
+    """Run Python in a new process; return its standard output."""
     environ = {key: value for key, value in os.environ.items() if key != _NO_BYTECODE}
     return subprocess.run(
         [sys.executable, *arguments],

@@ -1,4 +1,4 @@
-"""The results as one picture."""
+"""Draw the results as one image."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _COLORS: Final = {name: f"C{number}" for number, name in enumerate(CLIENTS)}
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is installed."""
+    """Return true if matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
 def draw(report: Report, path: Path) -> None:
-    """Draws CPU time, one large listing, and how time grows, as far as they were measured."""
+    """Draw CPU time, one large listing, memory, and time by size and latency, where measured."""
     import_module("matplotlib").use("agg")
     figure, grid = import_module("matplotlib.pyplot").subplots(3, 2, figsize=(13, 12))
     cpu, listing, memory = (report.parts.get(part, {}) for part in ("cpu", "listing", "memory"))
@@ -61,7 +61,7 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _right(results: Results, label: str) -> list[Result]:
-    """The results of those who listed everything."""
+    """Return the results of the clients that listed everything."""
     return [result for result in results.get(label, []) if not result.fault]
 
 
@@ -74,7 +74,7 @@ def _latency(step: Step) -> float:
 
 
 def _series(report: Report, part: str, of: Callable[[Step], float]) -> _Series:
-    """The times of each client that listed everything, by a figure of the step."""
+    """Return the times of each client that listed everything, by a number taken from the step."""
     series: _Series = {}
     for results in report.parts.get(part, {}).values():
         for each in results:

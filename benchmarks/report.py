@@ -1,4 +1,4 @@
-"""The results as Markdown."""
+"""Format the results as Markdown."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ _BESIDE: Final = ("attrs", "cattrs", "msgspec", "isal", "yarl", "httpx", "httpx2
 
 @dataclass
 class Report:
-    """All that was measured in one run.
+    """Measurements of one run.
 
     Attributes:
-        scale: at which size.
-        repositories: distinct ones on a page of packages.
-        parts: the results of each part of the run, by label.
-        imports: seconds and bytes that importing takes.
-        ahead: the most pages that the client was ahead of a slow consumer.
+        scale: sizes of the workloads.
+        repositories: number of distinct repositories on a page of packages.
+        parts: results of each part of the run, by label.
+        imports: time in seconds and memory in bytes of each import.
+        ahead: largest number of pages prefetched for a slow consumer; ``None`` if not measured.
     """
 
     scale: Scale
@@ -68,7 +68,7 @@ class Report:
     ahead: int | None = None
 
     def markdown(self) -> str:
-        """Machine, versions, goals and tables."""
+        """Return the machine, versions, goals and tables."""
         tables: dict[str, Callable[[Results], list[str]]] = {
             "cpu": self._cpu,
             "listing": self._listing,
@@ -86,7 +86,7 @@ class Report:
         )
 
     def result(self, part: str, label: str, client: str) -> Result | None:
-        """One client's result, if it was measured and listed everything."""
+        """Return the result of a client, or ``None`` if it was not measured or is incomplete."""
         for result in self.parts.get(part, {}).get(label, []):
             if result.client == client and not result.fault:
                 return result
@@ -243,7 +243,7 @@ class Report:
         return ["## Goals", "", *_table(("Goal", "at most", "measured", "reached"), rows)]
 
     def _reached(self) -> Iterable[tuple[str, float, float]]:
-        """Each goal that was measured: its text, its limit, its value."""
+        """Yield the text, limit and measured value of each goal."""
         for latency in self.scale.pages_latencies:
             for what, peer, limit in _CPU_GOALS:
                 label = cpu_label(what, latency)
@@ -331,7 +331,7 @@ def _version(distribution: str) -> str:
 
 
 def _growing(results: Results) -> list[str]:
-    """A row for each client, a column for each step."""
+    """Return a table with a row per client and a column per step."""
     clients = [result.client for result in next(iter(results.values()))]
     rows = [
         (
@@ -353,7 +353,7 @@ def _title(label: str) -> str:
 def _by_client(
     header: Sequence[str], results: Sequence[Result], cells: Callable[[Result], Sequence[str]]
 ) -> list[str]:
-    """A row for each client: its cells; at the end, those of whom there are none, and why."""
+    """Return a table with a row per client; failed clients are last, with the reason."""
     empty = ("-",) * (len(header) - 2)
     right = [(each.client, *cells(each)) for each in results if not each.fault]
     wrong = [(each.client, each.fault, *empty) for each in results if each.fault]

@@ -1,7 +1,7 @@
-"""The server: answers rendered and compressed before it starts, in a process of its own.
+"""Server in its own process, with pages rendered and compressed before it starts.
 
 ``python -m benchmarks.server`` reads the listings as JSON from standard input, prints its port
-once it answers, and ends with its standard input.
+when it accepts connections, and exits when standard input is closed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HOURLY: Final = 1_000_000
 
 
 class _Page:
-    """One page of a listing, rendered."""
+    """Rendered page of a listing."""
 
     def __init__(self, listing: Listing, number: int, per_page: int) -> None:
         plain = listing.page(number, per_page)
@@ -41,7 +41,7 @@ class _Page:
         return gzip.decompress(self.compressed)
 
     def link(self, mode: str, origin: str) -> str:
-        """The ``Link`` header's line, or nothing."""
+        """Return the line of the ``Link`` header, or an empty string."""
         listing, number = self._listing, self._number
         last = max(1, -(-listing.size // self._per_page))
         if mode == "never" or (mode == "github" and number == last == 1):
@@ -61,7 +61,7 @@ class _Page:
 
 
 class _Site:
-    """What every connection shares."""
+    """State shared by all connections."""
 
     def __init__(self, listings: Sequence[Listing]) -> None:
         self.origin = ""
@@ -80,17 +80,17 @@ class _Site:
                 self._page(listing, number, PER_PAGE)
 
     def begin(self) -> None:
-        """A request came."""
+        """Count a received request as in flight."""
         self.requests += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
 
     def end(self) -> None:
-        """Its answer goes, or nobody waits for it any more."""
+        """Count a request as done: its response is sent or its connection is closed."""
         self._in_flight -= 1
 
     def answer(self, target: str, *, compressed: bool) -> bytes:
-        """The whole answer to a GET."""
+        """Return the complete response to a GET."""
         known = self._heads.get((target, compressed))
         if known is None:
             known = self._heads[target, compressed] = self._render(target, compressed)
@@ -105,7 +105,7 @@ class _Site:
         return head + changing.encode() + body
 
     def control(self, target: str) -> bytes:
-        """The answer to the harness."""
+        """Return the response to ``/_reset`` or ``/_stats``."""
         path, _, query = target.partition("?")
         if path == "/_reset":
             options = parse_qs(query)
@@ -181,7 +181,7 @@ def _refusal(status: str, message: str) -> tuple[bytes, bytes]:
 
 
 class _Connection(asyncio.Protocol):
-    """HTTP/1.1 as clients of an API speak it: GET without a body, kept alive, one at a time."""
+    """HTTP/1.1 server connection: GET without a body, keep-alive, no pipelining."""
 
     def __init__(self, site: _Site) -> None:
         self._site = site

@@ -1,4 +1,4 @@
-"""Touches every field of an item, as cheaply for attributes as for mappings."""
+"""Read every field of an item, at the same low cost for attributes and mappings."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def toucher(*, versions: bool, attributes: bool) -> Callable[[Any], int]:
-    """What touches every field that the server sends of an item, and returns its id.
+    """Return a function that reads all fields of an item and returns its id.
 
     Args:
-        versions: whether the items are versions; else packages.
-        attributes: whether fields are attributes; else keys.
+        versions: type of the items, versions if true, packages if false.
+        attributes: fields are attributes if true, keys if false.
     """
     getter: Callable[..., Callable[[Any], Any]] = attrgetter if attributes else itemgetter
     if versions:

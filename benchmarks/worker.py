@@ -1,4 +1,4 @@
-"""A fresh process for one client: ``python -m benchmarks.worker``, JSON in and out."""
+"""``python -m benchmarks.worker``: measure one client in a new process, with JSON in and out."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MEMORY_FROM: Final = 5_000
-"""Memory is compared with what it was after so many items."""
+"""Number of items after which the reference value of the memory is taken."""
 _MEMORY_EVERY: Final = 1_000
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to measure.
+    """One measurement.
 
     Attributes:
-        listings: what to list, at once where the client can.
-        latency: seconds that the server takes for an answer.
-        link: when the server sends ``Link``.
+        listings: listings to request, concurrently if the client can.
+        latency: duration of a response of the server, in seconds.
+        link: condition on which the server sends ``Link``.
     """
 
     listings: Sequence[Listing]
@@ -41,13 +41,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Job:
-    """What one process does.
+    """Measurements of one process.
 
     Attributes:
-        client: its name.
-        base_url: of the server.
-        steps: what it measures, one after another, each with the client opened anew.
-        warm_up: what it lists before; ``None`` to start cold.
+        client: name of the client.
+        base_url: base URL of the server.
+        steps: steps to measure, one after another, each with a newly opened client.
+        warm_up: listing to request before the first step; ``None`` for no warm-up.
     """
 
     client: str
@@ -58,17 +58,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step took.
+    """Measurement of one step.
 
     Attributes:
-        cpu: seconds of this process.
-        wall: seconds.
-        first: seconds until the first item.
-        visited: items, or answers where none were parsed.
-        ids: the sum of their ids.
-        growth: bytes that the memory grew at most by, after the first 5,000 items.
-        server: what the server saw.
-        error: what was raised.
+        cpu: CPU time of this process in seconds.
+        wall: wall-clock time in seconds.
+        first: wall-clock time until the first item, in seconds.
+        visited: number of items, or of responses if the client does not parse.
+        ids: sum of the ids of the items.
+        growth: largest growth of memory in bytes after the first 5,000 items.
+        server: statistics of the server.
+        error: type and message of the exception raised; empty if none.
     """
 
     cpu: float
@@ -82,7 +82,7 @@ class Measured:
 
 
 class _Visitor:
-    """Touches, counts, and looks at the memory once in a while."""
+    """Reads the fields of each item, counts items, and regularly measures the memory."""
 
     def __init__(self, client: Client, *, versions: bool) -> None:
         self._touch = (
@@ -113,7 +113,7 @@ class _Visitor:
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Return the resident memory of this process in bytes."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -137,7 +137,7 @@ async def _measure(client: Client, base_url: str, step: Step) -> Measured:
     cpu, visit.began = time.process_time(), time.perf_counter()
     try:
         await _walk(client, base_url, step, visit)
-    except* Exception as group:  # Whatever a client raises is its result.
+    except* Exception as group:  # Any exception of a client is its result.
         raised: BaseException = group
         while isinstance(raised, BaseExceptionGroup):
             raised = raised.exceptions[0]
@@ -163,7 +163,7 @@ async def _run(job: Job) -> list[Measured]:
 
 
 def encode(job: Job) -> str:
-    """A job as a worker reads it."""
+    """Return a job as JSON for the worker's standard input."""
     return json.dumps(asdict(job))
 
 

@@ -1,4 +1,4 @@
-"""What is measured, at full size and at the size of a smoke run."""
+"""Definitions of the workloads, at full size and at the size of a smoke run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VARIANTS: Final = (PACED, "ghapi, pages()")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything; ``peers``: in every part, else only where requests are counted."""
+    """Sizes of the workloads; ``peers``: other clients are in all parts, not only in "requests"."""
 
     rounds: int
     pages: int
@@ -85,13 +85,13 @@ QUICK: Final = Scale(
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing that each client does in a process of its own.
+    """Steps that each client executes in its own process.
 
     Attributes:
-        steps: what it does, by the label of a row or a point.
-        clients: who does it.
-        warm: whether each process lists a little first.
-        most_rounds: rounds beyond which there is nothing to learn.
+        steps: steps by label of a table row or plot point.
+        clients: names of the clients.
+        warm: true if each process starts with a warm-up.
+        most_rounds: largest useful number of rounds.
     """
 
     steps: dict[str, Step]
@@ -101,7 +101,7 @@ class Workload:
 
     @property
     def warm_up(self) -> Listing | None:
-        """What is listed first: two pages of the same kind."""
+        """Listing of two pages of the same item type, or ``None`` without a warm-up."""
         if not self.warm:
             return None
         step = next(iter(self.steps.values()))
@@ -109,29 +109,29 @@ class Workload:
 
     @property
     def listings(self) -> list[Listing]:
-        """All that the server must have."""
+        """All listings that the server must serve."""
         listings = {each: None for step in self.steps.values() for each in step.listings}
         return [*listings, *([self.warm_up] if self.warm_up else [])]
 
 
 def cpu_label(what: str, latency: float) -> str:
-    """How the results of listing ``what`` are called."""
+    """Return the label of CPU results for listings named ``what``."""
     return f"{what}, {latency * 1000:g} ms an answer"
 
 
 def fewest_requests(step: Step) -> int:
-    """The fewest requests that can list everything."""
+    """Return the smallest number of requests that lists everything in the step."""
     return sum(_fewest_requests(listing, step) for listing in step.listings)
 
 
 def _fewest_requests(listing: Listing, step: Step) -> int:
-    """The pages, and an empty one where a full page without ``Link`` or any such page ends them."""
+    """Return the number of pages, plus an empty one if only that proves the end of the listing."""
     unproven = step.link == "never" or (step.link == "github" and listing.size == PER_PAGE)
     return listing.fewest_requests + (unproven and listing.size > 0)
 
 
 def ideal_seconds(step: Step) -> float:
-    """The ideal schedule: the longest listing's two waves or more, or all slots always busy."""
+    """Return the seconds of the ideal schedule: the longest listing in waves, or all slots busy."""
     longest = max(_fewest_requests(listing, step) for listing in step.listings)
     waves = 1 + -(-(longest - 1) // CONCURRENCY)
     return step.latency * max(waves, fewest_requests(step) / CONCURRENCY)
@@ -146,16 +146,16 @@ AT_ONCE: Final = "all listings at once"
 
 
 def linkless_label(size: int) -> str:
-    """The label of the results of a listing without ``Link``."""
+    """Return the label of the results of a listing without ``Link``."""
     return f"{size:,} packages"
 
 
 def workloads(scale: Scale, repositories: int) -> dict[str, list[Workload]]:
-    """Everything that is listed, by the part of the report it belongs to.
+    """Return the workloads by the part of the report.
 
     Args:
-        scale: how much.
-        repositories: distinct ones on a page of 100 packages.
+        scale: sizes of the workloads.
+        repositories: number of distinct repositories on a page of 100 packages.
     """
 
     def packages(org: str, size: int, repositories: int = repositories) -> Listing:
@@ -251,7 +251,7 @@ def workloads(scale: Scale, repositories: int) -> dict[str, list[Workload]]:
 
 
 def _organizations(scale: Scale, repositories: int) -> list[Listing]:
-    """Many organizations with all types of packages: few, none, or in one case very many."""
+    """Return listings of many organizations and all types: most small or empty, one large."""
     sizes = (0, 12, 0, 45, 100, 0, 140, 7, 0, 260)
     count = scale.organizations * len(PACKAGE_TYPES)
     return [

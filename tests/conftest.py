@@ -1,4 +1,4 @@
-"""Settings for every test: no token of the machine, and no deadline that load could miss."""
+"""Settings and fixtures of all tests: no tokens of the machine, no Hypothesis deadlines."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ PROCESSES = {"bare", "ghpkg"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try a quarter of the examples of each property in a run without the slow tests."""
+    """Load the Hypothesis profile: a quarter of the examples in a run without the slow tests."""
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two workers a core: half of the time, tests wait for a server or a limit."""
+    """Return two workers a core, as tests wait for servers and limits half of the time."""
     return 2 * (os.cpu_count() or 1)
 
 
@@ -57,22 +57,22 @@ def _no_token_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=get_args(Behaves))
 def behaves(request: pytest.FixtureRequest) -> Behaves:
-    """Each GitHub that the embedded server imitates, in turn."""
+    """Parametrize a test with each kind of GitHub that the embedded server imitates."""
     behaves: Behaves = request.param
     return behaves
 
 
 @pytest.fixture
 def short_retry_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the first retry wait for at most 0.02 seconds."""
+    """Limit the delay of the first retry to 0.02 seconds."""
     monkeypatch.setattr("ghpkg_async._session.retry.FIRST_BACKOFF", 0.02)
 
 
 @pytest_asyncio.fixture
 async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
-    """A server that responds with a package unless scripted.
+    """Yield a server that responds with a package unless scripted.
 
-    After the test, no client has a connection to it.
+    Fail if a client still has a connection to it after the test.
     """
     async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
         yield server
@@ -81,34 +81,34 @@ async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
 
 @pytest_asyncio.fixture
 async def elsewhere() -> AsyncIterator[HostileServer]:
-    """A server at another origin, which no client may send a request to."""
+    """Yield a server at another origin, to which no client may send a request."""
     async with serving(HostileServer(steps=[answer(200, [])])) as server:
         yield server
 
 
 @pytest_asyncio.fixture
 async def gh(server: HostileServer) -> AsyncIterator[GitHubPackages]:
-    """A client of `server` that makes one attempt."""
+    """Yield a client of `server` without retries."""
     async with server.client() as client:
         yield client
 
 
 @pytest_asyncio.fixture
 async def stubborn(server: HostileServer) -> AsyncIterator[GitHubPackages]:
-    """A client of `server` that makes a second attempt."""
+    """Yield a client of `server` with one retry."""
     async with server.client(max_retries=1) as client:
         yield client
 
 
 @pytest.fixture
 def each_github(github: EmbeddedGitHub, behaves: Behaves) -> None:
-    """Let `github` behave as each GitHub in turn."""
+    """Run a test once for each kind of GitHub that `github` imitates."""
     github.api.behaves = behaves
 
 
 @pytest_asyncio.fixture
 async def make_client(github: EmbeddedGitHub) -> AsyncIterator[MakeClient]:
-    """Makes clients of `github`, without pacing by default."""
+    """Yield a function that makes clients of `github`, by default without pacing."""
     async with AsyncExitStack() as stack:
 
         def make(**options: object) -> GitHubPackages:

@@ -1,4 +1,4 @@
-"""A served world, a client for it, and `ghpkg audit` against it."""
+"""Fixtures: an `EmbeddedGitHub`, a client for it, and the command `ghpkg audit` against it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async def server(world: World) -> AsyncIterator[EmbeddedGitHub]:
 
 @pytest.fixture
 def each_github(server: EmbeddedGitHub, behaves: Behaves) -> None:
-    """The server behaves as each GitHub in turn."""
+    """Run the test once for each GitHub that the server can imitate."""
     server.api.behaves = behaves
 
 
 @pytest.fixture
 def counts(server: EmbeddedGitHub) -> None:
-    """The server's listings have `version_count`."""
+    """Let the server send `version_count` in listings."""
     server.api.behaves = "documented"
 
 
@@ -50,7 +50,7 @@ async def gh(server: EmbeddedGitHub) -> AsyncIterator[GitHubPackages]:
 
 @pytest.fixture
 def ghpkg(server: EmbeddedGitHub, tmp_path: Path) -> Command:
-    """`ghpkg audit` for the server, in a folder of its own."""
+    """Command `ghpkg audit` for the server, in an empty working directory."""
     return Command(
         {**bare_environment(), "GH_ENTERPRISE_TOKEN": TOKEN, "COLUMNS": "120"},
         ("--base-url", server.url, "--points-per-minute", "none"),
@@ -61,7 +61,7 @@ def ghpkg(server: EmbeddedGitHub, tmp_path: Path) -> Command:
 
 @pytest.fixture
 def filled(world: World) -> World:
-    """Two organizations and a user, with 250 packages of a type, conflicts and versions."""
+    """Two organizations and a user; acme has 250 npm packages, a container and a conflict."""
     acme = world.org("acme")
     for number in range(250):
         acme.package("npm", f"p{number}", visibility=("public", "private")[number % 2])
@@ -74,7 +74,7 @@ def filled(world: World) -> World:
 
 @pytest.fixture
 def small(world: World) -> World:
-    """Two organizations with a handful of packages."""
+    """Two organizations with five packages in total."""
     acme = world.org("acme")
     for name in ("a", "b", "c"):
         acme.package("npm", name, repository="r", versions=1)

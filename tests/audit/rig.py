@@ -1,4 +1,4 @@
-"""Strategies for records of audits, a served world, and hooks of its server."""
+"""Hypothesis strategies for audit records, and hooks of the embedded server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.
 COUNTS = st.integers(0, 2**40)
 OWNERS = st.sampled_from(["acme", "user:octocat", "me", "Octo-Org"])
 TYPES = st.sampled_from(["npm", "container", "docker", "cargo"])
-# Whatever JSON can carry: formulas, quotes, line ends, escapes, other scripts.
+# All characters of JSON strings: formulas, quotes, line ends, escapes, other scripts.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 NAMES = st.one_of(st.sampled_from(["=1+1", "@scope/pkg", "-x", "'quoted", "a,b", "a\nb"]), TEXTS)
 
@@ -84,7 +84,7 @@ HEADER = header("acme", "user:octocat", package_types=("npm", "container", "dock
 
 
 def listed(name: str, **fields: Any) -> dict[str, Any]:
-    """A package in a listing of containers, as GitHub.com sends it: without ``version_count``."""
+    """Return the JSON of a container in a GitHub.com listing, which has no ``version_count``."""
     url = f"https://api.github.com/orgs/acme/packages/container/{name}"
     times = dict.fromkeys(("created_at", "updated_at"), "2025-12-01T08:00:00Z")
     return {
@@ -100,7 +100,7 @@ def listed(name: str, **fields: Any) -> dict[str, Any]:
 
 
 def listing_containers(*packages: dict[str, Any]) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """A hook that answers the listing of acme's containers."""
+    """Return a hook that responds to the listing of acme's containers with the given packages."""
     return answering(lambda request: request.path == "/orgs/acme/packages", data=list(packages))
 
 
@@ -113,7 +113,7 @@ def new_world() -> World:
 def answering(
     matches: Callable[[web.BaseRequest], bool], **answer: Any
 ) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """A hook that answers the requests that match, and lets the others through."""
+    """Return a hook that responds to matching requests and leaves others to the server."""
 
     async def hook(
         request: web.BaseRequest, carry_out: Callable[[], Awaitable[web.StreamResponse]]
@@ -124,7 +124,7 @@ def answering(
 
 
 def identities(records: Iterable[Any]) -> list[tuple[object, ...]]:
-    """The fields that distinguish records of one world, sorted."""
+    """Return the identifying fields of each record, sorted."""
     return sorted(
         (
             type(record).__name__,

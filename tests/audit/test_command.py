@@ -1,4 +1,4 @@
-"""`ghpkg audit`, run as its users run it."""
+"""The command `ghpkg audit`, run as a process."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class TestResults:
         assert "3 of 3 owners" in run.err
         assert "5 packages, 1 failure" in run.err
         assert "requests left" in run.err
-        assert "[3 of 3 owners" not in run.err  # The plain lines are for logs.
+        assert "[3 of 3 owners" not in run.err  # Only logs get plain lines.
         quiet = await ghpkg.with_errors_on_terminal("acme", "--quiet")
         assert "1 of 1 owner" not in quiet.err
 
@@ -199,7 +199,7 @@ class TestFiles:
         assert "is complete, begun 0 minutes ago: nothing is requested" in run.err
         assert len(server.requests) == asked
         assert (tmp_path / "a.jsonl").read_bytes() == before
-        # What is not asked again is in the other outputs all the same.
+        # The second output has the records that are not requested again.
         kept = list(read_records(tmp_path / "a.jsonl"))
         assert list(read_records(tmp_path / "a.csv")) == kept
 
@@ -267,7 +267,7 @@ class TestFiles:
         server.latency = 0.1
         process = await ghpkg.start(*command, "--concurrency=2")
         async with asyncio.timeout(20):
-            while len(server.requests) < 12:  # noqa: ASYNC110  (it has no event to wait for)
+            while len(server.requests) < 12:  # noqa: ASYNC110  (the server has no event)
                 await asyncio.sleep(0.01)
         process.send_signal(signal.SIGINT)
         run = await finish(process)

@@ -1,4 +1,4 @@
-"""An audit as Markdown: its numbers, and that nothing in it is anything but text."""
+"""An audit as Markdown: its numbers, and names that contain markup are shown as text."""
 
 from __future__ import annotations
 

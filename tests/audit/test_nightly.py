@@ -1,4 +1,4 @@
-"""`ghpkg audit` night after night: yesterday's output is not taken for today's."""
+"""Repeated `ghpkg audit` runs: old outputs, their replacement, and resumed drafts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def content(path: Path) -> bytes:
 
 
 def backdate(path: Path, age: timedelta) -> str:
-    """Make an output look as if its audit began so long ago; return when that was."""
+    """Move the start time in an output back by `age`; return the new time as text."""
     header, _, rest = path.read_text().partition("\n")
     began = (datetime.now(UTC) - age).replace(microsecond=0)
     written = json.dumps({**json.loads(header), "started_at": began.isoformat()})
@@ -98,7 +98,7 @@ class TestFresh:
         server.latency = 0.3
         process = await ghpkg.start("acme", "--output=a.jsonl", "--fresh")
         async with asyncio.timeout(20):
-            while not server.requests:  # noqa: ASYNC110  (it has no event to wait for)
+            while not server.requests:  # noqa: ASYNC110  (the server has no event)
                 await asyncio.sleep(0.01)
         assert content(path) == before
         assert (await finish(process)).status == 0
@@ -219,7 +219,7 @@ class TestFresh:
 
 
 def drafted(path: Path, records: list[Record]) -> JsonlFile:
-    """A draft as an interrupted run leaves it, opened and closed again."""
+    """Return the draft of an interrupted run after it was opened and closed again."""
     for _ in range(2):
         output = JsonlFile(path, HEADER, fresh_since=NOW)
         if output.is_new:

@@ -77,7 +77,7 @@ def test_records_are_read_as_they_were_written(records: list[Record], suffix: st
         path = Path(folder) / f"audit{suffix}"
         write(path, records)
         there = list(read_records(path))
-        if suffix == ".jsonl":  # Begins with the package that has most fields.
+        if suffix == ".jsonl":  # The file starts with the package that has most fields.
             there.sort(key=str)
             records = sorted(records, key=str)
         assert there == records
@@ -173,7 +173,7 @@ def test_wherever_it_is_torn_each_listing_is_there_whole_or_not_at_all(data: st.
             and isinstance(listing[-1], ListingDone)
         ]
         assert kept == [record for listing in expected for record in listing]
-        # What is missing goes behind it, and then all is there once.
+        # Appending the missing listings makes the file complete, without duplicates.
         for listing in LISTINGS:
             if listing not in expected:
                 output.write(listing)
@@ -264,7 +264,7 @@ DROPPED = {*map(chr, range(0x21)), *map(chr, range(0x7F, 0xA1)), *'\ufeff\u200b\
 
 
 def cells_of(text: str) -> Iterator[str]:
-    """Every cell that a spreadsheet may find, without the characters it may drop in front."""
+    """Yield the cells a spreadsheet may parse, without the leading characters it may drop."""
     for separator in SEPARATORS:
         rows = csv.reader(text.splitlines(), delimiter=separator) if separator not in "\r\n" else ()
         for row in (text.split(separator), *rows):
@@ -315,7 +315,7 @@ def test_an_earlier_table_stays_until_the_new_one_is_whole(tmp_path: Path, name:
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """No file may grow beyond the size, as on a full disk."""
+    """Limit the size of files, so that larger writes fail as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

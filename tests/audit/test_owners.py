@@ -1,4 +1,4 @@
-"""Names of owners as people write them, and shards of owners."""
+"""Parsing of owner names, and shards of owners."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_shards_are_about_as_large_as_each_other() -> None:
 
 
 def test_the_shard_of_an_owner_is_stable_across_releases() -> None:
-    # Runs on other machines, and those of last week, rely on it.
+    # Runs on other machines or with older releases must compute the same shards.
     names = ["acme", "octo-org", "user:octocat", "me", "github"]
     assert [
         next(index for index in range(1, 8) if Shard(index, 7).holds(parse_owner(name)))

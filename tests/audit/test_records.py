@@ -1,4 +1,4 @@
-"""The schema of records: stable, and readable with other tools."""
+"""The schema of records is stable and readable with other tools."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_audit_of_no_owners_has_an_empty_list_of_owners() -> None:
 
 
 def types_of(value: object, place: str = "") -> set[tuple[str, str]]:
-    """The type of each key of a JSON value, by its place."""
+    """Return pairs of path and type for all parts of a JSON value."""
     if isinstance(value, dict):
         return {(place, "object")} | {
             each for key, part in value.items() for each in types_of(part, f"{place}.{key}")

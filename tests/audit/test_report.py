@@ -1,4 +1,4 @@
-"""The report for people is made by a part of its own, which is there or is said to be missing."""
+"""`ghpkg audit --report`: arguments of the report writer, a missing extra, wrong file names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_the_report_has_the_audit_its_findings_and_its_changes(
     world.org("acme").package("npm", "right")
     command += ["--report=a.html", "--compare=old.jsonl", "--output=new.jsonl"]
     assert await asyncio.to_thread(run, command) == 0
-    # And once more, from what the output holds.
+    # The second run makes the report from the complete output.
     assert await asyncio.to_thread(run, command) == 0
     for (report, path), named in written:
         assert isinstance(report, AuditReport)

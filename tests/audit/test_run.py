@@ -233,7 +233,7 @@ class TestVersions:
             "b",
             "not_found",
         )
-        # It is asked again when the audit goes on.
+        # A resumed audit requests the failed listing again.
         assert report.done == frozenset()
 
     async def test_a_failure_for_all_packages_is_one_record_and_keeps_the_packages(

@@ -1,4 +1,4 @@
-"""Failures of one owner are records and do not end the audit of others."""
+"""Failures of one owner are records and do not end the audit of other owners."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ async def test_an_error_that_ends_an_audit_travels_between_processes(
     seen: set[int] = set()
     error: BaseException | None = ended.value
     while error is not None:
-        assert id(error) not in seen  # A circle would never be pickled.
+        assert id(error) not in seen  # A reference cycle cannot be pickled.
         seen.add(id(error))
         assert not isinstance(error, BaseExceptionGroup)
         error = error.__cause__ or error.__context__

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 def own_tasks() -> set[asyncio.Task[Any]]:
-    """The tasks there are, without those of the server, which is in this process too."""
+    """Return all tasks except those of the server, which runs in the same event loop."""
     return {task for task in asyncio.all_tasks() if "RequestHandler" not in str(task.get_coro())}
 
 
 async def a_request(server: EmbeddedGitHub) -> None:
-    """Waits until one came."""
+    """Wait until the server has received a request; raise `TimeoutError` after 5 seconds."""
     async with asyncio.timeout(5):
-        while not server.requests:  # noqa: ASYNC110  (it has no event to wait for)
+        while not server.requests:  # noqa: ASYNC110  (the server has no event)
             await asyncio.sleep(0.005)
 
 
@@ -150,7 +150,7 @@ class TestStopping:
         before = own_tasks()
         async for _ in gh.audit(["acme"]):
             break
-        # The loop closes what a `break` leaves behind, a moment later.
+        # The event loop closes the abandoned generator in a later iteration.
         async with asyncio.timeout(5):
             while own_tasks() != before:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
@@ -200,7 +200,7 @@ class TestStopping:
         async with aclosing(gh.audit(owners, package_types=["npm"]).batches()) as batches:
             await anext(batches)
             await asyncio.sleep(0.5)
-            # A batch and a marker each; what is buffered is bounded, and so is what is asked.
+            # Each owner has two batches, and a full buffer stops further requests.
             assert len(server.requests) < 150
             rest = [record async for batch in batches for record in batch]
         assert sum(isinstance(each, ListingDone) for each in rest) == 200

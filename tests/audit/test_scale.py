@@ -29,7 +29,7 @@ CLOSED = {f"org-{number}" for number in range(0, 200, 20)}
 EACH = 150
 FLAKY = 0.02
 LIMITED = 400
-"""The request that meets a secondary limit."""
+"""Number of the request whose response is a secondary rate limit."""
 MEBIBYTE = 2**20
 MEASURE = """
 import resource, subprocess, sys
@@ -49,7 +49,7 @@ def filled(world: World) -> World:
 
 
 def trouble(dice: random.Random) -> Callable[..., Awaitable[web.StreamResponse]]:
-    """Some organizations refuse, some answers fail or dawdle, and once there is a limit."""
+    """Return a hook with 403s of some owners, random 502s and delays, and one rate limit."""
     count = 0
 
     async def hook(
@@ -79,11 +79,11 @@ def trouble(dice: random.Random) -> Callable[..., Awaitable[web.StreamResponse]]
 async def test_a_large_audit_has_each_record_once_in_constant_memory(
     ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
-    server.hook = trouble(random.Random(7))  # noqa: S311  (any will do)
+    server.hook = trouble(random.Random(7))  # noqa: S311  (not for cryptography)
     path = tmp_path / "audit.jsonl"
     command = (*OWNERS, "--type=npm", "--output=audit.jsonl", "--quiet")
     process = await ghpkg.start(*command)
-    # Killed half-way, and told to go on.
+    # Kill the process half-way; the same command then resumes.
     while not path.exists() or path.stat().st_size < 3 * MEBIBYTE:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     process.kill()

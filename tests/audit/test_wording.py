@@ -1,4 +1,4 @@
-"""Links only where they are links to websites; times and rules in words."""
+"""Only URLs of websites become links; times and rules are formatted as words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smoke run of `benchmarks`, with the clients that are installed."""
+"""Smoke run of `python -m benchmarks`, with the installed clients."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def rows(report: str, title: str) -> dict[str, dict[str, str]]:
-    """The rows of the first table below a title: the first cell, and the cells by column."""
+    """Return the rows of the first table below a title, by their first cell and by column."""
     section = report.partition(f"## {title}\n")[2]
     table = section[section.index("|") :].partition("\n\n")[0].splitlines()
     header, _, *body = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table)

@@ -1,4 +1,4 @@
-"""GitHub and a registry with a package of images, for each test."""
+"""Fixtures: GitHub and a container registry with a package of images, new for each test."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def no_write_spacing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let writes follow each other at once."""
+    """Send writes without the delay between them."""
     monkeypatch.setattr("ghpkg_async._session.limits.WRITE_SPACING", 0.0)
 
 
 @pytest.fixture
 def no_replica_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a second pass over a listing begin at once: the embedded server has no replicas."""
+    """Start a second pass over a listing immediately: the embedded server has no replicas."""
     tracker = partial(MutationTracker, replica_lag=0.0)
     monkeypatch.setattr("ghpkg_async._context.MutationTracker", tracker)
 
@@ -35,14 +35,14 @@ def no_replica_lag(monkeypatch: pytest.MonkeyPatch) -> None:
 async def empty_site(
     short_retry_waits: None, no_write_spacing: None, no_replica_lag: None
 ) -> AsyncIterator[Site]:
-    """A package without versions."""
+    """GitHub and its registry, with a package without versions."""
     async with EmbeddedGitHub() as github, ScriptedRegistry() as registry:
         yield new_site(github, registry)
 
 
 @pytest.fixture
 def site(empty_site: Site) -> Site:
-    """The images `old` and `older`, and `new` with the tag `latest`."""
+    """GitHub and its registry with the images `older`, `old`, and `new` tagged `latest`."""
     empty_site.push_image("older", "pr-1")
     empty_site.push_image("old", "pr-2")
     empty_site.push_image("new", "latest", "1.0")

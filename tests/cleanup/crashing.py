@@ -1,7 +1,7 @@
 """Apply plans in processes that kill themselves at a given step.
 
-Reads one JSON object a line from standard input, forks, and prints how the child ended. The parent
-runs no event loop, so that a fork costs milliseconds rather than the start of an interpreter.
+For each JSON object on a line of standard input, forks and prints the exit status of the child.
+The parent runs no event loop, so a fork takes milliseconds instead of an interpreter start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STEPS: Final = (
 
 
 class Killer:
-    """Kills the process at the nth time of a step."""
+    """Kills the process when a step is reached for the nth time."""
 
     def __init__(self, step: str, at: int) -> None:
         self._step = step

@@ -1,4 +1,4 @@
-"""Container registries of the tests: a scripted one, and Debian's docker-registry."""
+"""Container registries for tests: a scripted registry, and Debian's docker-registry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def digest_of(body: bytes) -> str:
 
 
 def image(name: str, subject: str | None = None, **fields: Any) -> bytes:
-    """An image manifest whose digest depends on the name."""
+    """Return an image manifest whose digest depends on the name."""
     empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": EMPTY, "size": 2}
     about = (
         {} if subject is None else {"subject": {"mediaType": IMAGE, "digest": subject, "size": 2}}
@@ -45,7 +45,7 @@ def image(name: str, subject: str | None = None, **fields: Any) -> bytes:
 
 
 def index(*children: bytes) -> bytes:
-    """An index that declares its children's own media types."""
+    """Return an index with the media type of each child in its entry."""
     entries = [
         {
             "mediaType": json.loads(child)["mediaType"],
@@ -62,13 +62,13 @@ EMPTY: Final = digest_of(b"{}")
 
 @define
 class ScriptedRegistry:
-    """A registry that issues tokens like ghcr.io, and deviates where a test replaces `respond`.
+    """Registry that issues tokens like ghcr.io; a test can override responses with `respond`.
 
     Attributes:
         manifests: bodies by repository and digest.
-        realm: the token endpoint that a 401 names; ``""`` for the registry's own.
-        anonymous: manifests are sent without a token.
-        respond: a response to replace the registry's own, ``None`` for that one.
+        realm: URL of the token endpoint in 401 responses; ``""`` for the registry's own.
+        anonymous: true if manifests are sent to requests without a token.
+        respond: function that returns a response, or ``None`` for the registry's own.
         requests: method, path with query, and scheme of authorization of each request.
     """
 
@@ -90,7 +90,7 @@ class ScriptedRegistry:
 
     @property
     def reads(self) -> list[str]:
-        """Paths of the manifests that were sent."""
+        """Paths of the manifest requests with an ``Authorization`` header."""
         return [path for _, path, scheme in self.requests if "/manifests/" in path and scheme]
 
     async def __aenter__(self) -> Self:
@@ -139,12 +139,12 @@ class ScriptedRegistry:
 
 @define
 class DockerRegistry:
-    """Debian's docker-registry on a port of its own."""
+    """Debian's docker-registry on a free port."""
 
     url: str
 
     async def push(self, repository: str, body: bytes, tag: str = "") -> str:
-        """Push a manifest whose only blob is the empty one."""
+        """Push a manifest that refers only to the empty blob; return its digest."""
         async with aiohttp.ClientSession() as http:
             uploads = f"{self.url}/v2/{repository}/blobs/uploads/"
             async with http.post(uploads) as response:

@@ -1,4 +1,4 @@
-"""Packages in a few words: versions, manifests, and the decision about them."""
+"""Builders of container packages: versions, manifests, and the decision about them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ APP: Final = ("acme", "container", "app")
 
 
 def digest(name: str) -> str:
-    """The digest of a manifest that the test calls by a name."""
+    """Return the digest for a manifest name used in a test."""
     return f"sha256:{sha256(name.encode()).hexdigest()}"
 
 
 def helper_tag(name: str, suffix: str = "") -> str:
-    """The tag of an artifact about a manifest."""
+    """Return the tag of an artifact, such as a signature, that refers to a manifest."""
     return digest(name).replace(":", "-") + suffix
 
 
 def policy(rules: str, guard: str = "") -> Policy:
-    """A policy; unless it says otherwise, without protected tags and minimum age."""
+    """Return a policy, by default without protected tags and without a minimum age."""
     for key, default in (("protect-tags", "[]"), ("min-age", '"0s"')):
         if key not in guard:
             guard += f"\n{key} = {default}"
@@ -47,7 +47,7 @@ UNTAGGED: Final = 'name = "untagged"\nuntagged = true'
 
 @attrs.define
 class App:
-    """A container package, built call by call; later versions have greater ids."""
+    """Container package built by method calls; each added version has a greater id."""
 
     versions: list[ListedVersion] = attrs.field(factory=list)
     manifests: dict[str, Manifest] = attrs.field(factory=dict)
@@ -87,7 +87,7 @@ class App:
         return self.add(name, *tags, parts=parts, age=age)
 
     def graph(self, *, read_all: bool = False) -> VersionGraph:
-        """The graph with the manifests that must be read."""
+        """Return the graph with the manifests that must be read."""
         graph = VersionGraph(self.versions)
         for name in self.missing:
             graph.add_missing(digest(name))
@@ -100,7 +100,7 @@ class App:
         return graph
 
     def decide(self, policy: Policy, now: datetime = NOW) -> Decision:
-        """The decision, after all manifests that it needs were read."""
+        """Return the decision, with all manifests that it needs read."""
         graph = self.graph()
         while (decision := decide_container(graph, APP, policy, now)).unread:
             for each in decision.unread:
@@ -108,16 +108,16 @@ class App:
         return decision
 
     def deleted(self, policy: Policy) -> list[str]:
-        """Names of the versions to delete, in the order of their deletion."""
+        """Return names of the versions to delete, in the order of deletion."""
         return [self.names[each.version] for each in self.decide(policy).deletions]
 
     def held(self, policy: Policy) -> dict[str, str]:
-        """Names of the versions held, with their reasons."""
+        """Return the reasons of the held versions, by name."""
         return {self.names[each.version]: each.reason for each in self.decide(policy).held}
 
 
 def npm(*names: str, ages: Sequence[float] = (), policy: Policy) -> dict[str, Any]:
-    """Reasons of the deletions and of the versions held of an npm package."""
+    """Decide about an npm package; return the deleted versions, and the held ones with reasons."""
     times = [NOW - timedelta(days=age) for age in ages or [100] * len(names)]
     versions = [
         ListedVersion(i, name, (), time, time)

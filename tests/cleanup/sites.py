@@ -1,4 +1,4 @@
-"""A package of images in the embedded GitHub and a registry, and plans for it."""
+"""Package of images in the embedded GitHub and a registry, and cleanup plans for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Site:
     versions: dict[str, Version] = field(factory=dict)
 
     def push(self, name: str, body: bytes | None = None, *tags: str) -> str:
-        """Push a manifest under a name of the test's own; return its digest."""
+        """Push a manifest and register it under a name for the test; return its digest."""
         body = image(name) if body is None else body
         digest = self.registry.push("acme/app", body)
         self.versions[name] = self.package.version(digest, tags=tags, created_at=OLD)
@@ -57,7 +57,7 @@ class Site:
     def plan(self, *groups: str | Iterable[str], **header: Any) -> Plan:
         """Plan to delete groups of versions by name, the first of each as root.
 
-        A plain name stands for the index and its children.
+        A string is the name of an index and includes its two children.
         """
         deletions: list[Deletion] = []
         for group in groups:
@@ -126,7 +126,7 @@ class Site:
             )
 
     def later(self, time: timedelta) -> None:
-        """Advance the server's clock."""
+        """Move the server's clock forward."""
         self.github.faults.clock_skew += time.total_seconds()
 
     @property
@@ -149,12 +149,12 @@ class Site:
         return next(name for name, each in self.versions.items() if each.id == version_id)
 
     def state(self) -> set[tuple[str, tuple[str, ...]]]:
-        """Digest and tags of every version that is there."""
+        """Return digest and tags of every version that is not deleted."""
         return {(each.name, each.tags) for each in self.package.versions()}
 
 
 def new_site(github: EmbeddedGitHub, registry: ScriptedRegistry) -> Site:
-    """Fill the embedded GitHub with the package."""
+    """Create the package, without versions, in the embedded GitHub."""
     github.api.world = world = World(
         lambda: datetime.now(UTC) + timedelta(seconds=github.faults.clock_skew)
     )

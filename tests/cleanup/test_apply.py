@@ -182,7 +182,7 @@ async def test_a_new_signature_of_a_planned_image_makes_the_group_stale(
     plan = site.plan("old")
     site.push("signature", image("signature", subject=site.versions["old"].name))
     result = await site.apply(plan, journal)
-    # The signature itself is new and not planned: it stays. It protects nothing.
+    # The new signature is not in the plan and stays, but does not protect its subject.
     assert statuses(site, result)["old"] == "deleted"
     assert "signature" in site.active
 
@@ -351,7 +351,7 @@ async def test_no_plan_takes_the_last_version(site: Site, journal: Path) -> None
 
 
 def npm_plan(site: Site, names: list[str]) -> Plan:
-    """Plan to delete versions of a new npm package, and make it the site's."""
+    """Replace the site's package by a new npm package; return a plan to delete its versions."""
     site.package = site.package.owner.package("npm", "left", created_at=OLD)
     for name in ("1.0.0-a", "1.0.0-b", "1.0.0"):
         site.versions[name] = site.package.version(name, created_at=OLD)
@@ -484,7 +484,7 @@ async def test_an_image_pushed_during_the_run_is_verified_too(
     assert not result.complete
 
 
-# Plans that are refused.
+# Plans that `apply` refuses.
 
 
 async def test_a_plan_expires_by_the_servers_clock(site: Site, journal: Path) -> None:
@@ -591,7 +591,7 @@ async def test_a_full_disk_stops_deleting_at_once(
         calls += 1
         if calls < at:
             return real(*arguments)
-        if failing == "write":  # Half of it fits.
+        if failing == "write":  # A part of the line is written.
             real(arguments[0], bytes(arguments[1])[:20])
         raise OSError(errno.ENOSPC, "No space left on device")
 

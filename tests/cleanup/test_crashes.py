@@ -27,7 +27,7 @@ KEPT = {f"{name}{part}" for name in ("new", "older") for part in ("", "-amd64", 
 
 @define
 class Driver:
-    """The process that forks those that are killed."""
+    """Controller of the process that forks a child for each command."""
 
     process: Process
     site: Site
@@ -38,7 +38,7 @@ class Driver:
         return self.folder / "plan.journal.jsonl"
 
     async def __call__(self, command: str, step: str, at: int) -> bool:
-        """Run a command and kill it at the nth time of a step; return whether it was killed."""
+        """Run a command, kill it at the nth time of a step, and return true if it was killed."""
         task = {
             "command": command,
             "step": step,
@@ -72,7 +72,7 @@ async def driver(site: Site, tmp_path: Path) -> AsyncIterator[Driver]:
 
 
 def carried_out(site: Site, method: str) -> list[str]:
-    """Paths of the requests that changed something."""
+    """Return paths of the requests with status 204, which changed the package."""
     return [
         each.path for each in site.github.requests if each.method == method and each.status == 204
     ]

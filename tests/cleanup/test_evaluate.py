@@ -1,4 +1,4 @@
-"""Rules over images and versions: selected, kept and held ones, with the reasons."""
+"""Evaluation of rules: selected, kept and held images and versions, with the reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .rig import ALL, NOW, App, digest, helper_tag, npm, policy
 
 
 def app_of(**ages: float) -> App:
-    """Images with one tag each, ``pr-<name>``, by their age in days."""
+    """Return images of the given ages in days, with the tag ``pr-<name>`` each."""
     app = App()
     for name, age in ages.items():
         app.add(name, f"pr-{name}", age=age)
@@ -29,7 +29,7 @@ def rule(lines: str, name: str = "pr") -> str:
 
 
 def test_newest_are_kept_before_the_age_limit_applies() -> None:
-    """The worked example: other tools keep the newest of the old ones, and so delete nothing."""
+    """Tools that apply the age limit first keep the newest of c, d and e, and delete nothing."""
     app = app_of(a=1, b=5, c=40, d=50, e=60)
     decision = app.decide(policy(rule('older-than = "30d"\nkeep-newest = 3')))
     assert [app.names[each.version] for each in decision.deletions] == ["d", "e"]
@@ -112,7 +112,7 @@ def test_image_of_exactly_the_age_is_old_enough() -> None:
 
 @pytest.mark.parametrize("tag", ["latest", "stable", "1", "v1", "v1.2", "1.2.3"])
 def test_tags_that_are_protected_by_default(tag: str) -> None:
-    """``latest`` may have moved today to an image that is years old."""
+    """The tag ``latest`` may have moved today to an image that is years old."""
     app = App().add("old", tag, age=700).add("other", "main", age=700)
     rules = Policy.from_toml(f"[[rule]]\n{ALL}")
     assert app.deleted(rules) == ["other"]

@@ -1,4 +1,4 @@
-"""Images, their parts and artifacts: no version that stays loses one that it needs."""
+"""Graph of images, parts and artifacts: no version that stays loses a version it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifests: bodies of every kind to digests, and bodies that must not be believed."""
+"""Parsing of manifests: digests in bodies of every kind, and rejected bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plan files: the same bytes for the same plan, and nothing but whole groups may be removed."""
+"""Plan files: equal plans have equal bytes, and only whole groups may be removed by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RULES = 'name = "pr"\ntags = ["pr-*"]\nkeep-newest = 1'
 
 
 def make_plan(app: App | None = None) -> Plan:
-    """One package: three images of which two go, and one that is held."""
+    """Return the plan for one package, with images to delete and a held one."""
     the_policy = policy(RULES, 'protect-tags = ["stable"]')
     if app is None:
         app = App().image("one", "pr-1").image("two", "pr-2").add("three", "pr-3", "v1")

@@ -1,4 +1,4 @@
-"""Planning: packages of many owners against the embedded GitHub and its registry."""
+"""Planning for packages of many owners, against the embedded GitHub and its registry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MANIFESTS = "/manifests/"
 
 @pytest_asyncio.fixture
 async def github(short_retry_waits: None) -> AsyncIterator[EmbeddedGitHub]:
-    """GitHub with the package `app` of `acme`: `pr-1`, `pr-2` and the signed `main`."""
+    """GitHub with the package `app` of `acme`, with images `pr-1`, `pr-2` and the signed `main`."""
     world = World()
     world.token(TOKEN, login="octocat")
     push_app(world, "app")
@@ -62,19 +62,19 @@ def app_of(github: EmbeddedGitHub) -> Package:
 
 
 def reads(github: EmbeddedGitHub) -> int:
-    """Number of manifests that were sent, each of which counts as a download."""
+    """Return the number of manifests sent; each counts as a download."""
     return sum(version.downloads for version in app_of(github).versions())
 
 
 def count(github: EmbeddedGitHub, digest: str) -> int:
-    """Number of requests for a manifest, without those that only ask for the token endpoint."""
+    """Return the number of requests with a token for a manifest."""
     return sum(digest in each.path and "Authorization" in each.headers for each in github.requests)
 
 
 def fail(
     github: EmbeddedGitHub, wanted: Callable[[str], bool], status: int, *, times: int = 99
 ) -> None:
-    """Respond to some requests with a status of their own."""
+    """Respond with `status` to the first `times` requests whose path is `wanted`."""
     left = [times]
 
     async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:

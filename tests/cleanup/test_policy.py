@@ -1,4 +1,4 @@
-"""Policies: the example of the documentation, and a helpful error for every mistake."""
+"""Policies: the example of the documentation, and the error message for each mistake."""
 
 from __future__ import annotations
 

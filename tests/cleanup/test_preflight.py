@@ -1,4 +1,4 @@
-"""The token's scopes and the clocks are compared before anything is changed."""
+"""Checks of the token's scopes and of the clock difference before the first write."""
 
 from __future__ import annotations
 

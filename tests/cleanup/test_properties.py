@@ -25,7 +25,7 @@ PATTERNS = ("pr-*", "*", "main", "v*", "re:pr-[12]", "latest")
 
 @st.composite
 def apps(draw: st.DrawFn) -> App:
-    """A package whose manifests name earlier ones, now and then absent or later ones too."""
+    """Generate a package whose manifests refer to earlier, and sometimes later or absent ones."""
     app = App()
     count = draw(st.integers(0, 8))
     tags = draw(st.lists(st.sampled_from(TAGS), unique=True))
@@ -36,8 +36,8 @@ def apps(draw: st.DrawFn) -> App:
         if draw(st.integers(0, 4)) == 0:
             own.append(helper_tag(draw(names), draw(st.sampled_from(["", ".sig"]))))
         parts = draw(st.lists(earlier, max_size=3)) if draw(st.booleans()) else []
-        # No index declares a manifest a leaf that has links: while the index stays, they are
-        # not read.
+        # An index declares a part to be an image only if the part refers to nothing: such parts
+        # are not read while the index stays.
         manifests = [app.manifests.get(digest(part)) for part in parts]
         leaves = not any(each and (each.children or each.mentions) for each in manifests)
         app.add(
@@ -80,7 +80,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 def check_nothing_breaks(app: App, deleted: Collection[str]) -> None:
-    """Check I1 to I3 from the manifests alone."""
+    """Check that no version that stays loses a needed one or a referrer, and an image stays."""
     for version in app.versions:
         if version.name in app.names and app.names[version.name] in app.missing:
             assert version.name not in deleted
@@ -111,7 +111,7 @@ def groups_of(decision: Decision) -> dict[str, list[Deletion]]:
 def test_no_kept_version_loses_a_version_it_needs(
     app: App, the_policy: Policy, data: st.DataObject
 ) -> None:
-    """Also if some groups are taken out of the plan by hand."""
+    """Check whole plans, and plans from which some groups were removed by hand."""
     groups = groups_of(app.decide(the_policy))
     dropped = data.draw(st.sets(st.sampled_from(sorted(groups)))) if groups else set()
     for chosen in (groups.keys(), groups.keys() - dropped):

@@ -1,4 +1,4 @@
-"""Manifests by digest: tokens, verification, the cache, and hosts that get no token."""
+"""Reading manifests by digest: tokens, verification, cache, and hosts that get no token."""
 
 from __future__ import annotations
 
@@ -312,7 +312,7 @@ async def test_a_rate_limit_is_waited_for_as_its_message_says(
     left = [web.json_response(errors, status=429)]
     server.anonymous = True
     server.respond = lambda request: left.pop() if left else None
-    # A minute, as without a wait in the message, would be longer than the longest wait.
+    # The default of a minute, if the message had no delay, would exceed `max_rate_limit_wait`.
     async with (
         GitHubPackages(TOKEN, base_url=server.url, max_rate_limit_wait=5) as gh,
         Registry(gh) as registry,

@@ -1,4 +1,4 @@
-"""Plans for people: groups with what goes and what stays, as lines, Markdown and a page."""
+"""Plans as text, Markdown and HTML: groups with the versions to delete and to keep."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def groups_of(plan: Plan) -> tuple[ReviewedGroup, ...]:
 
 
 def shared() -> App:
-    """The images `pr-1` and `pr-2` share a part, and `pr-1` shares another with `main`."""
+    """Return images with shared parts: `pr-1` shares one with `pr-2`, another with `main`."""
     app = App().add("amd64").add("arm64").add("main", "main", parts=["arm64"])
     app.add("one", "pr-1", parts=["amd64", "arm64"])
     return app.add("two", "pr-2", "pr-two", parts=["amd64"])

@@ -1,4 +1,4 @@
-"""Undo: order, deadlines, moved tags, lost responses, and versions it cannot restore."""
+"""Undo: order, deadlines, moved tags, lost responses, and versions that cannot be restored."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ async def test_a_journal_with_repeated_and_incomplete_lines_is_undone(
 async def test_packages_of_another_user_are_undone_from_the_journal_alone(
     site: Site, journal: Path
 ) -> None:
-    """GitHub lists no deleted versions of them."""
+    """GitHub does not list deleted versions of packages of other users."""
     site.package = site.github.world.user("bob").package("npm", "left", created_at=OLD)
     for name in ("1.0.0-a", "1.0.0"):
         site.versions[name] = site.package.version(name, created_at=OLD)

@@ -31,7 +31,7 @@ TAGS: Final = ("pr-2", "pr-3", "pr-4", "main-1", "main-2", "v1.0", "stable", "ed
 
 
 class Crashed(Exception):
-    """Stands for the end of the process."""
+    """Simulated end of the process."""
 
 
 @frozen
@@ -39,11 +39,11 @@ class Pushed:
     """A manifest with its tags.
 
     Attributes:
-        body: the manifest.
-        tags: its tags.
+        body: body of the manifest.
+        tags: tags of the manifest.
         needs: digests of its children and of the manifest that an annotation names.
-        subjects: digests that it is about, by its ``subject`` or its tag.
-        age: days since it was pushed.
+        subjects: digests that the manifest refers to, by its ``subject`` or its tag.
+        age: days since the push.
     """
 
     body: bytes
@@ -64,7 +64,7 @@ class Pushed:
 
 @st.composite
 def packages(draw: st.DrawFn) -> list[Pushed]:
-    """Manifests that name earlier ones: indexes, shared parts, signatures, annotations."""
+    """Generate manifests that refer to earlier ones: indexes, signatures, annotations."""
     pushed = [Pushed(image("old"), ("pr-1",), age=90), Pushed(image("new"), ("latest",), age=2)]
     free = draw(st.permutations(TAGS))
     for number in range(draw(st.integers(2, 12))):
@@ -154,11 +154,11 @@ async def run_with_crash(crash: Crash, run: Callable[[], Awaitable[Any]]) -> Non
 def assert_nothing_breaks(
     package: Mapping[str, Pushed], remaining: set[str], staying: set[str]
 ) -> None:
-    """Check I1 and I2 from the manifests alone.
+    """Check that no version that stays lost a needed version (I1) or its referrer (I2).
 
     Args:
-        package: the manifests before the cleanup, by digest.
-        remaining: digests of the versions that are there now.
+        package: manifests before the cleanup, by digest.
+        remaining: digests of the versions that exist now.
         staying: digests of the versions that the plan does not delete.
     """
     assert staying <= remaining
@@ -170,7 +170,7 @@ def assert_nothing_breaks(
 
 
 def assert_invariants(site: Site, package: Mapping[str, Pushed], plan: Plan) -> None:
-    """Check I1 to I6 after the plan was applied."""
+    """Check the package after the plan was applied; I1 to I6 are the invariants of a cleanup."""
     deleted = {each.version for each in plan.deletions}
     remaining = {digest for digest, _ in site.state()}
     assert remaining == package.keys() - deleted
@@ -186,7 +186,7 @@ def assert_invariants(site: Site, package: Mapping[str, Pushed], plan: Plan) -> 
 
 
 def carried_out(site: Site, method: str) -> list[str]:
-    """Paths of the requests that changed something, in order."""
+    """Return paths of the requests with status 204, which changed the package, in order."""
     return [
         each.path for each in site.github.requests if each.method == method and each.status == 204
     ]

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bare() -> Command:
-    """`ghpkg` without a server or token in its environment."""
+    """Command `ghpkg` without a server or token in its environment."""
     return Command(bare_environment())
 
 
 @pytest.fixture
 def ghpkg(bare: Command, github: EmbeddedGitHub) -> Command:
-    """`ghpkg` for the server `github`, with a token that has every scope."""
+    """Command `ghpkg` for the server `github`, with a token that has every scope."""
     return Command(
         {**bare.environment, "GH_ENTERPRISE_TOKEN": github.token}, ("--base-url", github.url)
     )
@@ -31,7 +31,7 @@ def ghpkg(bare: Command, github: EmbeddedGitHub) -> Command:
 
 @pytest.fixture
 def refuse(github: EmbeddedGitHub) -> Callable[..., None]:
-    """Make `github` refuse all requests, or those for pages after the first."""
+    """Make `github` respond with an error to all requests, or to pages after the first."""
 
     def refuse(
         status: int,

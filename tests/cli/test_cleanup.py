@@ -1,4 +1,4 @@
-"""`ghpkg cleanup`: review, apply and undo as people and jobs run them."""
+"""`ghpkg cleanup review`, `apply` and `undo`, run interactively and by scheduled jobs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ AGES = {"a": 1, "b": 5, "c": 40, "d": 50, "e": 60}
 
 @pytest.fixture
 def app(github: EmbeddedGitHub) -> Package:
-    """Images a to e of 1, 5, 40, 50 and 60 days, and one tagged latest."""
+    """Images a to e, 1, 5, 40, 50 and 60 days old, and one with the tag `latest`."""
     app = github.world.org("acme").package("container", "app")
     now = datetime.now(UTC)
     push_image(app, tags=["latest"], seed="latest", created_at=now - timedelta(days=90))
@@ -60,7 +60,7 @@ def state(app: Package) -> set[tuple[str, tuple[str, ...]]]:
 async def test_the_newest_are_kept_before_the_old_are_selected(
     cleanup: Command, app: Package, policy: Path, tmp_path: Path
 ) -> None:
-    """a, b, c are the three newest, and a and b are young: d and e are deleted."""
+    """Images a, b and c are the three newest, so only d and e are deleted."""
     before = state(app)
     summary, outputs = tmp_path / "summary.md", tmp_path / "outputs"
     planned = await cleanup.having(GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(outputs))(

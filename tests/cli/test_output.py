@@ -1,4 +1,4 @@
-"""Standard output with Ctrl-C, a closed pipe and a slow reader."""
+"""Behaviour of standard output after Ctrl-C, with a closed pipe and with a slow reader."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LIST = ("list", "acme", "--type", "npm")
 
 @pytest.fixture
 def later_pages_hang(github: EmbeddedGitHub) -> asyncio.Event:
-    """An event that is set when a second page is requested; its response never arrives."""
+    """Event that is set when a page after the first is requested; it gets no response."""
     asked = asyncio.Event()
     for number in range(150):
         github.world.org("acme").package("npm", f"package-{number}", repository="pad")
@@ -81,7 +81,7 @@ async def test_ctrl_c_shows_the_table_so_far(
 async def test_a_closed_pipe_ends_the_command_quietly(
     github: EmbeddedGitHub, ghpkg: Command, options: tuple[str, ...], unbuffered: str
 ) -> None:
-    for number in range(1000):  # More than a pipe holds, as a table too.
+    for number in range(1000):  # Larger than the buffer of a pipe, also as a table.
         github.world.org("acme").package("npm", f"{'x' * 100}{number}", repository="pad")
     reader, its_end = os.pipe()
     process = await ghpkg.having(PYTHONUNBUFFERED=unbuffered).start(*LIST, *options, stdout=its_end)
@@ -104,7 +104,7 @@ async def test_a_full_disk_is_reported(github: EmbeddedGitHub, ghpkg: Command) -
 
 
 class SlowReader(io.RawIOBase):
-    """A stream that blocks until the event loop has run, and then accepts little at a time."""
+    """Stream whose writes block until the event loop has run, then accept 100 bytes each."""
 
     def __init__(self) -> None:
         self.loop_ran = threading.Event()

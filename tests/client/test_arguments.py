@@ -1,4 +1,4 @@
-"""A caller's mistake fails before the network, and names the argument."""
+"""Invalid arguments raise an error that names the argument, before any request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARGETS = ["org", "username", "package_type", "name"]
 
 
 def ask(argument: str, value: Any) -> Any:
-    """A call that is made of the value, without a network."""
+    """Make a reference with the value as one of its arguments, without a request."""
     gh = GitHubPackages("", base_url="http://127.0.0.1:9")
     match argument:
         case "org":
@@ -116,12 +116,12 @@ async def test_a_closed_session_is_refused() -> None:
         await GitHubPackages("", session=session).me().package("npm", "left").get()
 
 
-# Names on the wire
+# Encoding of names in request targets
 
 
 @attrs.define
 class Recorder:
-    """A server that answers 404 to all, and keeps each raw request target."""
+    """Server that responds to each request with 404, and records the raw request targets."""
 
     url: str = ""
     targets: list[bytes] = attrs.field(factory=list)

@@ -47,7 +47,7 @@ ANSWERS = {
 
 
 class Response(aiohttp.ClientResponse):
-    """A response that aioresponses can build under aiohttp 3.14 (its issue 289)."""
+    """Response class that aioresponses can build with aiohttp 3.14 (aioresponses issue 289)."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, stream_writer=Mock(), **options)
@@ -65,7 +65,7 @@ def answer(wire: aioresponses, method: str, url: str, status: int, **options: An
 
 
 Call = tuple["Callable[[Namespace], Awaitable[Any]]", str, int, Any]
-"""How it is called, its query, the good status, and what a good answer holds."""
+"""Function that calls the operation, its query, its success status, and the expected result."""
 
 
 def calls() -> dict[str, Call]:
@@ -130,7 +130,7 @@ async def test_an_operation_sends_the_request_of_the_contract(
     )
     async with GitHubPackages(TOKEN) as gh:
         result = await call(namespace(gh, path))
-    # aioresponses files requests under their method and their URL with its query sorted.
+    # aioresponses groups requests by method and by URL with a sorted query.
     url = URL(f"{BASE}{path}{query}", encoded=True)
     assert list(wire.requests) == [(method, normalize_url(url))]
     assert (

@@ -1,4 +1,4 @@
-"""`with_options` is the same client, with other options for the calls made through it."""
+"""`with_options` returns the same client with other options for the calls made through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster of two workers for the whole session, and a served world."""
+"""Fixtures: a Dask cluster of two workers for the whole session, and an `EmbeddedGitHub`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from distributed import Client, LocalCluster  # Here, since its import takes half a second.
+    from distributed import Client, LocalCluster  # Imported here, as the import takes 0.5 s.
 
     with (
         LocalCluster(
@@ -34,7 +34,7 @@ def _workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def cluster(_workers: Any) -> Any:
-    """A client of the cluster, both workers of which are there, whatever a test did to them."""
+    """Client of the cluster, after both workers are connected again."""
     _workers.wait_for_workers(2, timeout=20)
     return _workers
 

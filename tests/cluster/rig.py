@@ -1,4 +1,4 @@
-"""Audits on one process and over a cluster, and their records to compare."""
+"""Run audits in one process and on a cluster, and compare their records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REQUEST_ID = re.compile(r"\(request [0-9A-F:]+\)")
 
 
 def multiset(records: Iterable[Record]) -> Counter[str]:
-    """The records as often as each is there, without what differs between two requests."""
+    """Count equal records; request ids in messages are ignored."""
     plain = [to_record(record) for record in records]
     for each in plain:
         if each["record"] == "failure":
@@ -40,7 +40,7 @@ def multiset(records: Iterable[Record]) -> Counter[str]:
 
 
 async def on_one_process(server: EmbeddedGitHub, **asked: Any) -> Counter[str]:
-    """The records of the audit of a single process."""
+    """Return the records of an audit in a single process."""
     async with GitHubPackages(TOKEN, base_url=server.url, points_per_minute=None) as gh:
         audit = gh.audit(OWNERS, **asked)
         return multiset([record async for batch in audit.batches() for record in batch])
@@ -49,7 +49,7 @@ async def on_one_process(server: EmbeddedGitHub, **asked: Any) -> Counter[str]:
 async def on_cluster(
     cluster: Any, server: EmbeddedGitHub, directory: Path, **arguments: Any
 ) -> ClusterReport:
-    """`audit_on` of all owners, unpaced, while this loop serves them."""
+    """Run `audit_on` for all owners in a thread, without pacing; this loop runs the server."""
     arguments = {"tokens": [TOKEN], "points_per_minute": None, **arguments}
     async with asyncio.timeout(SECONDS):
         return await asyncio.to_thread(
@@ -58,17 +58,17 @@ async def on_cluster(
 
 
 def names(directory: Path) -> list[str]:
-    """The names of all files in the directory."""
+    """Return the names of all files in the directory."""
     return sorted(path.name for path in directory.iterdir())
 
 
 @attrs.define
 class FailsOnce:
-    """A source of tokens that fails well into the first attempt at a part, on any worker.
+    """Token source that raises once, during the first attempt at a part, on any worker.
 
     Attributes:
-        folder: where it marks that it failed.
-        answers: how many tokens it hands out before.
+        folder: folder of the file that marks the failure.
+        answers: number of tokens returned before the failure.
     """
 
     folder: str

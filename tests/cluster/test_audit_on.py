@@ -1,4 +1,4 @@
-"""An audit over the workers of a cluster: whole, once, and readable as one data set."""
+"""An audit on a cluster has all records, once, and is readable as one data set."""
 
 from __future__ import annotations
 

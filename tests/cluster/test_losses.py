@@ -1,4 +1,4 @@
-"""Attempts that fail, and workers that are lost: nothing doubles, and nothing is missing."""
+"""Failed attempts and lost workers neither duplicate nor lose records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def after(requests: int, what: Callable[[], None]) -> Any:
-    """A hook that does something once, when so many requests came, and answers all of them."""
+    """Return a hook that calls `what` at the given request and responds normally to all."""
     seen = 0
 
     async def hook(

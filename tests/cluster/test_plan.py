@@ -1,4 +1,4 @@
-"""The parts of an audit over a cluster, and the tokens and points of each."""
+"""The parts of an audit on a cluster, and the tokens and points of each part."""
 
 from __future__ import annotations
 

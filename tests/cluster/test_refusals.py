@@ -1,4 +1,4 @@
-"""Invalid arguments are refused by name before the first request."""
+"""Errors about invalid arguments name the argument and are raised before the first request."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_a_directory_that_cannot_be_made_is_refused(
 async def test_an_asynchronous_client_is_refused(
     cluster: Any, server: EmbeddedGitHub, tmp_path: Path
 ) -> None:
-    from distributed import Client  # Here, since its import takes half a second.
+    from distributed import Client  # Imported here, as the import takes 0.5 s.
 
     async with Client(cluster.scheduler.address, asynchronous=True) as client:
         with pytest.raises(ConfigurationError, match=r"^cluster: .*synchronous"):
@@ -107,7 +107,7 @@ async def test_bad_arguments_are_refused_by_name(
         "base_url": server.url,
         **arguments,
     }
-    # Refused before it would block, so there is no need for a thread.
+    # No thread is needed: the error is raised before `audit_on` blocks.
     with pytest.raises(ConfigurationError, match=rf"^{named}: ") as refused:
         audit_on(given.pop("cluster"), given.pop("owners"), given.pop("directory"), **given)
     assert TOKEN not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Drafts that cannot be redirected, and locks that only their owner can take."""
+"""Drafts of output files do not follow symbolic links, and only their owner opens locks."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_lock_file_of_another_user_is_refused(
 
 
 def abandoned_draft(path: Path) -> Path:
-    """The draft that a killed process left beside a file."""
+    """Create the draft that a killed process leaves beside a file; return its path."""
     draft = path.with_name(f".{path.name}.0123456789abcdef.part")
     draft.write_bytes(b"half of an audit")
     return draft

@@ -1,4 +1,4 @@
-"""Text for people: nothing in it steers a terminal, hides or misleads."""
+"""Escaping: no character controls the terminal, is invisible or changes the direction."""
 
 from __future__ import annotations
 

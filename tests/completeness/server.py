@@ -1,7 +1,7 @@
-"""An independent model of GitHub Packages, made to test listings: state, time and oddities.
+"""Independent model of GitHub Packages for tests of listings: state, time, unusual responses.
 
-It shares no code with the library or its embedded server. In a `VirtualLoop` it is reached in
-memory, in any other loop over sockets.
+The model shares no code with the library or its embedded server. In a `VirtualLoop`, clients
+reach it in memory; in any other loop, over sockets.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Item:
     """A package or a version.
 
     Attributes:
-        id: its id.
-        name: its name.
-        package_type: of a package.
-        visibility: of a package; ``None`` for a version.
+        id: identifier.
+        name: name of the package or version.
+        package_type: type of the package.
+        visibility: visibility of a package; ``None`` for a version.
     """
 
     id: int
@@ -51,7 +51,7 @@ class Item:
 
     @cached_property
     def body(self) -> bytes:
-        """The item as JSON, with the keys that recorded responses have."""
+        """JSON of the item, with the keys of recorded responses."""
         url = f"https://api.github.com/{self.id}"
         fields: dict[str, Any] = {"id": self.id, "name": self.name, "url": url, "html_url": url}
         fields |= {"created_at": TIME, "updated_at": TIME}
@@ -63,16 +63,16 @@ class Item:
 
 
 _shared_item = cache(Item)
-"""Makes equal items once, as each is encoded once."""
+"""Cached constructor: equal items are one object, and are encoded once."""
 _Views: TypeAlias = "dict[bool, list[Item]]"
 
 
 class Collection:
-    """Items in a fixed order, each present or deleted, and when that changed.
+    """Items in a fixed order, each present or deleted, with the times of changes.
 
     Args:
-        items: all of them present.
-        order: ``"newest"`` for descending ids, ``"name"`` for ascending names.
+        items: initial items, all present.
+        order: sort order: ``"newest"`` for descending ids, ``"name"`` for ascending names.
     """
 
     def __init__(self, items: Iterable[Item], order: str = "newest") -> None:
@@ -80,7 +80,7 @@ class Collection:
         self._views: _Views = {True: sorted(items, key=self._key), False: []}
         self._items = {item.id: item for item in self._views[True]}
         self._present: dict[int, bool] = dict.fromkeys(self._items, True)
-        # When, which item, and whether it was present before; `None` before its insertion.
+        # Time, item, and whether it was present before the change; `None` before its insertion.
         self._changes: list[tuple[float, Item, bool | None]] = []
 
     def __contains__(self, item_id: int) -> bool:
@@ -88,21 +88,21 @@ class Collection:
 
     @property
     def items(self) -> Sequence[Item]:
-        """The items that are present, in order; changes show in it."""
+        """Live view of the items that are present, in order."""
         return self._views[True]
 
     @property
     def ids(self) -> list[int]:
-        """The ids of the items that are present, in order."""
+        """Ids of the items that are present, in order."""
         return [item.id for item in self._views[True]]
 
     @property
     def deleted_ids(self) -> list[int]:
-        """The ids of the items that are deleted, in order."""
+        """Ids of the items that are deleted, in order."""
         return [item.id for item in self._views[False]]
 
     def insert(self, item: Item) -> None:
-        """Add an item, which is present from now on."""
+        """Add an item as present."""
         self._items[item.id] = item
         self._set(item.id, present=True)
 
@@ -115,7 +115,7 @@ class Collection:
         return not self._present.get(item_id, True) and self._set(item_id, present=True)
 
     def at(self, when: float, *, present: bool = True) -> Sequence[Item]:
-        """The items that were present at a time, or deleted by then."""
+        """Return the items that were present at a time; with ``present=False``, deleted ones."""
         if not self._changes or self._changes[-1][0] <= when:
             return self._views[present]
         views = {state: [*items] for state, items in self._views.items()}
@@ -129,12 +129,12 @@ class Collection:
         return views[present]
 
     def ever(self, since: float, *, present: bool = True) -> set[int]:
-        """The ids that were present, or deleted, at any moment since a time."""
+        """Return the ids that were present, or else deleted, at some moment since a time."""
         left = {item.id for when, item, before in self._since(since) if before == present}
         return left | {item.id for item in self._views[present]}
 
     def throughout(self, since: float, *, present: bool = True) -> set[int]:
-        """The ids that were present, or deleted, at each moment since a time."""
+        """Return the ids that were present, or else deleted, at every moment since a time."""
         changed = {item.id for _, item, _ in self._since(since)}
         return {item.id for item in self._views[present]} - changed
 
@@ -169,17 +169,17 @@ def _now() -> float:
 
 @attrs.define(eq=False)
 class Request:
-    """A request as received.
+    """Request as received.
 
     Attributes:
-        method: its method.
-        path: its decoded path segments.
-        query: its query.
-        host: its ``Host``.
-        etag: its ``If-None-Match``.
-        at: when it was received.
-        status: of its response; ``None`` before that, and where the connection was closed.
-        count: items on its page.
+        method: HTTP method.
+        path: decoded path segments.
+        query: query parameters.
+        host: ``Host`` header.
+        etag: ``If-None-Match`` header, or ``""``.
+        at: time of arrival, in seconds of the loop's clock.
+        status: status of the response; ``None`` before it, or if the connection was closed.
+        count: number of items on the page.
     """
 
     method: str
@@ -193,24 +193,24 @@ class Request:
 
     @property
     def page(self) -> int:
-        """The page's number."""
+        """Requested page number; 1 by default."""
         return int(self.query.get("page", 1))
 
     @property
     def per_page(self) -> int:
-        """The page size that the client asks for."""
+        """Requested page size; 30 by default."""
         return int(self.query.get("per_page", 30))
 
 
 @attrs.frozen
 class Fault:
-    """Something that goes wrong with a request.
+    """Fault that the server injects into a request.
 
     Attributes:
-        status: of the response; ``None`` for the right one.
-        drop: the connection is closed without a response.
-        done: the request is carried out in spite of that.
-        delay: seconds before it is carried out, in addition to the latency.
+        status: status of an error response; ``None`` for the regular response.
+        drop: flag to close the connection without a response.
+        done: flag to carry out the request in spite of the fault.
+        delay: seconds before the request is carried out, in addition to the latency.
     """
 
     status: int | None = None
@@ -221,11 +221,11 @@ class Fault:
 
 @attrs.frozen
 class Position:
-    """The place of a page in its listing.
+    """Position of a page in its listing.
 
     Attributes:
-        number: the page's number.
-        last: the last page's number; 0 where there are no items.
+        number: page number.
+        last: number of the last page; 0 without items.
     """
 
     number: int
@@ -236,7 +236,7 @@ LinkStyle: TypeAlias = "Callable[[Position], dict[str, int]]"
 
 
 def recorded(page: Position) -> dict[str, int]:
-    """The links of GitHub.com: none on a single page; past the end the way back."""
+    """Return links as GitHub.com does: no links on a single page, links back beyond the end."""
     if page.number == 1 and page.last <= 1:
         return {}
     if page.last == 0:
@@ -247,14 +247,14 @@ def recorded(page: Position) -> dict[str, int]:
 
 
 def always(page: Position) -> dict[str, int]:
-    """The links of each page, also of a single one."""
+    """Return links for each page, even for a single one."""
     if page.last <= 1:
         return {"first": 1, "last": 1}
     return recorded(page)
 
 
 def absent(_: Position) -> dict[str, int]:
-    """No links."""
+    """Return no links."""
     return {}
 
 
@@ -266,23 +266,23 @@ def _links(page: Position) -> dict[str, int]:
 
 @attrs.define(eq=False, kw_only=True)
 class Server:
-    """A GitHub Packages.
+    """Model of the GitHub Packages API.
 
     Attributes:
-        seed: of all its random numbers.
-        login: the user whom ``/user`` means.
-        latency: least and most seconds from a request to its response; its effect is halfway.
-        lag: least and most seconds that a read is behind the writes.
-        largest_page: the most items on a page, whatever page size is asked for.
-        link: the style of its ``Link`` headers.
-        link_loss: the share of the responses that lack their ``Link``.
-        ignores_page: every page is the first.
-        etags: whether responses have an ``ETag``.
-        meddle: called with each request as it is received; the fault it meets, if any.
-        before: called with each request right before it is carried out.
-        requests: the requests received.
-        in_flight: requests without a response so far.
-        most_in_flight: the most of these at once.
+        seed: seed of all random numbers.
+        login: login of the user at ``/user``.
+        latency: least and most seconds from a request to its response; it takes effect halfway.
+        lag: least and most seconds by which reads are behind writes.
+        largest_page: maximum number of items on a page, regardless of the requested page size.
+        link: style of the ``Link`` headers.
+        link_loss: share of the responses without their ``Link``.
+        ignores_page: flag to send the first page for every page number.
+        etags: flag to send ``ETag`` headers.
+        meddle: function called with each request on arrival; returns its fault, if any.
+        before: function called with each request right before it is carried out.
+        requests: requests received.
+        in_flight: number of requests without a response so far.
+        most_in_flight: highest value of `in_flight`.
     """
 
     seed: int = 0
@@ -315,7 +315,7 @@ class Server:
         visibility: Callable[[int], str] = lambda _: "private",
         order: str = "newest",
     ) -> Collection:
-        """Make the packages of an owner, of ids from 1."""
+        """Make the packages of an owner, with ids from 1."""
         items = [
             _shared_item(number, f"p{number:06}", package_type, visibility(number))
             for number in range(1, count + 1)
@@ -323,12 +323,12 @@ class Server:
         return self._add((owner, package_type), items, order)
 
     def versions(self, count: int, *, owner: str = "acme", name: str = "app") -> Collection:
-        """Make the versions of an npm package, of ids from 1, newest first."""
+        """Make the versions of an npm package, with ids from 1, newest first."""
         items = [_shared_item(number, f"0.0.{number}") for number in range(1, count + 1)]
         return self._add((owner, "npm", name), items, "newest")
 
     def conflicts(self, count: int, *, owner: str = "acme") -> Collection:
-        """Make the Docker migration conflicts of an owner, of ids from 1."""
+        """Make the Docker migration conflicts of an owner, with ids from 1."""
         items = [Item(number, f"d{number}", "docker", "private") for number in range(1, count + 1)]
         return self._add((owner, "docker conflicts"), items, "newest")
 
@@ -338,12 +338,12 @@ class Server:
 
     @property
     def listed(self) -> list[Request]:
-        """The requests for pages, in the order they were received."""
+        """Requests for pages, in order of arrival."""
         return [x for x in self.requests if x.method == "GET" and x.path[-1] in LISTINGS]
 
     @asynccontextmanager
     async def client(self, **options: Any) -> AsyncIterator[GitHubPackages]:
-        """A client of the server, without pacing."""
+        """Yield a client of the server, without pacing."""
         options = {"points_per_minute": None, **options}
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
@@ -366,7 +366,7 @@ class Server:
                 yield gh
 
     def receive(self, request: Request, respond: Callable[[bytes | None], None]) -> None:
-        """Serve a request; its caller may leave, which changes nothing."""
+        """Serve a request, even if its client disconnects."""
         self.requests.append(request)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -436,7 +436,7 @@ class Server:
         return _not_found(request)
 
     def _get_package(self, request: Request, owner: str, kind: str, name: str) -> bytes:
-        """The package with the number of its versions, where the server has any."""
+        """Respond with a package; add its version count if the server has its versions."""
         versions = self._collections.get((owner, kind, name))
         if versions is None:
             return self._get(request, self._find(owner, kind), _package_id(name))
@@ -475,7 +475,7 @@ def _package_id(name: str) -> int:
 
 
 def _link_header(request: Request, rest: list[str], links: dict[str, int]) -> str:
-    """The links, with paths and an order of parameters that are not the request's."""
+    """Return a ``Link`` header whose paths and parameter order differ from the request's."""
     organization = request.path[0] in ("orgs", "organizations")
     start = ["organizations", ORGANIZATION_ID] if organization else request.path[: -len(rest)]
     path = "/".join([*start, *rest])
@@ -504,7 +504,7 @@ def _response(
 
 
 class Connection(asyncio.Protocol):
-    """The server's end of a connection: parses requests, which have no bodies."""
+    """Server end of a connection; parses requests, which have no bodies."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""Listings of collections that change, and of servers with odd responses: complete, or an error."""
+"""Listings of changing collections, and of servers with odd responses, are complete or raise."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ KNOWN = ("public", "private", "internal")
 
 
 def app(gh: GitHubPackages) -> PackageRef:
-    """The package whose versions the server has."""
+    """Return the package whose versions the server has."""
     return gh.org("acme").package("npm", "app")
 
 
 async def ids(listing: AsyncIterable[Package | PackageVersion]) -> list[int]:
-    """The ids that a listing yields, in its order."""
+    """Return the ids that a listing yields, in its order."""
     return [item.id async for item in listing]
 
 
 def assert_complete(listed: Sequence[int], expected: Iterable[int]) -> None:
-    """Fail where an expected id is missing, or any id is repeated."""
+    """Fail if an expected id is missing or any id is repeated."""
     missing = {*expected} - {*listed}
     assert not missing, f"{len(missing)} missing: {sorted(missing)[:10]}"
     repeated = [item_id for item_id, times in Counter(listed).items() if times > 1]
@@ -65,7 +65,7 @@ async def delete_all(package: PackageRef, version_ids: Iterable[int]) -> None:
 
 
 class TestChangesByThisClient:
-    """Changes by the client that lists, in its loop or in other tasks."""
+    """Changes by the listing client, in the loop over the listing or in other tasks."""
 
     @pytest.mark.parametrize("link", [absent, recorded, always])
     @virtual
@@ -261,7 +261,7 @@ class TestChangesByThisClient:
 
 
 class TestChangesByOthers:
-    """Changes by others, which the client learns of from responses alone."""
+    """Changes by other clients, which the listing client can detect from responses only."""
 
     @virtual
     async def test_a_package_inserted_by_name_between_two_pages(self) -> None:
@@ -281,7 +281,7 @@ class TestChangesByOthers:
     async def test_a_package_inserted_while_pages_are_built_out_of_order(
         self, consistent: bool
     ) -> None:
-        """Page 3 is built before the insertion, page 2 after it; the last page may move."""
+        """The server builds page 3 before the insertion, page 2 after it; the end may move."""
         server = Server()
         packages = server.packages(650 if consistent else 600, order="name")
         expected = packages.ids
@@ -301,7 +301,7 @@ class TestChangesByOthers:
     async def test_a_whole_page_of_versions_published_between_two_pages(
         self, link: LinkStyle
     ) -> None:
-        """Page 2 then equals page 1, as on a server that ignores ``page``."""
+        """After the publication, page 2 equals page 1, as on a server that ignores ``page``."""
         server = Server(link=link)
         versions = server.versions(50)
         expected = versions.ids
@@ -444,7 +444,7 @@ class TestChangesByOthers:
 def _once(
     condition: Callable[[Request], bool], change: Callable[[], object]
 ) -> Callable[[Request], None]:
-    """Make a change before the first request that meets a condition."""
+    """Return a hook that makes a change before the first request that meets a condition."""
     done = False
 
     def before(request: Request) -> None:
@@ -465,7 +465,7 @@ async def _delete_at_random(versions: Collection, rate: float, seed: int) -> Non
 
 @pytest.mark.slow
 class TestCap:
-    """Package listings end at 10,000, and are asked for by visibility beyond."""
+    """Package listings end at 10,000 items; larger ones are requested by visibility."""
 
     @virtual
     async def test_packages_of_an_unknown_visibility_beyond_the_cap(self) -> None:
@@ -545,7 +545,7 @@ def _last_is_smaller_than_next(page: Position) -> dict[str, int]:
 
 
 class TestLinks:
-    """Links that are lost or wrong."""
+    """Lost or wrong ``Link`` headers."""
 
     @pytest.mark.parametrize(
         "link",
@@ -588,7 +588,7 @@ class TestLinks:
 
     @virtual
     async def test_a_full_page_without_a_link_is_not_the_end(self) -> None:
-        """Its link got lost, though the client knows that the server sends links."""
+        """The server omits the link, although the client knows that it sends links."""
         server = Server()
         server.versions(150)
         async with server.client() as gh:
@@ -600,7 +600,7 @@ class TestLinks:
     async def test_cached_responses_cost_no_item_of_a_changed_collection(
         self, link: LinkStyle, tmp_path: Path
     ) -> None:
-        """A page that is unchanged may be followed by another one now, or be the last."""
+        """An unchanged page may have a new next page, or may have become the last page."""
         server = Server(link=link, latency=(0.0, 0.0))
         versions = server.versions(38)
         random = Random(0)  # noqa: S311  (reproducible, not secret)
@@ -635,7 +635,7 @@ class TestLinks:
 
 
 class TestCost:
-    """The requests of listings that nothing disturbs."""
+    """Number of requests of listings without changes and faults."""
 
     @pytest.mark.parametrize("link", [recorded, always])
     @pytest.mark.parametrize("total", [101, 1000, 5000])
@@ -742,7 +742,7 @@ class TestCost:
 
 
 class TestFaults:
-    """Faults while something changes."""
+    """Faults during changes."""
 
     @pytest.mark.parametrize("seed", range(6))
     @virtual

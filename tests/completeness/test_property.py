@@ -1,4 +1,4 @@
-"""Random schedules: each item present throughout is yielded once, or an error is raised."""
+"""Under random changes, each item present throughout is listed once, or an error is raised."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ NAMES: dict[str, Callable[[GitHubPackages], Namespace]] = {
 }
 MILLISECOND = 0.001
 STRANGER = 2
-"""Who changes the server's state and is no client of this library; clients are 0 and 1."""
+"""Number of a writer that is no client of this library; clients are 0 and 1."""
 
 
 @attrs.frozen
 class Change:
-    """Items deleted or, where they are deleted, restored, one after the other.
+    """Deletions of items, or restorations of deleted ones, one after the other.
 
     Attributes:
-        at: when, milliseconds.
-        by: which client, or `STRANGER`.
-        items: their ids, modulo the number of items; of a stranger, 0 inserts a new one.
-        owner: the owner's name for the client.
-        patience: milliseconds after which the caller gives up each; 0 for never.
+        at: start, in milliseconds.
+        by: number of the client, or `STRANGER`.
+        items: item ids, modulo the number of items plus 1; `STRANGER` inserts an item for 0.
+        owner: namespace through which the client addresses the owner, a key of `NAMES`.
+        patience: milliseconds after which the caller cancels each change; 0 for never.
     """
 
     at: int
@@ -66,16 +66,16 @@ class Change:
 
 @attrs.frozen
 class Lister:
-    """A listing.
+    """Listing of a schedule.
 
     Attributes:
-        at: when, milliseconds.
-        by: which client.
-        per_page: the page size.
-        owner: the owner's name for the client.
-        state: of the versions.
-        every: each item whose id this divides is deleted in the loop, or restored; 0 for none.
-        patience: milliseconds after which it is cancelled; 0 for never.
+        at: start, in milliseconds.
+        by: number of the client.
+        per_page: page size.
+        owner: namespace through which the client addresses the owner, a key of `NAMES`.
+        state: state of the listed versions.
+        every: divisor of the ids of items to delete or restore in the loop; 0 for no item.
+        patience: milliseconds after which the listing is cancelled; 0 for never.
     """
 
     at: int
@@ -89,21 +89,21 @@ class Lister:
 
 @attrs.frozen
 class Schedule:
-    """All that happens in an example.
+    """All events of an example.
 
     Attributes:
-        what: what is listed.
-        total: items at the beginning.
-        deleted: of these, those that are deleted: each whose id this divides; 0 for none.
-        listers: the listings.
-        changes: the changes.
-        faults: faults of requests, by their place in the order of arrival.
-        link: the style of links.
-        odd: another oddity of the server. A short page without links is the end of a listing
-            where links are sent, so that lost links and small pages exclude each other.
-        lag: milliseconds that reads are behind at the most.
-        concurrency: of each client.
-        seed: of the server.
+        what: type of the listed items.
+        total: number of items at the beginning, including deleted ones.
+        deleted: divisor of the ids of items deleted at the beginning; 0 for no item.
+        listers: listings.
+        changes: changes.
+        faults: faults by index of their request in order of arrival.
+        link: style of the ``Link`` headers.
+        odd: one unusual behavior of the server, or ``""``. Lost links and small pages exclude
+            each other: if the server sends links, a short page without links ends a listing.
+        lag: maximum of the milliseconds by which reads are behind writes.
+        concurrency: limit of requests in flight for each client.
+        seed: seed of the server.
     """
 
     what: What
@@ -170,7 +170,7 @@ schedules = st.builds(
 
 @attrs.define
 class Play:
-    """An example that runs."""
+    """Execution of a schedule."""
 
     schedule: Schedule
     server: Server
@@ -178,7 +178,7 @@ class Play:
     clients: list[GitHubPackages]
 
     async def run(self) -> None:
-        """Run all of the schedule at once."""
+        """Start all changes and listings of the schedule, and wait for them."""
         async with asyncio.TaskGroup() as group:
             for change in self.schedule.changes:
                 group.create_task(self._change(change))
@@ -199,13 +199,13 @@ class Play:
         if item == 0:
             new = 1000 + len(self.collection.ever(0.0))
             visibility = "private" if self.schedule.what == "packages" else None
-            name = f"p{new % 60:06}-{new}"  # Somewhere among the names of the other packages.
+            name = f"p{new % 60:06}-{new}"  # Sorts among the names of the other packages.
             self.collection.insert(Item(new, name, visibility=visibility))
         elif not self.collection.delete(item):
             self.collection.restore(item)
 
     async def _toggle(self, client: int, owner: str, item: int, patience: int) -> None:
-        """Delete an item that is present, restore one that is deleted; faults are none of ours."""
+        """Delete an item if present, else restore it; ignore the client's errors and timeouts."""
         namespace = NAMES[owner](self.clients[client])
         if self.schedule.what == "versions":
             package = namespace.package("npm", "app")
@@ -255,7 +255,7 @@ class Play:
         )
 
     def _judge(self, lister: Lister, error: GitHubPackagesError) -> None:
-        """Fail where nothing that happens explains the error."""
+        """Fail unless a change or a fault of the schedule explains the error."""
         explained = {
             ghpkg_async.ListingUnstable: self.schedule.changes
             or any(x.every for x in self.schedule.listers),
@@ -313,11 +313,11 @@ async def _play(schedule: Schedule) -> None:
 )
 @given(schedules)
 @example(
-    # Two changes in front of page 2, between the reads of page 1 and page 2.
+    # Changes of items before page 2, between the reads of page 1 and page 2.
     Schedule("versions", 30, (Lister(0, 0, 5),), (Change(0, STRANGER, (30, 29, 25, 24)),))
 )
 @example(
-    # The second pass ends with a page that is full, though shorter than asked for.
+    # The second pass ends with a full page that is smaller than the requested page size.
     Schedule(
         "versions",
         10,
@@ -328,7 +328,7 @@ async def _play(schedule: Schedule) -> None:
     )
 )
 @example(
-    # Page 2 equals page 1, as the client itself restored the item before them.
+    # Page 2 equals page 1, because the client itself restored the item before them.
     Schedule(
         "packages",
         55,

@@ -1,4 +1,4 @@
-"""An embedded server with packages to list."""
+"""Embedded server with packages to list."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def github(github: EmbeddedGitHub) -> EmbeddedGitHub:
-    """The embedded server with npm packages of 3 and of 250 versions."""
+    """Return the embedded server with npm packages of 3 and of 250 versions."""
     publish_left_and_long(github.world)
     return github

@@ -1,4 +1,4 @@
-"""Listings of the embedded server are complete whichever GitHub it imitates."""
+"""Listings of the embedded server are complete for each kind of GitHub that it imitates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZES = (0, 1, 99, 100, 101, 250)
 
 
 def fill(world: World, count: int) -> list[str]:
-    """Give an organization and a user that many packages; return their names."""
+    """Make `count` packages for an organization and for a user; return their names."""
     names = [f"p{number}" for number in range(count)]
     for name in names:
         for owner in (world.org("acme"), world.user("octocat")):

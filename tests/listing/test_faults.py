@@ -1,4 +1,4 @@
-"""Listings through faults: whole, each item once, in order, or an error."""
+"""Listings with faults yield all items once, in order, or raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A listing is complete, in order, each item once; or it raises. Without a network."""
+"""A listing yields all items once, in order, or raises; tests without a network."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
 
 
 class Catalogue(InMemorySession):
-    """Packages of three visibilities; more than the cap lets through."""
+    """Packages of three visibilities, more than one listing can reach below the cap."""
 
     filter_before_cap = True
     visibilities: tuple[str, ...] = ("public", "private", "internal")
@@ -446,7 +446,7 @@ async def test_the_cap_raises_for_a_listing_of_one_visibility() -> None:
     assert len(await reached(catalogue(10_001).everything(beyond=False))) == 10_000
 
 
-# Fetching ahead
+# Prefetching
 
 
 async def test_further_pages_are_fetched_side_by_side_within_the_window() -> None:
@@ -464,7 +464,7 @@ async def test_the_next_request_is_sent_before_a_page_is_decoded() -> None:
     async with aclosing(session.listing(ahead=4).pages()) as pages:
         async for page in pages:
             if page.number == 1:
-                for _ in range(50):  # Until all ahead of it are there.
+                for _ in range(50):  # Until all prefetched pages are received.
                     await asyncio.sleep(0)
             else:
                 assert max(session.requested_pages) >= min(page.number + 3, 40)
@@ -520,7 +520,7 @@ async def test_pages_before_a_broken_one_are_handed_over() -> None:
 
 
 class Stored(InMemorySession):
-    """Stores each response, and changes the first page after the first pass."""
+    """Session that marks each response as stored, and reports page 1 as modified."""
 
     remembered: list[str]
 
@@ -546,7 +546,7 @@ async def test_only_the_last_page_is_remembered_as_the_last(consistent: bool) ->
 
 
 class Straining(InMemorySession):
-    """Cannot put together pages of some items; knows how often it was asked without a retry."""
+    """Session that fails on large pages with heavy items; counts failures without a retry."""
 
     heavy: frozenset[int] = frozenset()
     largest: int = 3
@@ -603,7 +603,7 @@ async def test_a_server_that_fails_at_any_size_is_reported_without_further_retri
     session.heavy, session.largest = frozenset(range(100)), 0
     with pytest.raises(ServerError, match="per_page=10&"):
         await ids(session.listing())
-    assert session.probes == 3  # 5, 2 and 1 a page.
+    assert session.probes == 3  # Page sizes 5, 2 and 1.
 
 
 async def test_a_smaller_page_keeps_below_the_cap() -> None:
@@ -612,7 +612,7 @@ async def test_a_smaller_page_keeps_below_the_cap() -> None:
     assert await ids(session.listing()) == session.ids
 
 
-# Leaving
+# Leaving the loop
 
 
 async def test_leaving_the_loop_cancels_requests_in_flight() -> None:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @define
 class Order:
-    """Lets requests be answered in an order.
+    """Server hook that holds requests until the server has responded to other requests.
 
     Args:
-        behind: What the method and target of a request that is held back end in, and of the one
-            that is to be answered before it.
-        meanwhile: What to do as one that was held back goes on.
+        behind: requests to hold, each with the request whose response it waits for; both as
+            the last characters of method and target.
+        meanwhile: function called when the wait of a held request ends.
     """
 
     behind: dict[str, str]
@@ -43,7 +43,7 @@ class Order:
         name = f"{request.method} {request.raw_path}"
         for held, before in self.behind.items():
             if name.endswith(held) and not self._answered[before].is_set():
-                with suppress(TimeoutError):  # A client may be wiser than to ask in that order.
+                with suppress(TimeoutError):  # A client may not send the other request first.
                     await asyncio.wait_for(self._answered[before].wait(), timeout=0.3)
                 self.meanwhile()
         response = await answer()

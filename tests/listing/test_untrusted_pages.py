@@ -1,4 +1,4 @@
-"""Hostile paging: a listing is complete, or it raises; and it ends."""
+"""Pages of untrusted servers: a listing is complete or raises, and always ends."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 BOUND = 400
-"""So many requests are too many for what a server shows here."""
+"""Number of requests above which a listing counts as endless."""
 
 
 def page_of(call: Call) -> int:
-    """The page asked for; 1 where none is named."""
+    """Return the requested page number; 1 if the target has no page number."""
     found = re.search(r"[?&]page=(\d+)", call.request.target)
     return int(found[1]) if found else 1
 
 
 def without_end(reply: Callable[[Call], bytes]) -> Step:
-    """Replies on and on; a client that comes too often is shown the door."""
+    """Return a step that responds to each request with `reply`, but with 418 after `BOUND`."""
 
     async def step(call: Call) -> None:
         if call.number > BOUND:
@@ -52,7 +52,7 @@ def link(**targets: str) -> str:
 async def read(
     gh: GitHubPackages, per_page: int = 2
 ) -> tuple[list[int], GitHubPackagesError | None]:
-    """The ids that a listing yields before it ends, and the error it ends with, if one."""
+    """Return the ids that a listing yields, and the error that ends it, if any."""
     got: list[int] = []
     try:
         async for each in gh.org("acme").package("npm", "p").versions(per_page=per_page):
@@ -64,7 +64,7 @@ async def read(
     return got, None
 
 
-# Links without an end.
+# Links without an end
 
 
 @pytest.mark.parametrize("target", ["/x?page=1", "/x?page=2", "/x?page=0", "/x", "/x?after=a"])
@@ -85,7 +85,7 @@ async def test_a_next_link_that_stays_where_it_is_ends(
 async def test_items_of_a_page_are_yielded_before_its_link_is_refused(
     server: HostileServer, gh: GitHubPackages, target: str
 ) -> None:
-    """A listing raises after what could be reached was yielded."""
+    """A listing yields the items of the page before it raises."""
     server.will(answer(200, [version(1)], link(next=target.format(url=server.url))))
     got, error = await read(gh)
     assert isinstance(error, InvalidResponse)
@@ -185,7 +185,7 @@ async def test_a_listing_ends_with_an_absurd_version_count(
     assert len(server.requests) < 60
 
 
-# Absurd numbers.
+# Absurd page numbers
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ async def test_a_last_page_that_moves_away_is_followed_only_as_far_as_there_is_s
 async def test_packages_beyond_the_reachable_ones_raise_after_all_others(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """Every page is full, as far as pages go, and by visibility too."""
+    """All pages up to the cap are full, with and without a visibility in the request."""
 
     def reply(call: Call) -> bytes:
         number = page_of(call)
@@ -263,7 +263,7 @@ async def test_packages_beyond_the_reachable_ones_raise_after_all_others(
     assert len(server.requests) <= 404
 
 
-# Malformed headers: nothing is quietly left out.
+# Malformed headers: no page is skipped without an error
 
 
 def full(number: int) -> list[Any]:
@@ -271,7 +271,7 @@ def full(number: int) -> list[Any]:
 
 
 async def complete_or_raised(server: HostileServer, gh: GitHubPackages, header: str) -> None:
-    """Three pages there are; the first has an odd header. None is missed without an error."""
+    """List three pages with an odd header on page 1; fail if items are omitted without an error."""
     here = f"{server.url}/x?per_page=2"
 
     def reply(call: Call) -> bytes:
@@ -407,7 +407,7 @@ async def test_a_short_page_without_links_is_not_the_end(
 async def test_a_server_that_minds_no_per_page_hides_no_page_when_one_fails(
     server: HostileServer, gh: GitHubPackages, links: bool
 ) -> None:
-    """A listing that continues with smaller pages must notice that they are not smaller."""
+    """A listing that requests smaller pages must detect that the server ignores the page size."""
 
     def reply(call: Call) -> bytes:
         number = page_of(call)
@@ -424,7 +424,7 @@ async def test_a_server_that_minds_no_per_page_hides_no_page_when_one_fails(
     assert error is not None or got == list(range(1, 9))
 
 
-# What pages say of limits.
+# Rate limit headers of pages
 
 
 @pytest.mark.parametrize("name", ["Limit", "Remaining", "Used", "Reset"])
@@ -472,7 +472,7 @@ async def test_an_exhausted_budget_raises_after_the_items_obtained(
 async def test_a_budget_that_falls_and_rises_again_blocks_no_request(
     server: HostileServer,
 ) -> None:
-    """Answers that contradict each other, from servers that do not agree."""
+    """Rate limit headers contradict each other, as from servers that do not share their counts."""
     told = [0, 5000, -3, 7, 0, 4999]
 
     def reply(call: Call) -> bytes:

@@ -1,4 +1,4 @@
-"""`ghpkg notebook` writes the notebook, and over nothing by mistake."""
+"""`ghpkg notebook` writes the notebook, and overwrites a file only with `--force`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped notebook runs from top to bottom in a real kernel."""
+"""All cells of the shipped notebook run in an IPython kernel."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def shipped() -> Any:
 
 @attrs.frozen
 class Executed:
-    """The notebook, with what its cells gave."""
+    """Executed notebook with the outputs of its cells."""
 
     notebook: Any
 
     def shown(self, cell: str, mime: str) -> str:
-        """All that a cell shows of one MIME type."""
+        """Return the outputs of a cell in one MIME type."""
         (outputs,) = (each["outputs"] for each in self.notebook.cells if each["id"] == cell)
         return "".join(output.get("data", {}).get(mime, "") for output in outputs)
 
@@ -51,7 +51,7 @@ class Executed:
 
     @property
     def complaints(self) -> list[Any]:
-        """The text on a cell's standard error."""
+        """Outputs of all cells on standard error."""
         outputs = [each for cell in self.notebook.cells for each in cell.get("outputs", ())]
         return [each for each in outputs if each.get("name") == "stderr"]
 
@@ -62,7 +62,7 @@ class Execute(Protocol):
 
 @pytest.fixture
 def execute(tmp_path: Path) -> Execute:
-    """Executes the notebook in a kernel of this interpreter, with no setting of the machine's."""
+    """Execute the notebook in a kernel of this interpreter, without settings of the machine."""
     kernel = tmp_path / "kernels" / "here"
     kernel.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -84,7 +84,7 @@ def execute(tmp_path: Path) -> Execute:
         client = NotebookClient(
             notebook, km=manager, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}
         )
-        # A cell that raises, raises here. The kernel ends with the notebook, either way.
+        # Raises the error of a cell. The kernel is shut down in any case.
         await client.async_execute(cleanup_kc=True, env={**inherited, **environment})
         assert not await manager.is_alive()
         return Executed(notebook)

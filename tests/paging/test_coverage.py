@@ -1,4 +1,4 @@
-"""The evidence that no item is missing between the pages of a listing."""
+"""Evidence that no item is missing between the pages of a listing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_responses_that_share_items_leave_no_gap() -> None:
 
 
 def test_an_item_missed_between_two_pages_is_not_covered() -> None:
-    """4 moved from the second page to the first between the two responses."""
+    """Item 4 moved from page 2 to page 1 between the responses of the two pages."""
     assert not covered([[6, 5], [3, 2], [1]]).is_complete
     assert covered([[6, 5], [3, 2], [1]], [[5, 4], [3, 2], [1]], [[4, 3], [2, 1]]).is_complete
 
@@ -70,7 +70,7 @@ def test_a_page_that_changed_is_evidence_of_its_items_only() -> None:
 def test_no_item_is_missing_where_coverage_is_complete(
     seed: int, total: int, per_page: int
 ) -> None:
-    """Each response shows one state; items are removed and inserted between any two of them."""
+    """Each response shows one state; items are removed and inserted between responses."""
     random = Random(seed)  # noqa: S311
     items = list(range(1000, 1000 + 10 * total, 10))
     throughout, seen, coverage = set(items), set[int](), Coverage()

@@ -1,4 +1,4 @@
-"""The pages of earlier passes, by key."""
+"""Pages of earlier passes, by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client's own writes, as listings learn of them."""
+"""Tracking of the client's own writes, for its listings."""
 
 from __future__ import annotations
 

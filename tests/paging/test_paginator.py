@@ -1,4 +1,4 @@
-"""Which page a paginator requests next, and where it ends."""
+"""Pages that a paginator requests, and the end of its listing."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_server_that_clamps_pages_loses_no_item_after_halving() -> None:
     for page in range(2, 5):
         paging.advance(to(page, last=20), size=30, new=30)
     assert paging.halve_page_size()
-    assert paging.next_page == 2  # Item 90 is on page 2 of 50, and behind page 2 of 30.
+    assert paging.next_page == 2  # Item 90 is on page 2 of size 50, after page 2 of size 30.
 
 
 def test_an_unchanged_page_continues_as_in_the_pass_before() -> None:

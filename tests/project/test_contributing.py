@@ -1,4 +1,4 @@
-"""The guide for contributors: every path it names exists, and its commands are those of CI."""
+"""CONTRIBUTING.md: every path in it exists, and pre-commit runs the linters of CI."""
 
 from __future__ import annotations
 

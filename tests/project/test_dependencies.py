@@ -1,4 +1,4 @@
-"""Versions of dependencies: none that pyproject.toml admits has a known vulnerability."""
+"""No dependency version that pyproject.toml allows has a known vulnerability."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUIREMENTS = [
     for requirement in map(Requirement, group)
     if requirement.name != PROJECT["name"]
 ]
-# The newest advisory of each package that has any: its first version with all of them fixed.
+# By package: the first version with all known vulnerabilities fixed, and the newest of them.
 FIXED = {
     "aiohttp": ("3.14.3", "CVE-2026-69244"),
     "distributed": ("2026.1.1", "CVE-2026-23528"),

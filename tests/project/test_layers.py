@@ -1,4 +1,4 @@
-"""No module imports one of a layer above it, none imports in a circle, none reads private names."""
+"""Imports: none from a higher layer, no cycles, and no private names of other modules."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LAYERS: Final = (
     ("errors", "_files"),
     ("_text", "_version"),
 )
-"""From the top down; a module may import from its own layer and from those below."""
+"""Layers from top to bottom; a module may import from its own layer and from lower ones."""
 INDEPENDENT: Final = "testing"
-"""The embedded server, which imports nothing of the client."""
+"""Subpackage of the embedded server, which imports nothing from the client."""
 
 
 def modules() -> dict[str, Path]:
@@ -49,7 +49,7 @@ MODULES: Final = modules()
 
 @cache
 def imports(module: str) -> tuple[tuple[str, str], ...]:
-    """The modules of the package that a module imports from, and the names."""
+    """Return pairs of a module of the package and a name that `module` imports from it."""
     return tuple(_imports(module))
 
 

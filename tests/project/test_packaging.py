@@ -1,4 +1,4 @@
-"""Metadata of the distribution, and its page on a package index."""
+"""Metadata of the distribution, and its description for a package index."""
 
 from __future__ import annotations
 

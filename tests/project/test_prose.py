@@ -1,4 +1,4 @@
-"""Docstrings, comments and names of tests name the noun and say what it does."""
+"""Docstrings, comments and names of tests are free of idioms and of headless clauses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-PACKAGE: Final = ROOT / "ghpkg_async"
 OPENERS: Final = re.compile(
     r"(what|whether|how|whatever|who|whoever|where|that|those|they|it|its|so|such)\b",
     re.IGNORECASE,
@@ -45,9 +44,9 @@ def names_of_tests(path: Path) -> Iterator[str]:
             yield node.name.removeprefix("test_").replace("_", " ")
 
 
-@pytest.fixture(scope="module")
-def prose() -> list[str]:
-    return [text for path in sorted(PACKAGE.rglob("*.py")) for text in texts(path)]
+@pytest.fixture(scope="module", params=["ghpkg_async", "tests", "benchmarks"])
+def prose(request: pytest.FixtureRequest) -> list[str]:
+    return [text for path in sorted((ROOT / request.param).rglob("*.py")) for text in texts(path)]
 
 
 def test_headless_clauses_are_rare(prose: list[str]) -> None:

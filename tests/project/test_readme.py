@@ -1,4 +1,4 @@
-"""Every snippet of the README does what it says, against the embedded GitHub Packages."""
+"""Every snippet of the README runs against the embedded GitHub and has the stated result."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def test_over_many_organizations(
 async def test_beyond_one_machine(
     server: EmbeddedGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The snippet's words, on a cluster of one worker in this process."""
+    """Run the cluster snippet unchanged, on a cluster of one worker in this process."""
     code = PYTHON["cluster"].replace("/shared/audit", str(tmp_path / "audit"))
     code = code.replace('audit")', f'audit", tokens=["ghp_demo"], base_url="{server.url}")')
 
@@ -197,7 +197,7 @@ def test_the_first_two_commands_are_one_line_each_and_install_all_they_need() ->
 
 
 def test_the_server_is_one_of_the_commands() -> None:
-    assert "ghpkg serve --port 8080 --demo" in COMMANDS  # Run by the command's own tests.
+    assert "ghpkg serve --port 8080 --demo" in COMMANDS  # Run by tests/cli/test_serve.py.
 
 
 async def test_the_cleanup(

@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by Playwright, for the tests that look at pages."""
+"""Fixture for tests of pages in a browser: headless Chromium, driven by Playwright."""
 
 from __future__ import annotations
 

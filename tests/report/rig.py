@@ -1,4 +1,4 @@
-"""Audits made by hand, and a parser of the report page."""
+"""Audits with given records, and a parser of the report page."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HOSTILE = (
 def ends(
     owners: Iterable[str] = ("acme",), package_types: Sequence[str | None] = ("npm",)
 ) -> list[ListingDone]:
-    """The ends of the listings of each type of each owner."""
+    """Return the end-of-listing records for each combination of owner and package type."""
     return [done(owner, package_type) for owner in owners for package_type in package_types]
 
 
@@ -51,7 +51,7 @@ def audit(*records: Record, head: AuditHeader | None = None) -> AuditReport:
 
 
 def large(count: int) -> AuditReport:
-    """An audit of so many packages of six owners, with something of everything."""
+    """Return an audit of `count` packages of six owners, with records of every kind."""
     owners = [f"org-{number}" for number in range(6)]
     head = header(*owners, "lost", package_types=PACKAGE_TYPES, with_versions=True)
     packages = []
@@ -78,7 +78,7 @@ def large(count: int) -> AuditReport:
 
 @attrs.define
 class Parsed(HTMLParser):
-    """A page's tags with their attributes, and its texts with the tag they are directly in."""
+    """Tags of a page with their attributes, and its texts with the enclosing tag."""
 
     tags: list[tuple[str, dict[str, str | None]]] = attrs.field(factory=list)
     texts: list[tuple[str, str]] = attrs.field(factory=list)
@@ -106,7 +106,7 @@ class Parsed(HTMLParser):
 
     @property
     def shape(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The tags with the names of their attributes: what texts must not change."""
+        """Tags with the names of their attributes, which must not depend on the texts."""
         return [(tag, tuple(attributes)) for tag, attributes in self.tags]
 
     def text_of(self, tag: str) -> list[str]:
@@ -114,7 +114,7 @@ class Parsed(HTMLParser):
 
     @property
     def links(self) -> list[dict[str, str | None]]:
-        """The links that lead out of the page."""
+        """Attributes of the links to other pages."""
         return [
             attributes
             for tag, attributes in self.tags
@@ -123,5 +123,5 @@ class Parsed(HTMLParser):
 
     @property
     def data(self) -> Any:
-        """The data for the page's script."""
+        """Parsed data of the page's script."""
         return json.loads(self.text_of("script")[0])

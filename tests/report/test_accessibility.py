@@ -1,4 +1,4 @@
-"""The pages that people read, checked by axe-core: no violation of its rules."""
+"""The report and plan pages pass the rules of axe-core."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ untagged = true
 
 @pytest.fixture(scope="module")
 def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of 201 owners with every section: charts, findings, changes, failures, conflicts."""
+    """Report of 201 owners with every section: charts, findings, changes, failures, conflicts."""
     owners = [f"team-{number}" for number in range(201)]
     packages = [
         package(
@@ -78,7 +78,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def plan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cleanup plan over its limit, with groups of several versions and held ones."""
+    """Cleanup plan over its limit of deletions, with groups of several versions and held ones."""
     async with (
         EmbeddedGitHub(demo_world()) as github,
         GitHubPackages(github.token, base_url=github.url, points_per_minute=None) as client,
@@ -90,7 +90,7 @@ async def plan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def violations(browser: Browser, path: Path, *, width: int, scheme: str) -> str:
-    """Return axe's report on a page with all its details shown; empty without a violation."""
+    """Return axe's report on a page with all `details` elements open; empty without violations."""
     from axe_playwright_python.async_playwright import Axe
 
     context = await browser.new_context(

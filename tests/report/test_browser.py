@@ -34,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def show(browser: Browser, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens a report, offline; afterwards, there may be no complaint and no request."""
+    """Open a report offline; fail afterwards if the page logged an error or sent a request."""
     complaints: list[str] = []
     requests: list[str] = []
     contexts = []
@@ -95,7 +95,7 @@ def small() -> AuditReport:
 
 
 def earlier(report: AuditReport) -> AuditReport:
-    """An audit with fewer packages, which had other numbers of versions."""
+    """Return an earlier audit with fewer packages and with other version counts."""
     return attrs.evolve(
         report,
         entries=tuple(
@@ -211,7 +211,7 @@ async def test_the_page_works_by_keyboard(show: Open) -> None:
     await page.keyboard.press("Tab")
     assert await page.get_by_role("link", name="Skip to the packages").is_visible()
     await page.keyboard.press("Enter")
-    # The next stop is the text field; behind the fields and what clears them come the headings.
+    # Tab order: the text field, the other fields and their reset button, then the headings.
     await page.keyboard.press("Tab")
     await page.keyboard.type("item")
     assert await names(page) == ["item-10", "item-9"]
@@ -389,7 +389,7 @@ async def test_ten_thousand_packages_stay_responsive(show: Open) -> None:
     page = await show(large(10_000))
     assert await page.get_by_role("status").inner_text() == "10,000 packages"
     chromium = await page.context.new_cdp_session(page)
-    # CPU time of the page's thread: the time on the clock depends on the tests beside this one.
+    # CPU time of the page's thread, since wall-clock time depends on concurrent tests.
     await chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     async def milliseconds() -> float:

@@ -1,4 +1,4 @@
-"""The charts: bars, their text and their table, within the width of the page."""
+"""Charts: bars, their text and their table fit the width of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: its content, and that no text of a server becomes markup."""
+"""Report page: its content, and no text of a server becomes markup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def everything(text: str, url: str = "") -> AuditReport:
-    """An audit in which all that a server or a user may choose is the text."""
+    """Return an audit with `text` in every field that a server or user controls."""
     fields: dict[str, Any] = {"owner": text, "visibility": text, "repository": text}
     return AuditReport.of(
         header(
@@ -50,7 +50,7 @@ def everything(text: str, url: str = "") -> AuditReport:
 
 
 def changes(text: str) -> Comparison:
-    """Changes of all kinds, of packages of that name."""
+    """Return changes of all kinds, with `text` as name of the packages."""
     old = audit(
         package("seen", visibility="public", version_count=7), package(text), package("big")
     )
@@ -61,7 +61,7 @@ def changes(text: str) -> Comparison:
 
 
 def rendered(text: str, url: str = "") -> str:
-    """A page with the text wherever there is room for one."""
+    """Return a page with `text` in every field that is shown."""
     report = everything(text, url)
     return render_report(
         report,
@@ -117,7 +117,7 @@ def test_links_lead_to_websites(url: str) -> None:
 
 def test_websites_are_linked_to() -> None:
     parsed = Parsed.of(rendered("x", "https://github.com/x"))
-    assert len(parsed.links) == 3  # The package, the conflict, and where to authorize the token.
+    assert len(parsed.links) == 3  # The package, the conflict, and the authorization of the token.
     assert parsed.data["folders"] == ["https://github.com/"]
 
 
@@ -139,7 +139,7 @@ def test_the_security_policy_allows_only_content_of_the_page() -> None:
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }
-    # It has to come before anything it is to hold for.
+    # The policy applies only to elements after it.
     assert [tag for tag, _ in parsed.tags[:4]] == ["html", "head", "meta", "meta"]
 
 
@@ -184,7 +184,7 @@ def test_the_script_has_the_data_of_the_rows() -> None:
 
 def test_without_the_script_the_first_packages_are_there() -> None:
     page = render_report(large(250))
-    assert page.count('<tr role="row">') == 1 + 100 + 1  # Headings, rows, and the script's row.
+    assert page.count('<tr role="row">') == 1 + 100 + 1  # Headings, rows, script's template row.
     assert "The first 100 of 250 packages; with JavaScript, all of them." in page
 
 
@@ -261,7 +261,7 @@ def test_findings_lead_to_where_they_are() -> None:
     assert '<a href="#conflicts">Docker conflict</a> <b>1</b>' in page
     assert '<a href="#lost">Not obtained</a> <b>1</b>' in page
     assert '<a href="#packages" data-rule="public">Public</a> <b>1</b>' in page
-    # Nothing to filter by: none of the packages has it.
+    # No filter link, since no package in the report has this finding.
     assert '<a href="#packages">Without versions</a> <b>1</b>' in page
 
 

@@ -1,4 +1,4 @@
-"""The numbers behind the figures and the charts."""
+"""Computation of the numbers that the figures and charts show."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_ages_end_where_staleness_begins() -> None:
 
     assert [place(days=days) for days in (0, 30, 90, 180, 365, 730)] == [0, 0, 1, 2, 3, 4]
     assert [place(days=days, seconds=1) for days in (30, 90, 180, 365, 730)] == [1, 2, 3, 4, 5]
-    # A clock that is ahead.
+    # The package's time is in the future, as with a clock that is ahead.
     assert place(days=-3) == 0
 
 

@@ -1,4 +1,4 @@
-"""Sources of the token, and the hosts it is sent to."""
+"""Sources of the token, and hosts that receive it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A body is bounded before and after it is inflated, and decodes to the models or is refused."""
+"""Response bodies: size limits before and after decompression, decoding, and errors."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ OWNER = {
 
 @contextmanager
 def within_memory(mebibytes: int) -> Iterator[None]:
-    """Fails if the process grows by more."""
+    """Fail if the peak memory of the process grows by more than `mebibytes` MiB in the block."""
     unit = 1 if sys.platform == "darwin" else 1024
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     yield
@@ -90,7 +90,7 @@ async def test_a_gzip_bomb_is_an_error_and_no_outage(
 
 
 def nested(start: str, end: str, filling: bytes, size: int) -> bytes:
-    """A body of so many bytes, most of which are the filling of a list."""
+    """Return a body of `start`, about `size` bytes of repeated `filling`, and `end`."""
     return start.encode() + filling * (size // len(filling)) + filling.rstrip(b",") + end.encode()
 
 
@@ -336,7 +336,7 @@ def _as_it_is(part: bytes) -> bytes:
 
 
 def document(value: Any) -> bytes:
-    """JSON in which a string that starts with ``RAW`` stands for what follows, as it is."""
+    """Return the value as JSON; the text after ``RAW`` in a string is inserted without encoding."""
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     marker = json.dumps(RAW)[:-1].encode()
     parts = text.split(marker)
@@ -404,7 +404,7 @@ def assert_names(error: InvalidResponse, place: str, index: str) -> None:
 
 
 def is_read_as_a_time(changed: dict[str, Any]) -> bool:
-    """A time at the edge of what there is may be read or refused, but not break."""
+    """Return whether a time is near the limits of `datetime`, and may be decoded or refused."""
     return str(changed.get("created_at", ""))[:4] in ("0001", "9999")
 
 
@@ -451,7 +451,7 @@ REQUIRED = [
     (kind, name)
     for kind, one in ((Package, package(1)), (PackageVersion, version(1)))
     for name in one
-    if name != "version_count"  # GitHub leaves it out of listings.
+    if name != "version_count"  # GitHub omits this field in listings.
 ]
 
 
@@ -520,7 +520,7 @@ async def test_unknown_fields_cost_nothing_however_many(
 async def test_a_listing_of_many_owners_does_not_keep_them_all(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """The parts that packages share are remembered, but not without bound."""
+    """The cache of decoded parts that packages share has a bounded size."""
     pages = [
         [
             package(page * 100 + n, owner={**OWNER, "url": f"{page}-{n}-" + "x" * 5000})
@@ -543,7 +543,7 @@ async def test_a_listing_of_many_owners_does_not_keep_them_all(
 async def test_concurrent_listings_do_not_mix_their_decompressed_bodies(
     server: HostileServer,
 ) -> None:
-    """Bodies of many sizes, whose owners begin alike, from answers that come all at once."""
+    """Bodies differ in size, owners begin with the same bytes, and responses are concurrent."""
 
     async def step(call: Call) -> None:
         number = int(call.request.target.partition("&page=")[2])
@@ -568,7 +568,7 @@ async def test_concurrent_listings_do_not_mix_their_decompressed_bodies(
 async def test_excess_bytes_of_a_response_are_not_part_of_the_next(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """A second answer, sent unasked with the first, answers no later request."""
+    """A second response, sent along with the first, is not the response of the next request."""
     server.will(answer(200, package(1)) + answer(200, package(666)), answer(200, package(2)))
     ref = gh.org("acme").package("npm", "p")
     assert (await ref.get()).id == 1

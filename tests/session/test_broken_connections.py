@@ -65,7 +65,7 @@ BREAKS: dict[str, Step] = {
     "500 cut short": hanging_up(answer(500, "x", "Content-Length: 100")),
     "502 and closed": hanging_up(answer(502, "", "Connection: close")),
 }
-"""What another attempt may make good."""
+"""Faults after which a retry may succeed."""
 
 UNKNOWN: dict[str, Step] = {
     name: step
@@ -206,7 +206,7 @@ async def test_a_rate_limit_without_an_end_ends(server: HostileServer) -> None:
 async def test_a_kept_connection_closed_under_us_is_one_counted_attempt(
     server: HostileServer, gh: GitHubPackages, doing: str, fault: Step
 ) -> None:
-    """Nothing is sent a second time behind our back."""
+    """aiohttp does not send the request a second time without a retry of the client."""
     server.will(GOOD, fault, answer(204))
     await ref(gh).get()
     error = await refused(getattr(ref(gh), doing)())
@@ -245,7 +245,7 @@ async def test_a_connection_closed_while_idle_costs_nothing(
     assert gh.stats.requests == len(server.requests) == 2
 
 
-# Deleting: gone is gone, if it may have been us.
+# Deleting: a 404 counts as success after an attempt that may have been carried out
 
 
 def targets(gh: GitHubPackages) -> list[PackageRef | VersionRef]:
@@ -298,14 +298,14 @@ async def test_a_refusal_whose_body_broke_off_was_still_a_refusal(
     status: int,
     fault: Callable[[bytes], Step],
 ) -> None:
-    """Its status told that nothing was deleted, so a 404 afterwards does not mean it was us."""
+    """The received status means that nothing was deleted, so a 404 of the retry is an error."""
     server.will(fault(answer(status, "x", "Content-Length: 100")), answer(404))
     error = await refused(ref(stubborn).delete())
     assert isinstance(error, ConnectionFailed) or getattr(error, "status", None) in (404, status)
 
 
 async def test_a_404_after_connections_that_were_refused_is_not_found() -> None:
-    """Nothing of ours reached the server before."""
+    """No earlier attempt of the client reached the server."""
     server = HostileServer(steps=[answer(404)])
     async with serving(server):
         pass
@@ -332,11 +332,11 @@ async def test_a_refusal_after_a_lost_attempt_is_raised_with_a_note(
     assert_says_unknown(error)
 
 
-# Restoring: already there answers 404 too.
+# Restoring: a 404 may also mean that the item is not deleted
 
 
 def assert_says_unknown(error: GitHubPackagesError) -> None:
-    """The error says that the write may have been carried out."""
+    """Fail unless the error says that the write may have been carried out."""
     said = " ".join([str(error), *getattr(error, "__notes__", [])])
     assert "may have been carried out" in said
 
@@ -484,7 +484,7 @@ async def test_a_read_says_nothing_of_the_kind(
     assert_says_nothing_of_it(await refused(ref(stubborn).get()))
 
 
-# Many at once.
+# Many concurrent requests
 
 
 async def test_a_listing_survives_a_server_that_loses_each_page_once(

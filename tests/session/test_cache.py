@@ -48,7 +48,7 @@ async def opened(path: Path, **options: Any) -> AsyncIterator[Cache]:
 
 
 def alter(path: Path, script: str, *parameters: object) -> None:
-    """Change the file as another program would."""
+    """Change the cache file with SQL statements, as another program could."""
     with closing(sqlite3.connect(path)) as database, database:
         for statement in script.split(";"):
             database.execute(statement, parameters if "?" in statement else ())
@@ -74,7 +74,7 @@ async def server() -> AsyncIterator[EmbeddedGitHub]:
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
-    """The SQLite connections that were opened."""
+    """Return the SQLite connections opened during the test."""
     connect = sqlite3.connect
     opened: list[sqlite3.Connection] = []
 

@@ -1,4 +1,4 @@
-"""Closing a client ends every waiting call with an error; later calls are refused."""
+"""Closing a client ends every waiting call with an error; later calls raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests in flight over all calls of a client, and their order."""
+"""Limit and order of the requests in flight over all calls of a client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def everything(gh: GitHubPackages) -> None:
-    """Listings and calls of three namespaces, all at once."""
+    """Run listings of three namespaces and other calls concurrently."""
     listings = [
         gh.org("acme").packages("npm"),
         gh.me().packages("npm"),

@@ -1,4 +1,4 @@
-"""The error of each response of GitHub."""
+"""Mapping of GitHub's responses to errors."""
 
 from __future__ import annotations
 

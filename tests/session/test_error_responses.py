@@ -1,4 +1,4 @@
-"""The error of each response, with bodies and headers of proxies and broken servers."""
+"""Errors of responses with bodies and headers of proxies and broken servers."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def get(gh: GitHubPackages) -> APIError:
 
 
 def assert_usable(error: APIError) -> None:
-    """The error can be shown, logged, pickled and compared, with any content."""
+    """Fail unless the error can be shown, logged, pickled and compared."""
     for text in (str(error), repr(error), error.message, str(error.request_id)):
         text.encode()
     again = pickle.loads(pickle.dumps(error))  # noqa: S301
@@ -321,7 +321,7 @@ async def test_a_rate_limit_is_distinguished_from_a_refusal(
 
 
 async def test_retry_after_may_be_a_date(server: HostileServer, gh: GitHubPackages) -> None:
-    """https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
+    """See https://www.rfc-editor.org/rfc/rfc9110#field.retry-after for the format of the date."""
     server.will(answer(429, "", "Retry-After: Wed, 21 Oct 2099 07:28:00 GMT"))
     error = await get(gh)
     assert isinstance(error, RateLimited)

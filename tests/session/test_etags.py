@@ -1,4 +1,4 @@
-"""ETags of an untrusted server: at worst, a request more."""
+"""ETags of an untrusted server cost one more request at most."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ async def test_a_cached_response_is_used_for_its_token_only(
 async def test_an_etag_is_not_sent_to_the_target_of_a_redirect(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    """It belongs to the requested URL; a 304 of the target would mean another body."""
+    """The ETag belongs to the requested URL; a 304 of the target would refer to another body."""
     server.will(
         answer(200, package(1), ETAG), answer(302, "", "Location: /x"), answer(200, package(2))
     )

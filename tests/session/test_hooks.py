@@ -1,4 +1,4 @@
-"""Users' hooks: an exception in one never reaches the client."""
+"""Hooks of the caller: an exception in a hook is logged and ignored."""
 
 from __future__ import annotations
 

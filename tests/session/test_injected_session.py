@@ -1,4 +1,4 @@
-"""A session of the caller's own, however it is set up, changes nothing and is left as it was."""
+"""An injected session, with any settings, changes no result and is not modified."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def meddle(
 
 
 class Jar(aiohttp.CookieJar):
-    """A jar that has a cookie for everybody."""
+    """Cookie jar with a cookie for the test's server."""
 
     def __init__(self) -> None:
         super().__init__(unsafe=True)
@@ -100,7 +100,7 @@ SETTINGS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def state(session: aiohttp.ClientSession) -> dict[str, Any]:
-    """The public state of a session."""
+    """Return the public state of a session."""
     return {
         "closed": session.closed,
         "connector": session.connector,
@@ -119,7 +119,7 @@ def state(session: aiohttp.ClientSession) -> dict[str, Any]:
 
 @contextmanager
 def deprecations_aside() -> Iterator[None]:
-    """Some of these settings are on their way out of aiohttp."""
+    """Ignore the warnings about settings that aiohttp deprecates."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -153,7 +153,7 @@ async def test_requests_are_the_same_and_the_session_is_unchanged(
             await gh.org("acme").package("npm", "p").get()
             assert gh.stats.requests == 2
         assert state(session) == before
-    connecting = b"Connection: close\r\n"  # How it connects is the session's to say.
+    connecting = b"Connection: close\r\n"  # Set by the session's connector.
     own, again, injected, injected_again = (
         request.raw.replace(connecting, b"") for request in server.requests
     )
@@ -293,7 +293,7 @@ async def test_loopback_is_reached_without_the_sessions_proxy(
     trust_env: bool,
     host: str,
 ) -> None:
-    """The proxy would read the token, which plain http may carry to loopback only."""
+    """A proxy could read the token, which the client sends over plain HTTP to loopback only."""
     for variable in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(variable, elsewhere.url)
     proxy = None if trust_env else elsewhere.url
@@ -334,7 +334,7 @@ async def test_a_trace_that_fails_leaves_nothing_behind(server: HostileServer) -
     server.will(answer(200, package(1)))
     async with aiohttp.ClientSession(trace_configs=[trace]) as session:
         async with server.client(session=session, concurrency=1) as gh:
-            for _ in range(2):  # The gate lets the second through.
+            for _ in range(2):  # The first request must release its slot.
                 with pytest.raises(LookupError, match="the trace's own"):
                     await gh.org("acme").package("npm", "p").get()
         assert others() == set()

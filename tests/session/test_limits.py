@@ -1,4 +1,4 @@
-"""The limits of one client, decided without waiting: the time is an argument."""
+"""Rate limit state of one client; the time is an argument, so tests need not wait."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_no_more_are_in_flight_than_the_budget_has_left() -> None:
 def test_the_reset_is_judged_by_the_servers_clock() -> None:
     state = limits()
     state.on_sent(0, write=False)
-    ahead = at(500)  # The server's clock is 500 s ahead of ours.
+    ahead = at(500)  # The server's clock is 500 s ahead of the client's.
     error = limited("primary", 560)
     state.on_rate_limited(0, ahead, budget(0, reset=560), error)
     assert state.delay(0, write=False) == 60
@@ -261,7 +261,7 @@ def test_a_pause_holds_speculation_too() -> None:
 
 
 class AnyLoad(RuleBasedStateMachine):
-    """Requests that wait as long as they are told never pass a limit."""
+    """Requests that wait for the delay of `Limits` never exceed a limit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class AnyLoad(RuleBasedStateMachine):
     def a_request_goes_when_it_may(self, write: bool) -> None:
         while (delay := self.state.delay(self.now, write=write)) > 0:
             if delay == float("inf"):
-                return  # Not before an answer came.
+                return  # The delay is unknown until a response is received.
             self.now += delay
             self.state.resume(self.now)
         assert self.now >= self.closed_until - 1e-6

@@ -1,4 +1,4 @@
-"""A request with another token is the same request."""
+"""A copy of a request with another token keeps all other fields."""
 
 from __future__ import annotations
 

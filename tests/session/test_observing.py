@@ -27,7 +27,7 @@ PATH = "/orgs/acme/packages/npm/p"
 
 
 async def observed(server: HostileServer, **options: object) -> list[RequestEvent]:
-    """The events of getting a package."""
+    """Get a package, and return the events of its requests."""
     events: list[RequestEvent] = []
     async with server.client(on_request=events.append, **options) as gh:
         await gh.org("acme").package("npm", "p").get()

@@ -1,4 +1,4 @@
-"""Generated links, redirects, names and headers: nothing leaves the origin or its segment."""
+"""Generated links, redirects, names and headers never change a request's origin or segments."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ VALUES = [
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> set[Any]:
-    """Addresses that sockets connected to, and host names that were looked up."""
+    """Return the addresses that sockets connect to, and the host names that are looked up."""
     seen: set[Any] = set()
 
     class Recording(socket.socket):

@@ -1,4 +1,4 @@
-"""Pacing, before GitHub has to ask for it."""
+"""Pacing of requests, in advance of GitHub's rate limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hourly budget: requests wait for its reset."""
+"""Primary rate limit: requests wait for its reset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_every_task_waits_for_the_reset_without_a_refused_request(
     github.faults = Faults(primary_limit=PrimaryLimit(12, window=1))
     gh = make_client(concurrency=4)
     await left(gh).get()
-    # Two windows' requests: wherever the first window ends, one pause at least is needed.
+    # 24 requests fill two windows: at least one pause is needed, wherever the first one ends.
     with takes(0.5, 4):
         await many(left(gh).get, 23)
     assert [r.fault for r in github.requests] == [None] * 24

@@ -1,4 +1,4 @@
-"""A redirect or a link leads nowhere but to the one origin, and a write stays a write."""
+"""Redirects and links are followed within the server's origin only; a write keeps its method."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_however_a_redirect_names_its_own_origin_it_is_followed(
 
 
 def only_asked(server: HostileServer) -> bool:
-    """Return whether each request is for this server: some odd names are paths on its origin."""
+    """Return whether each request has this server as its host; some odd names are paths on it."""
     return {request.headers["host"] for request in server.requests} == {f"127.0.0.1:{server.port}"}
 
 
@@ -316,7 +316,7 @@ async def test_an_alternative_service_is_not_taken(
 async def test_a_redirected_listing_continues_to_its_next_page(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """An organization that was renamed redirects each page; the listing is whole all the same."""
+    """A renamed organization redirects each page; the listing is still complete."""
     there = "/organizations/1/versions"
     server.will(
         answer(301, "", f"Location: {there}?page=1"),

@@ -1,4 +1,4 @@
-"""The decision whether and when to retry, with plain values."""
+"""Decision whether and when to retry, from plain values."""
 
 from __future__ import annotations
 

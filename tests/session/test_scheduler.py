@@ -1,4 +1,4 @@
-"""The scheduling of one client: concurrency, order, pace and notification of waits."""
+"""Scheduling of one client's requests: concurrency, order, pace and notification of waits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def enter(
 
 
 def refuse(gate: RequestScheduler, seconds: float, kind: str = "secondary") -> None:
-    """Apply a response that a limit refused, while its request is in flight."""
+    """Apply a rate limit response, while its request is in flight."""
     error = RateLimited(
         "slow down",
         kind=kind,  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ class TooLong(Exception):
 
 @attrs.define
 class Crowd:
-    """Tasks that enter, note their turn and stay until they are let out."""
+    """Tasks that acquire a slot, record their turn, and keep the slot until they are released."""
 
     gate: RequestScheduler
     turns: list[str] = attrs.field(factory=list)
@@ -355,14 +355,14 @@ async def test_a_waiting_speculative_request_can_be_cancelled() -> None:
 
 @attrs.frozen
 class Load:
-    """A request that is made at some time.
+    """Request of a simulation.
 
     Attributes:
         kind: ``"write"``, ``"start"``, ``"further"`` or ``"speculative"``.
-        flow: its listing.
-        start: seconds from the first to its call of `RequestScheduler.enter`.
-        latency: seconds from being sent to the response.
-        arrival: share of the latency after which it reaches the server.
+        flow: number of the request's listing.
+        start: seconds from the beginning to the call of `RequestScheduler.acquire`.
+        latency: seconds from the sending of the request to its response.
+        arrival: share of the latency after which the request reaches the server.
     """
 
     kind: str
@@ -374,7 +374,7 @@ class Load:
 
 @attrs.define
 class Simulation:
-    """Requests of one client in simulated time, as the client and the server see them."""
+    """Requests of one client in simulated time, with the server's times of arrival."""
 
     gate: RequestScheduler
     arrivals: list[tuple[float, int]] = attrs.field(factory=list)
@@ -383,7 +383,7 @@ class Simulation:
 
     @classmethod
     def of(cls, loads: list[Load], *, concurrency: int, points: int) -> Simulation:
-        """Make every request; fail if one is never admitted."""
+        """Simulate all requests; fail if one is never admitted."""
 
         async def simulate() -> Simulation:
             simulation = cls(simulated_gate(concurrency, points))
@@ -413,7 +413,7 @@ class Simulation:
         gate.release(write=write)
 
     def dearest_minute(self) -> int:
-        """Points that reached the server in any 60 seconds, at most."""
+        """Return the most points that reached the server in any 60 seconds."""
         return max(
             sum(cost for when, cost in self.arrivals if start <= when < start + MINUTE - 1e-6)
             for start, _ in self.arrivals

@@ -1,4 +1,4 @@
-"""Secondary rate limits: requests wait for as long as GitHub or its guide says."""
+"""Secondary rate limits: requests wait as long as GitHub's response or documentation requires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No token, nor a recognizable part of one, shows anywhere, even when the server repeats it."""
+"""No output contains a token or a recognizable part, even if the server repeats the token."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ ECHOES: dict[str, Step] = {
 
 @pytest_asyncio.fixture
 async def eavesdropper(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Callable[[], str]]:
-    """Everything that is logged, asyncio's own debugging included."""
+    """Yield a function that returns all logged text, including asyncio's debug messages."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.slow_callback_duration = 0.0001
@@ -171,7 +171,7 @@ async def eavesdropper(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Callab
 
 
 async def everything(gh: GitHubPackages) -> list[GitHubPackagesError]:
-    """The errors of a read, a listing and a write."""
+    """Return the errors of a read, a listing and a write."""
     ref = gh.org("acme").package("npm", "p")
     errors = []
     listing = gh.org("acme").packages("npm", per_page=1)
@@ -211,7 +211,7 @@ async def test_a_token_from_a_source_is_hidden_too(server: HostileServer, echo: 
 
 
 async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileServer) -> None:
-    """Two requests under way with two tokens: neither shows, whichever is answered first."""
+    """Two requests with different tokens are in flight; no error contains either token."""
     other = "ghs_M4nB7vC1xZ9lK3jH6gF0dS2aP8oI5uY"
     handed_out = [TOKEN, other]
 
@@ -240,7 +240,7 @@ async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileSe
 async def test_the_token_of_a_slow_request_is_redacted_after_many_others(
     server: HostileServer,
 ) -> None:
-    """A source mints a token for each request, and hundreds pass while one request is in flight."""
+    """The source returns a new token for each of hundreds of requests made during a slow one."""
     minted = (f"ghs_{number:04}R7tU9vW1xY3zB5dF{number:04}" for number in itertools.count())
 
     class Source:
@@ -270,7 +270,7 @@ async def test_the_token_of_a_slow_request_is_redacted_after_many_others(
 async def test_a_token_in_basic_authorization_form_is_no_secret_of_ours(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    """A text other than the token as it was sent is not redacted."""
+    """Only the token in the form in which it was sent is redacted."""
     said = base64.b64encode(b"octocat").decode()
     server.will(answer(404, {"message": f"Not found: {said}"}))
     error = await refused(gh.org("acme").package("npm", "p").get())
@@ -591,7 +591,7 @@ async def test_an_anonymous_client_sends_no_token(server: HostileServer) -> None
 async def test_a_trace_of_an_injected_session_receives_its_events_only(
     server: HostileServer,
 ) -> None:
-    """Traces are the caller's; our errors do not pass on what they saw."""
+    """A trace of the caller receives the request; the client's error does not contain the token."""
     seen: list[Any] = []
     trace = aiohttp.TraceConfig()
 

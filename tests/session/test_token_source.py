@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @define
 class Source:
-    """Calls one function after the other; the last one again and again."""
+    """Token source that calls one function after the other, then repeats the last one."""
 
     steps: list[Callable[[], Awaitable[str]]]
     asked: int = 0
@@ -46,7 +46,7 @@ async def hang() -> str:
 
 @define
 class TokenBoundETags:
-    """Answers like GitHub: an ETag is good for the token that got it, and for no other."""
+    """Step that, like GitHub, accepts an ETag only with the token that received it."""
 
     foreign: list[str] = field(factory=list)
     not_modified: int = 0
@@ -106,7 +106,7 @@ async def test_an_error_of_the_source_is_the_cause_of_one_of_ours(
 
 
 class Unshowable(Exception):
-    """An error without a text."""
+    """Error that cannot be converted to text."""
 
     def __str__(self) -> str:
         raise AttributeError("text")
@@ -119,7 +119,7 @@ def in_a_circle() -> Exception:
 
 
 def chained(count: int) -> Exception:
-    """Return an error with a cause that is its context too, and so on."""
+    """Return the last of `count` chained errors; each has the one before as cause and context."""
     error = ValueError("first")
     for _ in range(count):
         origin, error = error, ValueError("next")

@@ -1,4 +1,4 @@
-"""No frame of an error that leaves the library holds a token, as a crash reporter would send it."""
+"""No traceback frame of the library's errors holds a token that a crash reporter could send."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 DEPTH: Final = 4
-"""Attributes of attributes that are looked into. Crash reporters look into one or two."""
+"""Levels of nested attributes to search; crash reporters search one or two."""
 TESTS: Final = str(Path(__file__).parents[1])
 SECRETS: Final = (TOKEN, PACKAGE_TOKEN, quote(PACKAGE_TOKEN, safe=""))
 OPAQUE: Final = (type, ModuleType, FunctionType, MethodType, CodeType, asyncio.AbstractEventLoop)
 
 
 def frames(error: BaseException) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The locals of each frame of the error and those it came from, but for the test's own."""
+    """Yield name and locals of each frame of an error and its chain, except frames of tests."""
     for one in chain(error):
         traceback = one.__traceback__
         while traceback is not None:
@@ -53,7 +53,7 @@ def frames(error: BaseException) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parts(value: object) -> Iterator[tuple[str, object]]:
-    """The parts of a value, each with its name."""
+    """Yield the parts of a value, each with its name."""
     if isinstance(value, (dict, MultiMapping)):
         yield from ((f"[{key!r}]", part) for key, part in value.items())
         yield from (("key", key) for key in value)
@@ -69,7 +69,7 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
 
 
 def leaks(name: str, value: object, depth: int, seen: set[int]) -> Iterator[str]:
-    """The places below a value that show a secret."""
+    """Yield the names of the nested parts of a value that show a secret."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -90,7 +90,7 @@ def assert_frames_keep_secrets(error: BaseException) -> None:
 
 
 class Source:
-    """Supplies the token, which it holds as an attribute."""
+    """Token source that holds the token as an attribute."""
 
     def __init__(self, token: str = TOKEN) -> None:
         self.held = token
@@ -124,14 +124,14 @@ CALLS: Final = ("get", "delete", "restore", "list")
 
 
 async def echo(call: Call) -> None:
-    """Repeats everything that was sent in the body, the headers and the redirect."""
+    """Respond with the request's token and target in the body and the headers."""
     said, target = call.request.headers["authorization"], call.request.target
     headers = [f"X-Echo: {said}", f"Link: <{target}>; rel={said}", f"Location: /x?{said[7:]}"]
     await call.send(answer(500, {"message": f"{said} {target}"}, *headers))
 
 
 async def redirect(call: Call) -> None:
-    """Redirects to a place with the request's own query, and hangs up there."""
+    """Redirect to another path with the request's query, and reset the connection there."""
     if call.number > 1:
         await call.reset()
     else:
@@ -259,7 +259,7 @@ async def test_the_frames_of_a_closed_client_hold_no_token(
     server.will(stalling())
     async with server.client(TOKENS[token]()) as gh:
         tasks = [asyncio.ensure_future(call()) for call in calls(gh).values()]
-        await eventually(lambda: len(server.requests) >= 3, "they wait")  # The listing may not yet.
+        await eventually(lambda: len(server.requests) >= 3, "they wait")  # The listing may follow.
     for task in [*tasks, *[asyncio.ensure_future(call()) for call in calls(gh).values()]]:
         with pytest.raises(GitHubPackagesError) as caught:
             await task
@@ -328,7 +328,7 @@ async def test_the_frames_of_a_refused_package_token_do_not_hold_it(
 
 
 async def test_the_walk_itself_finds_a_token(server: HostileServer) -> None:
-    """A guard of the guard: aiohttp alone shows the token in its frames."""
+    """Check the search itself: it finds the token in the frames of an error of aiohttp."""
     async with aiohttp.ClientSession() as session:
         server.will(hanging_up())
         with pytest.raises(aiohttp.ClientError) as caught:

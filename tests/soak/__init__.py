@@ -1,4 +1,5 @@
-"""A service's months in minutes: many tasks, two clients, every fault at once.
+"""Soak test: many tasks use two clients of a server that injects every fault at once.
 
-`python -m tests.soak --seconds 600 --seed 7 --tasks 40` is the long one; a short one is a test.
+Run a long soak with `python -m tests.soak --seconds 600 --seed 7 --tasks 40`. The test suite
+contains a short one.
 """

@@ -11,7 +11,7 @@ from tests.soak.soak import soak
 
 
 def main() -> int:
-    """Runs a soak, prints its report, and exits with 1 if anything was wrong."""
+    """Run a soak, print its report, and return 1 if it found problems, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))

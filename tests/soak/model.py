@@ -1,4 +1,4 @@
-"""The state that the world must have if the client reported correctly."""
+"""Expected state of the server, according to the results of the clients."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Method: TypeAlias = Literal["DELETE", "POST"]
 
 @define(eq=False)
 class Item:
-    """A version or a package that one task alone changes, while all may read it.
+    """Version or package that only one task changes; all tasks may read it.
 
     Attributes:
-        ref: What the client calls it.
-        real: What it is in the server's world.
-        path: Where requests for it go.
-        active: Whether it is there, as far as the client told.
-        begun: How many changes were begun.
-        pending: The change whose outcome is not known.
-        done: How often which change was done, as far as the client told.
+        ref: reference of the item in the client.
+        real: object of the item in the server's state.
+        path: path of requests for the item.
+        active: presence of the item, according to the client's results.
+        begun: number of changes that were started.
+        pending: method of the change whose outcome is unknown, or ``None``.
+        done: number of successful changes by method, according to the client's results.
     """
 
     ref: VersionRef | PackageRef
@@ -41,14 +41,14 @@ class Item:
 
     @contextmanager
     def change(self, method: Method) -> Iterator[None]:
-        """Notes a change; whatever ends it early leaves it pending."""
+        """Record a change as done after the block; an exception in the block leaves it pending."""
         self.begun += 1
         self.pending = method
         yield
         self.settle(done=True)
 
     def settle(self, *, done: bool) -> None:
-        """Notes what became of the pending change."""
+        """Record the outcome of the pending change."""
         if done and self.pending is not None:
             self.done[self.pending] += 1
             self.active = self.pending == "POST"
@@ -57,21 +57,21 @@ class Item:
 
 @frozen
 class Before:
-    """The state when a listing began."""
+    """State of items at the beginning of a listing."""
 
     states: dict[Item, tuple[bool, int]]
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> Before:
-        """The items that nobody is just changing."""
+        """Record the state of all items without a pending change."""
         return cls({item: (item.active, item.begun) for item in items if item.pending is None})
 
     def judge(self, listed: Collection[int], *, state: str = "active") -> Iterator[str]:
-        """Return the errors of a finished listing, concerning the items that did not change.
+        """Yield the errors of a finished listing about items that did not change.
 
         Args:
-            listed: The ids it gave.
-            state: The state it was asked for.
+            listed: ids that the listing yielded.
+            state: requested state of the items.
         """
         counted = Counter(listed)
         for listed_id, times in counted.items():
@@ -86,9 +86,9 @@ class Before:
 
 
 class Ledger:
-    """The actions of the server, from its records, which are removed."""
+    """Counts of the requests and changes on the server, from its request records."""
 
-    #: After so many seconds a request was carried out, or never is.
+    #: Seconds after which a request has been carried out or never will be.
     SETTLED = 2.0
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Ledger:
         self._done: Counter[tuple[str, str]] = Counter()
 
     def take(self, requests: list[Received], *, until: float) -> None:
-        """Takes over the records of the requests that arrived until then."""
+        """Count the records of requests that arrived until a time, and remove the records."""
         taken = 0
         for request in requests:
             if request.at > until:
@@ -111,7 +111,7 @@ class Ledger:
         del requests[:taken]
 
     def judge(self, items: Iterable[Item]) -> Iterator[str]:
-        """The differences between the client's results and the server's actions."""
+        """Yield the differences between the clients' results and the server's state and counts."""
         for item in items:
             for method in ("DELETE", "POST"):
                 told, done = item.done[method], self._done[method, item.path]

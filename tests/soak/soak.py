@@ -1,4 +1,4 @@
-"""A soak: its tasks, its faults, and the measurements during and after it."""
+"""Execution of a soak: its tasks, its faults, and the measurements during and after it."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MIB = 2**20
-#: What memory may grow by from the first third to the last without being called a leak.
+#: Bytes of memory growth, from the first third of a soak to the last, that are not a leak.
 MEMORY_NOISE = 1 * MIB
-#: Requests in flight at once of the second client.
+#: Limit of requests in flight for the second client.
 SECOND_CONCURRENCY = 4
 
 
 @define
 class Report:
-    """The results of a soak.
+    """Results of a soak.
 
     Attributes:
-        seed: What to give to see it again.
-        seconds: How long it ran.
-        tasks: How many tasks.
-        concurrency: How many requests the first client may have in flight.
-        requests: How many the server got.
-        in_flight: The most the server had in flight.
-        retries: How many requests were further attempts.
-        waited: Seconds for which limits held the client.
-        actions: What the tasks did how often.
-        faults: What the requests met how often.
-        memory: Bytes in use in each second.
-        problems: What must not be; nothing, if all is well.
+        seed: seed of the tasks' decisions and of the faults.
+        seconds: duration of the run.
+        tasks: number of tasks.
+        concurrency: limit of requests in flight for the first client.
+        requests: number of requests that the server received.
+        in_flight: highest number of requests in flight on the server.
+        retries: number of requests that were retries.
+        waited: seconds for which rate limits delayed the clients.
+        actions: number of actions, by name and outcome.
+        faults: number of requests, by fault.
+        memory: bytes of memory in use, one value per second.
+        problems: descriptions of errors; empty after a successful run.
     """
 
     seed: int
@@ -79,8 +79,8 @@ class Report:
         )
 
     def thirds(self) -> tuple[float, float]:
-        """The memory in use in the first third and in the last, warming up apart."""
-        at_work = self.memory[: int(self.seconds)] or [0]  # Without the end, when tasks run out.
+        """Return the median memory of the first third, without warm-up, and of the last third."""
+        at_work = self.memory[: int(self.seconds)] or [0]  # Without the end, when tasks finish.
         third = -(-len(at_work) // 3)
         return median(at_work[third // 3 : third]), median(at_work[-third:])
 
@@ -90,7 +90,7 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def all_faults(seed: int) -> Faults:
-    """Every fault at once, each often enough to matter and rarely enough to get on."""
+    """Return every fault at once, frequent enough to occur and rare enough for calls to succeed."""
     return Faults(
         seed=seed,
         latency=(0.0, 0.01),
@@ -117,14 +117,14 @@ async def soak(
     concurrency: int = 12,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Report:
-    """Runs a soak.
+    """Run a soak, and return its report.
 
     Args:
-        seconds: For how long new things are begun.
-        seed: What the tasks do, and what they meet, follows from it.
-        tasks: How many tasks share the two clients.
-        concurrency: How many requests the first client may have in flight.
-        progress: Called with a line now and then.
+        seconds: duration for which tasks start new actions.
+        seed: seed of the tasks' decisions and of the faults.
+        tasks: number of tasks that share the two clients.
+        concurrency: limit of requests in flight for the first client.
+        progress: function called with a line of text every 10 seconds.
     """
     report = Report(seed, seconds, tasks, concurrency)
     files = _open_files()
@@ -151,7 +151,7 @@ async def soak(
 async def _run(report: Report, progress: Callable[[str], object]) -> None:
     ledger = Ledger()
     world = World()
-    world.token("ghp_soak", login="octocat", limit=10**9)  # The hour is to end for nobody.
+    world.token("ghp_soak", login="octocat", limit=10**9)  # The hourly limit is not to be reached.
     async with EmbeddedGitHub(world) as server:
         gh, second = (
             GitHubPackages(
@@ -189,7 +189,7 @@ async def _run(report: Report, progress: Callable[[str], object]) -> None:
 async def _watch(
     report: Report, server: EmbeddedGitHub, ledger: Ledger, progress: Callable[[str], object]
 ) -> None:
-    """Measures the memory, and lets the server forget what was counted."""
+    """Measure the memory every second, and move settled request records to the ledger."""
     while True:
         await asyncio.sleep(1)
         ledger.take(server.requests, until=time.monotonic() - Ledger.SETTLED)
@@ -201,7 +201,7 @@ async def _watch(
 
 
 async def _outages(server: EmbeddedGitHub) -> None:
-    """Rate limits and outages, which affect all tasks."""
+    """Cause rate limits and outages, which affect all tasks."""
     while True:
         await asyncio.sleep(1.5)
         server.faults.primary_limit = PrimaryLimit(15, window=1)
@@ -217,13 +217,13 @@ async def _outages(server: EmbeddedGitHub) -> None:
 
 
 def _open_files() -> set[str]:
-    """Files and sockets; what a monitor in the same process looks up in ``/proc`` is not ours."""
+    """Return open files and sockets, except files in ``/proc``, which a monitor may have opened."""
     folder = "/proc/self/fd"
     found = set()
     for number in os.listdir(folder):
         try:
             file = os.readlink(f"{folder}/{number}")
-        except FileNotFoundError:  # The folder's own.
+        except FileNotFoundError:  # Descriptor of the folder itself.
             continue
         if not file.startswith("/proc/"):
             found.add(f"{number} {file}")

@@ -1,4 +1,4 @@
-"""The tasks of a soak: list, get, delete and restore, and check the results."""
+"""Tasks of a soak: list, get, delete and restore, and check the results."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from ghpkg_async.testing import Package as RealPackage
     from ghpkg_async.testing import World
 
-#: The errors that a call may raise after all its attempts.
+#: Errors that a call may raise after its last retry.
 GAVE_UP = (ServerError, ConnectionFailed)
-#: One worker in so many belongs to the second client.
+#: One worker in this number of workers uses the second client.
 SECOND = 4
 PAGE_SIZES = (10, 30, 100)
-#: How long a request that was left alone may still be under way, in seconds.
+#: Seconds for which the server may still process a request after its call ended.
 UNDER_WAY = 0.1
 
 
 @define
 class Shared:
-    """The objects that all tasks share.
+    """Objects that all tasks share.
 
     Attributes:
-        still_ids: The versions' ids of the package that does not change, in the server's order.
-        versions: The versions of the package of which every task has its own.
-        packages: Every package there is to list; those that do not change too.
-        problems: What went wrong.
-        actions: What was done how often.
+        still_ids: version ids of the package that does not change, in the server's order.
+        versions: versions of the package ``busy``, of which each task changes some.
+        packages: all packages of the owner, including unchanging ones.
+        problems: descriptions of errors.
+        actions: number of actions, by name and outcome.
     """
 
     still_ids: list[int]
@@ -51,15 +51,15 @@ class Shared:
 
 @define
 class Worker:
-    """One task.
+    """Task of a soak.
 
     Args:
-        shared: What it has in common with the others.
-        acme: The owner of the packages, by the worker's client.
-        random: Where its decisions come from.
-        app: A package only it changes.
-        own: That package's versions, but for the one that stays.
-        seen: What it alone changes while others list it.
+        shared: objects shared with the other workers.
+        acme: namespace of the packages, through the worker's client.
+        random: source of the worker's decisions.
+        app: package whose versions only this worker changes.
+        own: versions of `app`, except the oldest one, which is never deleted.
+        seen: items that only this worker changes, while other workers list them.
     """
 
     shared: Shared
@@ -71,11 +71,11 @@ class Worker:
 
     @property
     def mine(self) -> list[Item]:
-        """Everything it alone changes."""
+        """All items that only this worker changes."""
         return self.own + self.seen
 
     async def run(self, until: float) -> None:
-        """Does one thing after the other."""
+        """Run random actions, one after the other, until a time."""
         actions = {
             self.list_still: 2,
             self.list_packages: 2,
@@ -89,7 +89,7 @@ class Worker:
         while asyncio.get_running_loop().time() < until:
             (action,) = self.random.choices([*actions], [*actions.values()])
             name = action.__name__
-            # Cancelled writes may be carried out later, while others list what they change.
+            # The server may carry out a cancelled write later, while other workers list its item.
             impatient = self.random.random() < 0.05
             try:
                 async with asyncio.timeout(self.random.uniform(0, 0.3) if impatient else None):
@@ -107,14 +107,14 @@ class Worker:
         self.shared.problems.append(what)
 
     async def list_still(self) -> None:
-        """Lists what nobody changes: all of it, in order."""
+        """List versions that no worker changes; check that all are listed, in order."""
         per_page = self.random.choice(PAGE_SIZES)
         ids = await _ids(self.acme.package("npm", "still").versions(per_page=per_page))
         if ids != self.shared.still_ids:
             self.problem(f"{len(ids)} versions were listed wrongly, {per_page} a page")
 
     async def list_packages(self) -> None:
-        """List packages, some of which both clients delete and restore."""
+        """List packages while both clients delete and restore some."""
         before = Before.of(self.shared.packages)
         per_page = self.random.choice(PAGE_SIZES)
         ids = await _ids(self.acme.packages("npm", per_page=per_page, consistent=True))
@@ -133,11 +133,11 @@ class Worker:
         self.judge(f"{state} versions", before.judge(await _ids(listing), state=state))
 
     async def list_and_delete(self) -> None:
-        """Deletes some of what it lists, while it lists it."""
+        """List active versions, and delete some of them during the listing."""
         await self._list_and_change("active")
 
     async def list_and_restore(self) -> None:
-        """Restores some of what it lists, while it lists it."""
+        """List deleted versions, and restore some of them during the listing."""
         await self._list_and_change("deleted")
 
     async def _list_and_change(self, state: str) -> None:
@@ -154,17 +154,17 @@ class Worker:
             self.problem(f"{state}, changed in the loop: {sorted(found)} for {sorted(expected)}")
 
     async def get(self) -> None:
-        """Gets one thing, which is there or not."""
+        """Get an item; check that it is present or deleted as expected."""
         item = self.random.choice(self.mine)
         if await _is_there(item) != item.active:
             self.problem(f"{item.path} is {'missing' if item.active else 'there'}")
 
     async def change_own(self) -> None:
-        """Deletes or restores a version of a package of its own."""
+        """Delete or restore a version of the worker's own package."""
         await self._change(self.random.choice(self.own))
 
     async def change_shared(self) -> None:
-        """Deletes or restores what others may be listing: a package, or a version of one."""
+        """Delete or restore a package or a version that other workers may be listing."""
         await self._change(self.random.choice(self.seen))
 
     async def _change(self, item: Item) -> None:
@@ -176,7 +176,7 @@ class Worker:
                 await item.ref.restore()
 
     async def settle(self) -> None:
-        """Finds out what became of changes that it does not know the outcome of."""
+        """Determine the outcome of each pending change by a request for its item."""
         for item in (item for item in self.mine if item.pending):
             await asyncio.sleep(UNDER_WAY)
             while item.pending:
@@ -205,14 +205,14 @@ async def _is_there(item: Item) -> bool:
 def workers(
     gh: GitHubPackages, second: GitHubPackages, world: World, *, tasks: int, seed: int
 ) -> list[Worker]:
-    """Fill the world, and make tasks that work on it.
+    """Create packages and versions on the server, and return the workers that use them.
 
     Args:
-        gh: The client of most of them.
-        second: The client of the others, whose changes the first one is not told of.
-        world: The server's state.
-        tasks: How many tasks.
-        seed: What the tasks do follows from it.
+        gh: client of most workers.
+        second: client of the other workers; its changes are unknown to `gh`.
+        world: state of the server.
+        tasks: number of workers.
+        seed: seed of the workers' decisions.
     """
     acme = world.org("acme")
     still = acme.package("npm", "still", versions=230)
@@ -225,7 +225,7 @@ def workers(
     found = []
     for number in range(tasks):
         org = (second if number % SECOND == 0 else gh).org("acme")
-        # The oldest version is nobody's: the last one cannot be deleted.
+        # No worker changes the oldest version, as a package's last version cannot be deleted.
         own = acme.package("npm", f"own-{number}", versions=25)
         whole = acme.package("npm", f"whole-{number}", versions=1)
         packages = [_package(org, own), _package(org, whole)]
@@ -235,7 +235,7 @@ def workers(
         versions = [_version(app, version) for version in own.versions()[:-1]]
         shared.versions += theirs
         shared.packages += packages
-        random = Random(f"{seed} {number}")  # noqa: S311  (to be had again, not to be secret)
+        random = Random(f"{seed} {number}")  # noqa: S311  (reproducible, not secret)
         found.append(Worker(shared, org, random, app, versions, [*theirs, packages[1]]))
     return found
 

@@ -1,4 +1,4 @@
-"""A short soak in every run of the suite; `python -m tests.soak` is the long one."""
+"""Short soak in every run of the test suite; `python -m tests.soak` runs a long one."""
 
 from __future__ import annotations
 

@@ -21,15 +21,15 @@ SECONDS: Final = 40
 """Time after which a run fails."""
 COMMAND: Final = (sys.executable, "-m", "ghpkg_async._cli")
 _UNSET: Final = (
-    *("PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),  # Python writes more to standard error.
-    "PYTHONDONTWRITEBYTECODE",  # Each process would compile the package again.
+    *("PYTHONASYNCIODEBUG", "PYTHONDEVMODE"),  # These make Python write more to standard error.
+    "PYTHONDONTWRITEBYTECODE",  # This makes each process compile the package again.
     *("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
 )
 _CONTROL_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def bare_environment() -> dict[str, str]:
-    """Return the environment without tokens, servers and settings of a terminal."""
+    """Return the environment without variables of tokens, servers and terminals."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -62,10 +62,10 @@ class Command:
     """`ghpkg` with an environment, a folder and options.
 
     Attributes:
-        environment: all variables of each process.
-        options: added to each run.
-        subcommand: precedes the arguments of each run.
-        folder: working directory of each process; `None`: that of the tests.
+        environment: all environment variables of each process.
+        options: arguments appended to those of each run.
+        subcommand: arguments before those of each run.
+        folder: working directory of each process; `None` for that of the tests.
         wrapper: command that runs the process.
     """
 
@@ -80,7 +80,7 @@ class Command:
         return evolve(self, environment={**self.environment, **environment})
 
     async def __call__(self, *arguments: str, typed: str = "") -> Finished:
-        """Run the command without a terminal; standard input has the typed text only."""
+        """Run the command without a terminal, with `typed` as its standard input."""
         process = await self.start(*arguments, stdin=asyncio.subprocess.PIPE)
         return await finish(process, typed)
 
@@ -108,7 +108,7 @@ class Command:
         interrupted_at: str | None = None,
         columns: int = 80,
     ) -> Finished:
-        """Run the command on a terminal; standard output and error are one stream."""
+        """Run the command on a terminal, with standard output and error as one stream."""
         terminal, other_end = os.openpty()
         command = self.having(COLUMNS=str(columns), TERM="xterm")
         process = await command.start(

@@ -24,44 +24,44 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_WAIT = 0.24
-"""The least a first retry waits, in seconds, with some tolerance for timers."""
+"""Lower bound of the delay of the first retry, in seconds, with tolerance for timers."""
 
-#: The faults that leave a client without an answer, and those that only GitHub knows to be done.
+#: Faults that lose the response to a request: before and after the request is carried out.
 SILENT: tuple[Fault, ...] = ("reset_before", "close_keep_alive", "stall")
 LYING: tuple[Fault, ...] = ("reset_after", "reset_headers", "reset_body", "cut_body", "stall_after")
 
 
 class MakeClient(Protocol):
-    """The type of the fixture that makes clients of the embedded server."""
+    """Type of the fixture that makes clients of the embedded server."""
 
     def __call__(self, **options: object) -> GitHubPackages: ...
 
 
 def publish_left_and_long(world: World) -> None:
-    """Publish npm packages of acme's: ``left`` of 3 versions, and ``long`` of 250."""
+    """Publish npm packages of ``acme``: ``left`` with 3 versions, and ``long`` with 250."""
     acme = world.org("acme")
     acme.package("npm", "left", versions=3)
     acme.package("npm", "long", versions=250)
 
 
 def left(gh: GitHubPackages) -> PackageRef:
-    """The package of 3 versions."""
+    """Return the package with 3 versions."""
     return gh.org("acme").package("npm", "left")
 
 
 def a_version(github: EmbeddedGitHub, gh: GitHubPackages) -> VersionRef:
-    """A version that may be deleted."""
+    """Return the newest version of ``left``, which may be deleted."""
     newest = github.world.org("acme").find("npm", "left").versions()[0]
     return left(gh).version(newest.id)
 
 
 def versions_of_long(gh: GitHubPackages) -> PackageRef:
-    """The package of 250 versions."""
+    """Return the package with 250 versions."""
     return gh.org("acme").package("npm", "long")
 
 
 def expected_ids(github: EmbeddedGitHub) -> list[int]:
-    """The ids of its versions, as a listing is to give them."""
+    """Return the version ids of ``long`` in the order of a listing."""
     return [version.id for version in github.world.org("acme").find("npm", "long").versions()]
 
 
@@ -70,29 +70,29 @@ def ids(versions: list[PackageVersion]) -> list[int]:
 
 
 def statuses(github: EmbeddedGitHub, method: str | None = None) -> list[int | None]:
-    """The statuses of the requests, in order; `None`: not carried out."""
+    """Return the statuses of the requests, in order; `None` for a request not carried out."""
     return [r.status for r in github.requests if method in (None, r.method)]
 
 
 def gaps(requests: list[Received]) -> list[float]:
-    """The seconds between each request and the next."""
+    """Return the seconds between each request and the next."""
     return [after.at - before.at for before, after in pairwise(requests)]
 
 
 async def many(call: Callable[[], Awaitable[object]], times: int) -> None:
-    """Makes a call in so many tasks at once; all succeed."""
+    """Make a call in `times` concurrent tasks; raise if any of them fails."""
     async with asyncio.TaskGroup() as group:
         for _ in range(times):
             group.create_task(awaiting(call()))
 
 
 async def awaiting(call: Awaitable[T]) -> T:
-    """Makes a coroutine, and so a task, of what can only be awaited."""
+    """Wrap an awaitable in a coroutine, from which a task can be created."""
     return await call
 
 
 async def error_of(call: Awaitable[object]) -> GitHubPackagesError:
-    """The library's error that the call ends with."""
+    """Return the library's error that the call raises."""
     with pytest.raises(GitHubPackagesError) as caught:
         await call
     return caught.value
@@ -106,7 +106,7 @@ def says_it_may_be_done(error: BaseException) -> bool:
 
 @contextmanager
 def takes(least: float = 0.0, most: float = 2.5) -> Iterator[None]:
-    """Fails unless the block takes about so many seconds."""
+    """Fail unless the block takes `least` to `most` seconds."""
     start = time.monotonic()
     yield
     took = time.monotonic() - start
@@ -115,7 +115,7 @@ def takes(least: float = 0.0, most: float = 2.5) -> Iterator[None]:
 
 @define
 class Clock:
-    """A clock of a client's scheduler that a test advances, in place of waiting for minutes."""
+    """Clock of a client's scheduler that a test advances instead of waiting for minutes."""
 
     ahead: float = 0.0
 
@@ -124,7 +124,7 @@ class Clock:
 
     @classmethod
     def of(cls, gh: GitHubPackages) -> Clock:
-        """Give the scheduler of a client a new clock."""
+        """Replace the clock of a client's scheduler, and return the new clock."""
         clock = cls()
         session_of(gh).scheduler.clock = clock
         return clock

@@ -1,4 +1,4 @@
-"""Numbers of examples of property tests."""
+"""Number of examples of property tests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from hypothesis import settings
 
 
 def examples(count: int, **options: Any) -> settings:
-    """Return settings for so many examples; for a quarter of them without slow tests."""
+    """Return settings for `count` examples, or for a quarter in a run without the slow tests."""
     return settings(max_examples=count * settings().max_examples // 100, **options)

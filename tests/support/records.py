@@ -1,4 +1,4 @@
-"""Records of audits, with defaults for the fields that a test says nothing about."""
+"""Records of audits, with defaults for fields that a test does not set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LISTED: Final[dict[str, Any]] = {
 
 
 def header(*owners: str, **fields: Any) -> AuditHeader:
-    """Return the header of an audit of npm packages; owners: ``acme`` by default."""
+    """Return the header of an audit of npm packages, by default with the owner ``acme``."""
     defaults: dict[str, Any] = {
         "base_url": "https://api.github.com",
         "owners": owners or ("acme",),
@@ -40,19 +40,19 @@ def header(*owners: str, **fields: Any) -> AuditHeader:
 
 
 def package(name: str = "left", **fields: Any) -> PackageEntry:
-    """Return an npm package of acme's, in a repository."""
+    """Return the record of an npm package of ``acme``, in a repository."""
     defaults = {"owner": "acme", "package_type": "npm", "id": 1, "repository": "acme/left"}
     return PackageEntry(**{**_LISTED, **defaults, "name": name, **fields})
 
 
 def conflict(name: str = "old", **fields: Any) -> ConflictEntry:
-    """Return a Docker conflict of acme's."""
+    """Return the record of a Docker migration conflict of ``acme``."""
     defaults = {"owner": "acme", "package_type": "docker", "id": 2}
     return ConflictEntry(**{**_LISTED, **defaults, "name": name, **fields})
 
 
 def failure(owner: str = "acme", package_type: str | None = None, **fields: Any) -> FailureEntry:
-    """Return a 404 for an owner, or for one of its listings."""
+    """Return the record of a 404 for an owner, or for one of its package listings."""
     defaults = {
         "owner": owner,
         "listing": None if package_type is None else "packages",
@@ -64,7 +64,7 @@ def failure(owner: str = "acme", package_type: str | None = None, **fields: Any)
 
 
 def done(owner: str = "acme", package_type: str | None = "npm", count: int = 0) -> ListingDone:
-    """Return the end of a listing; without a package type, of Docker conflicts."""
+    """Return the end record of a listing: of packages, or without a package type, of conflicts."""
     return ListingDone(
         owner=owner,
         listing="docker_conflicts" if package_type is None else "packages",

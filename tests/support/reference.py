@@ -1,4 +1,4 @@
-"""The example responses of the API's two reference pages, read from the pages themselves.
+"""Example responses of the API's two reference pages, parsed from the text of the pages.
 
 ``enterprise-server-page.txt`` is the page of GitHub Enterprise Server, ``dotcom-page.txt`` an
 older one of GitHub.com, from before API versioning.
@@ -19,7 +19,7 @@ _ROUTE: Final = re.compile(r"^get (/\S+)$|http\(s\)://HOSTNAME/api/v3(/[^\s\"?]+
 
 
 def examples(page: str) -> list[tuple[str, Any]]:
-    """Each GET operation of a page with its example answer, as the page has them."""
+    """Return the path and the example response of each GET operation, in the order of the page."""
     text = (DATA / page).read_text()
     found = []
     for answer in _ANSWER.finditer(text):
@@ -37,7 +37,7 @@ ALL_EXAMPLES: Final = [
 
 
 def operations() -> dict[str, tuple[str, str]]:
-    """Each of the 27 operations with its method and path, from the contract's table."""
+    """Return method and path of each of the 27 operations, by name, from the contract's table."""
     rows = [line.split("|") for line in (DATA / "contract.md").read_text().splitlines()]
     return {
         row[1]: (row[2], row[3])

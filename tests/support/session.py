@@ -1,4 +1,4 @@
-"""A session without a network: items in memory, paged as GitHub pages them."""
+"""Session without a network: items in memory, in pages like GitHub's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BASE = URL("https://api.github.com")
 
 @attrs.define
 class InMemorySession:
-    """A session with a collection in memory, and records of the pages requested of it."""
+    """Session over a collection in memory, which records the requested pages."""
 
     ids: list[int]
     mode: LinkMode = "link"
@@ -43,7 +43,7 @@ class InMemorySession:
     in_flight: int = 0
     max_in_flight: int = 0
     holes: dict[int, list[int]] = attrs.field(factory=dict)
-    """Ids on a page that differ from its slice of ``ids``."""
+    """Ids on a page by page number, for pages that differ from their slice of ``ids``."""
     link_support: LinkSupport = attrs.field(factory=LinkSupport)
     mutations: MutationTracker = attrs.field(factory=lambda: MutationTracker(replica_lag=0.0))
     not_modified: int = 0

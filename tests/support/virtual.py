@@ -1,6 +1,6 @@
-"""An event loop whose clock jumps to the next timer, and connections in memory.
+"""Event loop whose clock jumps to the next timer, and connections in memory.
 
-An hour of waiting takes no time, and the same seed gives the same order of events.
+An hour of waiting takes no real time, and the same seed results in the same order of events.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LONGEST = 120.0
 """Virtual seconds after which a run fails by default."""
 
 SERVER = "server"
-"""The name of the server's tasks, which may outlive a run."""
+"""Name of the server's tasks, which may outlive a run."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop without sockets, threads and real time: what waits for these is a deadlock.
+    """Event loop in virtual time, without sockets and threads; a wait for these is a deadlock.
 
     Attributes:
-        listeners: makes the server's protocol of a connection, by the path of its Unix socket.
-        unhandled: errors that no task or callback handled.
+        listeners: factories of the server's protocols, by path of the Unix socket.
+        unhandled: contexts of errors that no task or callback handled.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _Jump(selectors.SelectSelector):
 
 
 class Pipe(asyncio.Transport):
-    """One end of a connection: what is written to it is received at the other end."""
+    """One end of a connection in memory; data written to it is received at the other end."""
 
     other: Pipe
 
@@ -111,13 +111,13 @@ def run(
     """Run a coroutine function in virtual time.
 
     Args:
-        main: the coroutine function.
-        seed: of the random numbers that the client takes for its retries.
+        main: coroutine function to run.
+        seed: seed of the random numbers in the client's retry delays.
         longest: virtual seconds after which the run fails.
 
     Raises:
-        TimeoutError: it took longer than `longest`.
-        AssertionError: an error was left unhandled, or a task of the client's is left.
+        TimeoutError: the run took longer than `longest`.
+        AssertionError: an error was not handled, or a task other than the server's is left.
     """
     state = random.getstate()
     random.seed(seed)
@@ -135,7 +135,7 @@ def run(
 async def _bounded(main: Callable[[], Coroutine[Any, Any, T]], longest: float) -> T:
     async with asyncio.timeout(longest):
         result = await main()
-    await asyncio.sleep(0)  # Transports that were closed tell their protocols in the next step.
+    await asyncio.sleep(0)  # Closed transports notify their protocols in the next step.
     left = {task for task in asyncio.all_tasks() if task.get_name() != SERVER}
     assert left == {asyncio.current_task()}, left
     return result

@@ -1,4 +1,4 @@
-"""Packages, versions and audits to make tables of."""
+"""Packages, versions and audits for tests of tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NOON = datetime(2025, 6, 2, 12, tzinfo=UTC)
 ELSEWHERE = datetime(2025, 6, 3, 1, tzinfo=timezone(timedelta(hours=13)))
-"""The same moment, by a clock where it is the next day."""
+"""The moment `NOON` in a time zone in which the date is the next day."""
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
@@ -74,7 +74,7 @@ failure = partial(
 
 
 def report(*more: PackageEntry | FailureEntry, versions: bool = True) -> AuditReport:
-    """A package, a conflict, and what else is given."""
+    """Return an audit of a package, a conflict and the given entries."""
     head = records.header(
         "acme",
         "octo-org",

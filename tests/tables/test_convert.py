@@ -1,4 +1,4 @@
-"""Data frames: the same columns for any items, without loss."""
+"""Data frames have the same columns for any items, without loss of data."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_kind_is_a_model(convert: Callable[..., object], kind: Any) -> None:
         (to_arrow, "version_count", 10**400),
         (to_pandas, "version_count", 10**400),
         (to_polars, "version_count", 10**400),
-        (to_arrow, "name", "\ud800"),  # Whether pandas minds depends on where it keeps texts.
+        (to_arrow, "name", "\ud800"),  # In pandas, this depends on the storage of strings.
     ],
 )
 def test_a_value_that_fits_no_column_is_named_in_the_error(

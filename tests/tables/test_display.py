@@ -1,4 +1,4 @@
-"""Tables in a notebook: the first rows, how many there are, and none of a server's HTML."""
+"""Tables in a notebook show the first rows and the row count, and escape HTML of a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;"
 
 @attrs.define
 class Seen(HTMLParser):
-    """The display, parsed as a browser does."""
+    """Parser of the displayed HTML: rows, texts and links."""
 
     rows: list[list[str]] = attrs.field(factory=list)
     told: list[str] = attrs.field(factory=list)

@@ -1,4 +1,4 @@
-"""An awaited listing is a list, apart from its display in a notebook."""
+"""An awaited listing behaves like a list, except for its display in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A served world to ask over real HTTP, and GitHub's contract as JSON Schema."""
+"""Fixtures: a `World` served over HTTP, and the tables of GitHub's contract as JSON Schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKEN = "ghp_everything"
 
 @define
 class Clock:
-    """A clock that stands until it is moved."""
+    """Clock that changes only by `advance`."""
 
     time: datetime = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ class Reply:
 
 @define
 class Caller:
-    """Sends paths as they are, with a token that may do everything unless told otherwise."""
+    """Client that sends paths unmodified, by default with a token that has all permissions."""
 
     server: EmbeddedGitHub
     session: aiohttp.ClientSession
@@ -110,7 +110,7 @@ def world(clock: Clock) -> World:
 
 @pytest_asyncio.fixture
 async def serve(world: World) -> AsyncIterator[Serve]:
-    """Serves `world`, or another one, with whatever options `EmbeddedGitHub` takes."""
+    """Return a function that serves `world` or another one, with options of `EmbeddedGitHub`."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
@@ -128,7 +128,7 @@ async def call(serve: Serve) -> Caller:
 
 @frozen
 class Row:
-    """An operation as the contract has it."""
+    """Row of the table of operations in the contract."""
 
     id: str
     method: str
@@ -143,7 +143,7 @@ class Row:
 
     @property
     def schema(self) -> str | None:
-        """The name of the answer's schema, `package` or `package[]`; `None`: no body."""
+        """Name of the response's schema, `package` or `package[]`; `None` for no body."""
         name = self.success.partition("→ ")[2] or self.success[4:]
         return None if "no body" in name else name
 
@@ -162,13 +162,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class Schemas:
-    """The contract's tables as strict JSON Schema: no field it does not have."""
+    """Tables of the contract as JSON Schema without additional properties."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, dict[str, Any]] = {}
         for heading, table in _sections(CONTRACT.read_text(encoding="utf-8")):
             self._define(heading, table)
-        # What GitHub answers though its own enum has it not.
+        # GitHub sends `internal`, although its documented enum lacks the value.
         self.definitions["package"]["properties"]["visibility"]["enum"].append("internal")
 
     def check(self, value: Any, name: str) -> None:
@@ -238,7 +238,7 @@ def is_time(value: object) -> bool:
 
 @FORMATS.checks("uri")
 def is_uri(value: object) -> bool:
-    # A template such as /gists{/gist_id} is none.
+    # A URL template such as /gists{/gist_id} is not a URL.
     parts = urlsplit(str(value))
     return bool(parts.scheme and parts.netloc) and not re.search(r"[{}\s]", str(value))
 

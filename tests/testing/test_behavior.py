@@ -44,7 +44,7 @@ def _left(world: World) -> None:
 
 
 def pages(reply: Reply) -> dict[str, str]:
-    """The path and query of each relation in `Link`."""
+    """Return the path and query of each relation in `Link`."""
     return {
         relation: url.removeprefix(f"http://{urlsplit(url).netloc}")
         for relation, url in reply.links.items()

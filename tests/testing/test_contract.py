@@ -1,4 +1,4 @@
-"""The 27 operations respond as the reference documents, where the server behaves so."""
+"""The 27 operations respond as GitHub's reference documents if `behaves` is "documented"."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def call(serve: Serve) -> Caller:
 
 
 def path_of(world: World, row: Row) -> str:
-    """The row's path, about a package that lets the operation succeed."""
+    """Create a package for which the operation of the row succeeds; return the path."""
     owner = world.org("acme") if row.path.startswith("/orgs") else world.user("octocat")
     package = owner.package("container", "team/app", versions=3)
     version = package.versions()[1]

@@ -1,4 +1,4 @@
-"""The limits the server keeps to."""
+"""Rate limits and concurrency limits of the embedded server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listings: filters, pages, `Link`, and where they end."""
+"""Listings of the embedded server: filters, pages, `Link` and the last page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ over_http = settings(
 
 
 def fill(world: World, count: int, **package: str) -> list[str]:
-    """Give acme that many npm packages; their names."""
+    """Create `count` npm packages of acme; return their names."""
     names = [f"p{number}" for number in range(count)]
     for name in names:
         world.org("acme").package("npm", name, **package)  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ def fill(world: World, count: int, **package: str) -> list[str]:
 
 
 async def walk(call: Caller, path: str) -> list[list[str]]:
-    """The names on each page, following `next`."""
+    """Follow `next` and return the names on each page."""
     pages = []
     url: str | None = path
     while url is not None:

@@ -1,4 +1,4 @@
-"""Deleting and restoring: conditions, and the state left behind."""
+"""Deleting and restoring packages: preconditions and the resulting state."""
 
 from __future__ import annotations
 

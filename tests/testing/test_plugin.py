@@ -1,4 +1,4 @@
-"""The pytest plugin, in pytest runs of its own."""
+"""The pytest plugin, tested in separate pytest processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container registry beside the API: tokens, manifests, downloads, and pushed images."""
+"""The embedded container registry: tokens, manifests, downloads and pushed images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def basic(token: str) -> str:
 
 
 async def pull_token(call: Caller, repository: str, api_token: str | None) -> str:
-    """Exchange an API token for one that may pull from the repository."""
+    """Exchange an API token for a pull token of the repository; return the pull token."""
     headers = {} if api_token is None else {"Authorization": basic(api_token)}
     scope = f"service=ghcr.io&scope=repository:{repository}:pull"
     reply = await call.using(None).send("GET", f"/token?{scope}", **headers)

@@ -1,4 +1,4 @@
-"""The server itself: its records of requests, its start and its end."""
+"""The embedded server: recorded requests, start and shutdown."""
 
 from __future__ import annotations
 

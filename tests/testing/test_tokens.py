@@ -1,4 +1,4 @@
-"""Permissions of tokens."""
+"""Permissions of tokens on the embedded server."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ async def test_a_name_is_one_segment_decoded_once(
 )
 @given(name=names)
 async def test_any_name_round_trips(call: Caller, name: str) -> None:
-    assume(name not in (".", ".."))  # an URL library takes such a segment out of the path
+    assume(name not in (".", ".."))  # URL libraries remove these path segments
     acme = call.server.world.org("acme")
     if not acme.has("container", name):
         acme.package("container", name)

@@ -1,4 +1,4 @@
-"""Building a world, keeping it in a file, and the one of the demo."""
+"""Building a `World`, saving it to a file, and the world of the demo."""
 
 from __future__ import annotations
 
