@@ -80,7 +80,7 @@ class GzipBuffer:
         if not inflater.eof or inflater.unused_data or start < len(raw_body):
             raise InvalidResponse("the body's gzip stream does not end where the body does")
         if size == len(piece):
-            return piece  # Copying it into the room would take as long as inflating it.
+            return piece  # Nothing to join.
         self._put(piece, size - len(piece))
         return memoryview(self._room)[:size]
 
