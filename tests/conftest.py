@@ -34,9 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers a core, as tests wait for servers and limits half of the time."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run two workers a core without the slow tests: the others wait half of the time."""
+    return 2 * (os.cpu_count() or 1) if "not slow" in config.option.markexpr else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
