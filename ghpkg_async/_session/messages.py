@@ -77,21 +77,6 @@ class Request:
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
 
-    def with_token(self, token: Secret) -> Request:
-        """The same request, authenticated by a token."""
-        return Request(  # `attrs.evolve` takes several times as long.
-            self.method,
-            self.url,
-            self.flow,
-            self.is_continuation,
-            self.etag,
-            self.speculative,
-            self.on_admitted,
-            token,
-            self.scheme,
-            self.secret_query,
-        )
-
     def redirected(self, url: URL) -> Request:
         """The request that a redirect to ``url`` asks for; a secret query stays one."""
         url, query = url.with_fragment(None), self.secret_query

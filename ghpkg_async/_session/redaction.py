@@ -26,7 +26,6 @@ _REMEMBERED: Final = 128
 _PREFIX: Final = re.compile(r"gh[pousr]_|github_pat_")
 _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _SHOWN: Final = "***"
-_NOTHING: Final = nullcontext()
 
 
 class Secret:
@@ -79,7 +78,7 @@ class Redactor:
 
         An error about the request is redacted later, when it leaves the call.
         """
-        return _NOTHING if token is None or token in self._kept else self._sending(token)
+        return nullcontext() if token is None or token in self._kept else self._sending(token)
 
     @contextmanager
     def _sending(self, token: Secret) -> Iterator[None]:

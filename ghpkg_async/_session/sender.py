@@ -105,7 +105,7 @@ class Sender:
                         del outcome  # Its Location may repeat a secret query.
                         continue
                     case Response() if token := await self._other_token(request, outcome, options):
-                        request = request.with_token(token)
+                        request = attrs.evolve(request, token=token)
                         wait = 0.0
                         reason = f"{request}: status 401; retrying with another token"
                     case Response():
@@ -113,8 +113,7 @@ class Sender:
                             outcome.status,
                             retry_after=_retry_after(outcome.headers),
                             jitter=self.jitter(),
-                            token_worked=outcome.status == 401
-                            and self._token_worked(outcome.request),
+                            token_worked=self._token_worked(outcome.request),
                         )
                         if wait is None:
                             if retries.maybe_applied:
@@ -180,7 +179,7 @@ class Sender:
             started = scheduler.clock()
             if request.token is None:
                 token = await self.credentials.token(options.timeout)
-                request = request.with_token(token)
+                request = attrs.evolve(request, token=token)
             response = await self.transport.exchange(request, options.timeout)
             if self.on_request is not None or _http_log.isEnabledFor(logging.DEBUG):
                 self._report(response, number, scheduler.clock() - started)

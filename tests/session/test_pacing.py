@@ -54,7 +54,7 @@ async def test_a_write_costs_five_points(github: EmbeddedGitHub, make_client: Ma
     for _ in range(3):
         await left(gh).get()
     assert gh.stats.points == 13
-    assert 0 < gh.stats.seconds_paced < 5, "only the second between writes"
+    assert 0 < gh.stats.seconds_paced < 2.5, "only the second between writes"
     one_too_many = asyncio.create_task(left(gh).get())
     await asyncio.sleep(0.2)
     assert len(github.requests) == 5

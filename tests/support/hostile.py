@@ -230,8 +230,11 @@ async def serving(server: HostileServer) -> AsyncIterator[HostileServer]:
         await server.stop()
 
 
-async def eventually(holds: Callable[[], object], what: str, within: float = 10.0) -> None:
-    """Wait until the condition holds; fail after `within` seconds."""
+async def eventually(holds: Callable[[], object], what: str, within: float = 4.0) -> None:
+    """Wait until the condition holds; fail after `within` seconds.
+
+    By default that is less than the timeout of `HostileServer.client`, which must not be needed.
+    """
     until = time.monotonic() + within
     while not holds():
         assert time.monotonic() < until, f"not so within {within} s: {what}"
