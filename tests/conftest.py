@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import gc
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, get_args
 
@@ -14,10 +15,11 @@ from ghpkg_async import GitHubPackages
 from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
 from tests.support.api import package
+from tests.support.fast_loop import FastLoop
 from tests.support.hostile import HostileServer, answer, eventually, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from ghpkg_async.testing import EmbeddedGitHub
     from tests.support.embedded import MakeClient
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 settings.register_profile("all", deadline=None, max_examples=100)
 settings.register_profile("quick", deadline=None, max_examples=25)
 
-PROCESSES = {"bare", "ghpkg"}
-"""Fixtures that run the command as a process."""
+SLOW = {"bare", "browser", "cluster", "ghpkg"}
+"""Fixtures that start processes."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,19 +36,33 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "all")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Run two workers a core without the slow tests: the others wait half of the time."""
-    return 2 * (os.cpu_count() or 1) if "not slow" in config.option.markexpr else None
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on a `FastLoop`, except for slow ones, which wait for other processes."""
+    is_slow = item.get_closest_marker("slow") or fixtures_of(item) & SLOW
+    return {"usual": asyncio.SelectorEventLoop} if is_slow else {"fast": FastLoop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that start processes, a browser or a cluster, by the fixtures they use."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
+        fixtures = fixtures_of(item)
         for fixture in fixtures & {"browser", "cluster"}:
             item.add_marker(fixture)
-        if fixtures & {*PROCESSES, "browser", "cluster"}:
+        if fixtures & SLOW:
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the modules and tests from garbage collections, which take 0.4 s with them."""
+    gc.collect()
+    gc.freeze()
+
+
+def fixtures_of(item: pytest.Item) -> set[str]:
+    """Return the names of the fixtures that a test uses."""
+    return set(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from .._clock import loop_time
 from ..errors import GitHubPackagesError
 
 if TYPE_CHECKING:
@@ -48,15 +48,15 @@ class MutationTracker:
     ``/users/LOGIN`` list the same packages.
 
     Args:
-        clock: seconds that never decrease; by default those of the running event loop.
+        clock: returns seconds that never decrease.
         replica_lag: seconds by which a read may be older than the last confirmed write.
     """
 
     def __init__(
-        self, clock: Callable[[], float] | None = None, *, replica_lag: float = REPLICA_LAG
+        self, clock: Callable[[], float] = loop_time, *, replica_lag: float = REPLICA_LAG
     ) -> None:
         self.replica_lag = replica_lag
-        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._clock = clock
         self._recent: list[_Write] = []
         self._observers: list[Mutations] = []
 

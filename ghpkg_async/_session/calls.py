@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .._clock import loop_time
 from ..errors import ClientClosed
 from .redaction import RedactingContext
 
@@ -70,7 +71,7 @@ class Calls:
         if self._is_closed:
             return
         self._is_closed = True
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         for timeout in self.timeouts:
             timeout.reschedule(now)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from .._clock import loop_time
 from ..errors import ClientClosed
 from .hooks import call_hook
 
@@ -118,7 +118,7 @@ class RequestScheduler:
         clock: returns seconds that never decrease.
 
     Attributes:
-        clock: see above; may be replaced by one that is ahead of it.
+        clock: see above.
         in_flight: number of requests admitted that have not been released yet.
     """
 
@@ -129,7 +129,7 @@ class RequestScheduler:
         stats: Stats,
         *,
         on_wait: Callable[[RateLimitWait], object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = loop_time,
     ) -> None:
         self.limits = limits
         self.clock: Callable[[], float] = clock
@@ -225,8 +225,14 @@ class RequestScheduler:
         return pause is None or pause.ends - self.clock() <= max_wait
 
     def update_seconds(self) -> None:
-        """Add the wait in progress, if any, to the statistics."""
-        now = self.clock()
+        """Add the wait in progress, if any, to the statistics; without effect outside the loop."""
+        try:
+            now = self.clock()
+        except RuntimeError:  # No event loop runs in this thread.
+            return
+        self._update_seconds(now)
+
+    def _update_seconds(self, now: float) -> None:
         if self._limited:
             self._stats.seconds_limited += now - self._updated_at
         elif self._paced:
@@ -251,8 +257,8 @@ class RequestScheduler:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.update_seconds()
-        now = self._updated_at
+        now = self.clock()
+        self._update_seconds(now)
         self._end_pause(now)
         pause = self.limits.pause
         if pause is not None and pause is not self._refused_for:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from .._client import session_of
+from .._clock import loop_time
 from .._session.error_mapping import scopes_of, server_time
 from .._session.messages import Request
 from ..errors import ConfigurationError
@@ -37,7 +37,7 @@ class ServerClock:
 
     def now(self) -> datetime:
         """Return the server's time, in whole seconds."""
-        seconds = int(asyncio.get_running_loop().time() - self._received_at)
+        seconds = int(loop_time() - self._received_at)
         return self._time + timedelta(seconds=seconds)
 
 
@@ -72,4 +72,4 @@ async def preflight(client: GitHubPackages, *required: str) -> ServerClock:
             timedelta(minutes=round(abs(skew) / timedelta(minutes=1))),
             "behind" if skew > timedelta() else "ahead of",
         )
-    return ServerClock(time.replace(microsecond=0), asyncio.get_running_loop().time())
+    return ServerClock(time.replace(microsecond=0), loop_time())

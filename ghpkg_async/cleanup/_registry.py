@@ -26,6 +26,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from .._client import session_of
+from .._clock import loop_time
 from .._context import segment
 from .._session.auth import check_token, is_loopback, parse_base_url
 from .._session.cache import Cache
@@ -263,7 +264,7 @@ class Registry:
             return Secret("")
         async with self._locks[repository]:
             token = self._tokens.get(repository)
-            now = asyncio.get_running_loop().time()
+            now = loop_time()
             if token is None or token.expires_at <= now or token.value == instead_of:
                 token = await self._exchange(self._endpoint, repository)
                 self._tokens[repository] = token
@@ -274,7 +275,7 @@ class Registry:
         api_token = (await self._api.token()).reveal()
         basic = Secret(b64encode(f"token:{api_token}".encode()).decode() if api_token else "")
         del api_token  # An error below may be reported with the locals of this frame.
-        requested_at = asyncio.get_running_loop().time()
+        requested_at = loop_time()
         response = await self._session.send(
             Request("GET", endpoint.url_for(repository), token=basic, scheme="Basic")
         )

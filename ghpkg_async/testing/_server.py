@@ -14,6 +14,7 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from .._clock import loop_time
 from . import _transmission as transmission
 from ._actions import Response
 from ._api import API_VERSIONS, Api
@@ -59,7 +60,7 @@ class Received:
         target: Path and query, percent-encoded as received.
         headers: Headers, with only the scheme of ``Authorization``.
         operation: Id of the operation in GitHub's reference, or ``None`` without a route.
-        at: Time of arrival by ``time.monotonic``.
+        at: Time of arrival by the clock of the server's event loop, ``loop.time()``.
         status: Status of GitHub's response, even if a fault replaced or lost it. ``None`` if the
             request is not carried out, or not yet.
         fault: Name of the request's fault, or of the rate limit that refused it.
@@ -69,7 +70,7 @@ class Received:
     target: str
     headers: Mapping[str, str] = attrs.field(repr=False)
     operation: str | None
-    at: float = attrs.field(factory=time.monotonic)
+    at: float = attrs.field(factory=loop_time)
     status: int | None = None
     fault: str | None = None
 
@@ -192,6 +193,8 @@ class EmbeddedGitHub:
         self._port = port
         self._closing = False
         self._address = ""
+        # Seconds by which the event loop's clock was ahead of the computer's at the start.
+        self._loop_lead = 0.0
         # Accepted values of `Host`, kept after closing for requests still in flight.
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.ServerRunner | None = None
@@ -251,6 +254,7 @@ class EmbeddedGitHub:
 
     async def _listen(self, port: int) -> None:
         self._closing = False
+        self._loop_lead = loop_time() - time.monotonic()
         # The low-level server, because a router would decode the paths.
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=GRACE)
         await runner.setup()
@@ -387,7 +391,7 @@ class EmbeddedGitHub:
                 caller,
                 request.method,
                 in_flight=sum(not transmission.is_disconnected(other) for other in until_this),
-                now=time.monotonic(),
+                now=loop_time(),
             )
         return reached
 
@@ -444,7 +448,9 @@ class EmbeddedGitHub:
 
     def _now(self) -> int:
         """Return the Unix time of the server's clock in seconds, with its skew."""
-        return int(time.time() + self.faults.clock_skew)
+        # A test's event loop may skip the time it waits; the server's clock then skips it too.
+        skipped = loop_time() - time.monotonic() - self._loop_lead
+        return int(time.time() + skipped + self.faults.clock_skew)
 
 
 def _hosts(port: int) -> frozenset[str]:

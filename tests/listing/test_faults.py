@@ -13,9 +13,9 @@ from tests.support.embedded import (
     error_of,
     expected_ids,
     ids,
-    takes,
     versions_of_long,
 )
+from tests.support.fast_loop import takes
 
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,6 +25,7 @@ from ghpkg_async import (
 from ghpkg_async._listing.listing import Listing
 from ghpkg_async._paging.link_support import LinkSupport
 from tests.support.session import InMemorySession
+from tests.support.virtual import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +69,7 @@ def test_every_item_is_yielded_once_in_order(
     async def check() -> None:
         assert await ids(session.listing(ahead=ahead)) == session.ids
 
-    asyncio.run(check())
+    run(check)
     assert len(session.requested_pages) == len(set(session.requested_pages))
 
 
@@ -249,7 +251,7 @@ def test_deletes_in_other_tasks_lose_nothing(
                     group.create_task(delete(session, item.id, wait))
         assert sorted(seen) == list(range(total))
 
-    asyncio.run(check())
+    run(check)
     assert session.ids == [each for each in range(total) if not chosen[each % len(chosen)]]
 
 
@@ -326,6 +328,12 @@ async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
 # The cap
 
 
+@lru_cache(maxsize=8)
+def every(number: int, place: int, ids: tuple[int, ...]) -> list[int]:
+    """Return the ids whose remainder by `number` is `place`."""
+    return [each for each in ids if each % number == place]
+
+
 class Catalogue(InMemorySession):
     """Packages of three visibilities, more than one listing can reach below the cap."""
 
@@ -337,7 +345,7 @@ class Catalogue(InMemorySession):
         if chosen:
             kept = whole if self.filter_before_cap else whole[: 10_000 // 10 * 10]
             place = self.visibilities.index(chosen)
-            self.ids = [each for each in kept if each % len(self.visibilities) == place]
+            self.ids = every(len(self.visibilities), place, tuple(kept))
         try:
             return await super().get(url, **options)
         finally:

@@ -18,7 +18,8 @@ from ghpkg_async import (
     RateLimited,
 )
 from tests.support.api import package, version
-from tests.support.hostile import Call, HostileServer, Step, answer, at_most, refused
+from tests.support.fast_loop import takes
+from tests.support.hostile import Call, HostileServer, Step, answer, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +137,7 @@ async def test_links_on_and_on_that_bring_nothing_new_end(
         return answer(200, body, link(**links))
 
     server.will(without_end(reply))
-    with at_most(10):
+    with takes(most=10):
         got, error = await read(gh)
     assert got == [each["id"] for each in body]
     assert isinstance(error, InvalidResponse)
@@ -179,7 +180,7 @@ async def test_a_listing_ends_with_an_absurd_version_count(
 
     server.will(without_end(reply))
     one = (await gh.org("acme").packages("npm"))[0]
-    with at_most(3):
+    with takes(most=3):
         versions = gh.org("acme").package(one).versions(per_page=2)
         assert [each.id for each in await versions] == [1, 2]
     assert len(server.requests) < 60
@@ -212,7 +213,7 @@ async def test_absurd_page_numbers_end_and_break_nothing(
         return answer(200, [version(1), version(2)], link(**targets))
 
     server.will(without_end(reply))
-    with at_most(3):
+    with takes(most=3):
         got, error = await read(gh)
     assert error is None or isinstance(error, InvalidResponse)
     assert got == [1, 2] or (error is not None and got == [])
@@ -286,7 +287,7 @@ async def complete_or_raised(server: HostileServer, gh: GitHubPackages, header: 
         return answer(200, full(number), link(**links))
 
     server.will(without_end(reply))
-    with at_most(3):
+    with takes(most=3):
         got, error = await read(gh)
     if error is None:
         assert got == [1, 2, 3, 4, 5, 6]
@@ -446,7 +447,7 @@ async def test_odd_limits_break_no_listing(server: HostileServer, name: str, val
 
     server.will(without_end(reply))
     async with server.client(max_rate_limit_wait=0) as gh:
-        with at_most(3):
+        with takes(most=3):
             got, error = await read(gh)
         repr(gh.rate_limit)
     if error is None:
@@ -488,7 +489,7 @@ async def test_a_budget_that_falls_and_rises_again_blocks_no_request(
 
     server.will(without_end(reply))
     async with server.client(max_rate_limit_wait=0) as gh:
-        with at_most(3):
+        with takes(most=3):
             assert await read(gh) == (list(range(1, 9)), None)
 
 

@@ -15,7 +15,6 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from distributed import LocalCluster
 
 import ghpkg_async
 from ghpkg_async import GitHubPackages
@@ -151,6 +150,8 @@ async def test_beyond_one_machine(
     server: EmbeddedGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Run the cluster snippet unchanged, on a cluster of one worker in this process."""
+    from distributed import LocalCluster  # Imported here, as the import takes 0.5 s.
+
     code = PYTHON["cluster"].replace("/shared/audit", str(tmp_path / "audit"))
     code = code.replace('audit")', f'audit", tokens=["ghp_demo"], base_url="{server.url}")')
 

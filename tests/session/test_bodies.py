@@ -25,12 +25,12 @@ from ghpkg_async import (
     RequestTimeout,
 )
 from tests.support.api import package, version
+from tests.support.fast_loop import takes
 from tests.support.hostile import (
     MIB,
     Call,
     HostileServer,
     answer,
-    at_most,
     bomb,
     flooding,
     gzipped,
@@ -84,7 +84,7 @@ async def test_a_gzip_bomb_is_an_error_and_no_outage(
     server: HostileServer, gh: GitHubPackages, mebibytes: int
 ) -> None:
     server.will(answer(200, bomb(mebibytes), "Content-Encoding: gzip"))
-    with at_most(3), within_memory(250):
+    with takes(most=3), within_memory(250):
         error = await listed(gh)
     assert "larger than 8 MiB" in str(error)
 
@@ -114,7 +114,7 @@ async def test_a_few_kilobytes_cost_neither_memory_nor_time(
     body = gzip.compress(nested(f"{start}[", f"]{end}", filling, mebibytes * MIB))
     assert len(body) < 70 * 1024
     server.will(answer(status, body, "Content-Encoding: gzip"), answer(200, []))
-    with at_most(2), within_memory(250):
+    with takes(most=2), within_memory(250):
         if mebibytes == 7 and dense in ("an ignored field", "tags"):
             assert len(await gh.org("acme").package("npm", "p").versions()) == 1
         else:
@@ -126,7 +126,7 @@ async def test_a_gzip_bomb_in_an_error_response_is_that_error(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(answer(404, bomb(1000), "Content-Encoding: gzip", "X-GitHub-Request-Id: AB:12"))
-    with at_most(3), within_memory(250):
+    with takes(most=3), within_memory(250):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert "404" in str(error)
     assert "AB:12" in str(error)
@@ -137,10 +137,10 @@ async def test_a_gzip_bomb_within_a_gzip_bomb_is_refused(
 ) -> None:
     twice = gzip.compress(bomb(1000), 1)
     server.will(answer(200, twice, "Content-Encoding: gzip, gzip"))
-    with at_most(2), within_memory(100):
+    with takes(most=2), within_memory(100):
         await listed(gh)
     server.will(answer(200, twice, "Content-Encoding: gzip", "Content-Encoding: gzip"))
-    with at_most(2), within_memory(100):
+    with takes(most=2), within_memory(100):
         await listed(gh)
 
 
@@ -159,7 +159,7 @@ async def test_a_body_without_an_end_is_refused(
 ) -> None:
     text = f"HTTP/1.1 {status} OK\r\n{head}\r\nLocation: /x\r\n\r\n"
     server.will(flooding(text.encode(), chunk))
-    with at_most(4), within_memory(250):
+    with takes(most=4), within_memory(250):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, (InvalidResponse, NotFound) if status == 404 else InvalidResponse)
     assert len(server.requests) == 1
@@ -167,8 +167,8 @@ async def test_a_body_without_an_end_is_refused(
 
 async def test_endless_interim_responses_end_with_the_attempt(server: HostileServer) -> None:
     server.will(flooding(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 100))
-    async with server.client(timeout=0.3) as gh:
-        with at_most(3), within_memory(250):
+    async with server.client(timeout=0.1) as gh:
+        with takes(most=3), within_memory(250):
             error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, (RequestTimeout, InvalidResponse))
 
@@ -177,7 +177,7 @@ async def test_endless_trailers_end(server: HostileServer) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
     server.will(flooding(head, b"X-More: and more\r\n" * 1000))
     async with server.client(timeout=0.5) as gh:
-        with at_most(3), within_memory(250):
+        with takes(most=3), within_memory(250):
             await refused(gh.org("acme").package("npm", "p").get())
 
 
@@ -190,7 +190,7 @@ async def test_a_body_that_drips_ends_with_the_attempt(server: HostileServer) ->
 
     server.will(drip)
     async with server.client(timeout=0.3) as gh:
-        with at_most(1):
+        with takes(most=1):
             error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, RequestTimeout)
 
@@ -202,7 +202,7 @@ async def test_tiny_chunks_are_read_in_reasonable_time(
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     server.will(head + chunks + b"0\r\n\r\n", answer(200, []))
-    with at_most(5):
+    with takes(most=5):
         assert len(await gh.org("acme").package("npm", "p").versions()) == 1
 
 
@@ -316,7 +316,7 @@ async def test_a_body_that_is_not_a_list_is_refused(
     server: HostileServer, gh: GitHubPackages, body: bytes, pack: Callable[..., bytes] | None
 ) -> None:
     server.will(answer(200, body) if pack else gzipped(body))
-    with at_most(3):
+    with takes(most=3):
         error = await listed(gh)
         assert f"GET {server.url}/orgs/acme/package" in str(error)
         assert isinstance(await refused(gh.me().packages("npm")), InvalidResponse)
@@ -513,7 +513,7 @@ async def test_unknown_fields_cost_nothing_however_many(
 ) -> None:
     many = {f"new_{number}": {"deeper": [number] * 10} for number in range(30_000)}
     server.will(answer(200, package(1, **many)))
-    with at_most(2):
+    with takes(most=2):
         assert (await gh.org("acme").package("npm", "p").get()).id == 1
 
 
@@ -549,7 +549,7 @@ async def test_concurrent_listings_do_not_mix_their_decompressed_bodies(
         number = int(call.request.target.partition("&page=")[2])
         who = call.request.target.split("/")[2]
         packages = [
-            package(n, owner={**OWNER, "login": "o", "url": f"{who}-{n}-" + "x" * 40 * n})
+            package(n, owner={**OWNER, "login": "o", "url": f"{who}-{n}-" + "x" * 10 * n})
             for n in range(number * 100, number * 100 + 100)
         ]
         await call.send(gzipped(json.dumps(packages if number < 6 else []).encode()))
@@ -562,7 +562,7 @@ async def test_concurrent_listings_do_not_mix_their_decompressed_bodies(
         assert [each.id for each in packages] == list(range(100, 600))
         for each in packages:
             assert each.owner is not None
-            assert each.owner.url == f"{name}-{each.id}-" + "x" * 40 * each.id
+            assert each.owner.url == f"{name}-{each.id}-" + "x" * 10 * each.id
 
 
 async def test_excess_bytes_of_a_response_are_not_part_of_the_next(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,15 @@ import pytest_asyncio
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, RequestTimeout
 from ghpkg_async._client import session_of
+from ghpkg_async._clock import loop_time
 from tests.support.api import package, version
+from tests.support.fast_loop import takes
 from tests.support.hostile import (
     TOKEN,
     Call,
     HostileServer,
     Step,
     answer,
-    at_most,
     eventually,
     others,
     refused,
@@ -93,7 +93,7 @@ async def started(server: HostileServer, call: Awaitable[object]) -> asyncio.Tas
 async def cancelled_at_once(task: asyncio.Task[object]) -> None:
     assert not task.done()
     task.cancel("for a reason")
-    with at_most(0.2), pytest.raises(asyncio.CancelledError):
+    with takes(most=0.2), pytest.raises(asyncio.CancelledError):
         await task
     assert task.cancelled()
 
@@ -159,7 +159,7 @@ async def test_a_cancelled_call_releases_its_place(server: HostileServer) -> Non
         for _ in range(5):
             await cancelled_at_once(await started(server, CALLS["get"](gh)))
         server.will(answer(200, package(1)))
-        with at_most(1):
+        with takes(most=1):
             assert await CALLS["get"](gh)
 
 
@@ -175,7 +175,7 @@ async def test_a_turn_given_to_a_cancelled_call_is_passed_on(server: HostileServ
             second.cancel()
             with suppress(asyncio.CancelledError):
                 await second
-        with at_most(1):
+        with takes(most=1):
             assert await CALLS["get"](gh)
 
 
@@ -183,7 +183,7 @@ async def test_the_callers_own_timeout_is_the_callers(
     server: HostileServer, client: GitHubPackages
 ) -> None:
     server.will(stalling())
-    with at_most(0.5), pytest.raises(TimeoutError) as caught:
+    with takes(most=0.5), pytest.raises(TimeoutError) as caught:
         async with asyncio.timeout(0.1):
             await CALLS["get"](client)
     assert not isinstance(caught.value, RequestTimeout)
@@ -198,7 +198,7 @@ async def test_a_sibling_that_fails_takes_the_call_with_it(
         raise LookupError
 
     server.will(stalling())
-    with at_most(0.5), pytest.raises(ExceptionGroup) as caught:
+    with takes(most=0.5), pytest.raises(ExceptionGroup) as caught:
         async with asyncio.TaskGroup() as group:
             group.create_task(whole(CALLS["list"](client)))
             group.create_task(fail())
@@ -260,7 +260,7 @@ async def test_leaving_a_listing_leaves_nothing_behind(
     if how == "cancel":
         await asyncio.sleep(0.05)
         task.cancel()
-    with at_most(1), suppress(asyncio.CancelledError, LookupError):
+    with takes(most=1), suppress(asyncio.CancelledError, LookupError):
         await task
     await eventually(lambda: not others(), "no task is left")
     if ahead == "stalled":
@@ -269,7 +269,7 @@ async def test_leaving_a_listing_leaves_nothing_behind(
     await asyncio.sleep(0.1)
     assert len(server.requests) == asked
     server.will(answer(200, package(1)))
-    with at_most(1):
+    with takes(most=1):
         assert await client.org("acme").package("npm", "p").get()
     assert not server.busy
 
@@ -293,7 +293,7 @@ async def test_one_page_that_fails_ends_those_fetched_ahead(
         await (call.send(answer(401)) if target.endswith("&page=3") else call.stall())
 
     server.will(pages(server, then=fail_at_3))
-    with at_most(1):
+    with takes(most=1):
         await refused(client.org("acme").package("npm", "p").versions(per_page=1))
     assert others() == set()
     await eventually(lambda: not server.busy, "those ahead are closed")
@@ -330,7 +330,7 @@ async def test_two_walks_of_one_listing_do_not_mind_each_other(
 
 async def ended_by_closing(gh: GitHubPackages, tasks: list[asyncio.Task[object]]) -> None:
     assert not any(task.done() for task in tasks)
-    with at_most(1):
+    with takes(most=1):
         await gh.close()
         for task in tasks:
             assert "clos" in str(await refused(task))
@@ -413,7 +413,7 @@ async def test_closing_ends_a_listing_that_waits_for_a_delete(
 
         listing = asyncio.ensure_future(on())
         await asyncio.sleep(0.1)
-        with at_most(1):
+        with takes(most=1):
             await client.close()
             await refused(deleting)
             await refused(listing)
@@ -429,7 +429,7 @@ async def test_closing_between_pages_ends_the_listing_with_an_error(
     ) as walk:
         await anext(walk)
         await client.close()
-        with at_most(1), pytest.raises(GitHubPackagesError, match="clos"):
+        with takes(most=1), pytest.raises(GitHubPackagesError, match="clos"):
             while True:
                 await anext(walk)
     assert others() == set()
@@ -458,7 +458,7 @@ async def test_closing_again_or_at_once_or_unopened_is_fine(server: HostileServe
     server.will(stalling())
     gh = server.client(timeout=60)
     tasks = [await started(server, CALLS["get"](gh)) for _ in range(3)]
-    with at_most(1):
+    with takes(most=1):
         await asyncio.gather(*(gh.close() for _ in range(5)))
         for task in tasks:
             await refused(task)
@@ -498,7 +498,7 @@ async def test_closing_at_any_moment_of_a_call_ends_it_with_an_error(
     task = asyncio.ensure_future(CALLS["get"](client))
     for _ in range(turns):
         await asyncio.sleep(0)
-    with at_most(1):
+    with takes(most=1):
         await client.close()
         await refused(task)
     assert others() == set()
@@ -510,7 +510,7 @@ async def test_closing_after_a_cancelled_call_does_not_wait_for_it(
     server.will(stalling())
     task = await started(server, CALLS["get"](client))
     task.cancel()
-    with at_most(0.3):
+    with takes(most=0.3):
         await client.close()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -540,15 +540,15 @@ async def test_closing_does_not_wait_for_the_server(server: HostileServer) -> No
     server.will(hold)
     async with server.client() as gh:
         await CALLS["get"](gh)
-        started_at = time.monotonic()
-    assert time.monotonic() - started_at < 0.2
+        started_at = loop_time()
+    assert loop_time() - started_at < 0.2
 
 
 async def test_an_exception_in_the_block_passes_unchanged(server: HostileServer) -> None:
     server.will(stalling())
     own = LookupError("the block's own")
     tasks: list[asyncio.Task[object]] = []
-    with at_most(1), pytest.raises(LookupError) as caught:
+    with takes(most=1), pytest.raises(LookupError) as caught:
         async with server.client(timeout=60) as gh:
             tasks.append(await started(server, CALLS["get"](gh)))
             raise own

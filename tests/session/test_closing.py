@@ -15,9 +15,9 @@ from tests.support.embedded import (
     expected_ids,
     ids,
     left,
-    takes,
     versions_of_long,
 )
+from tests.support.fast_loop import takes
 from tests.support.hostile import eventually
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from ghpkg_async import (
     UnprocessableEntity,
 )
 from tests.support.api import package
-from tests.support.hostile import HostileServer, answer, at_most, refused
+from tests.support.fast_loop import takes
+from tests.support.hostile import HostileServer, answer, refused
 
 KINDS = [
     (400, BadRequest),
@@ -231,7 +232,7 @@ async def test_a_header_without_an_end_is_refused(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(answer(404, "", "X-Long: " + "a" * 5_000_000))
-    with at_most(3):
+    with takes(most=3):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
     assert len(str(error)) < 5000
@@ -242,7 +243,7 @@ async def test_many_headers_are_accepted_or_an_error_of_the_library(
     server: HostileServer, gh: GitHubPackages, number: int
 ) -> None:
     server.will(answer(404, "", *[f"X-{n}: {n}" for n in range(number)]))
-    with at_most(3):
+    with takes(most=3):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, NotFound if number == 100 else InvalidResponse)
 
@@ -286,7 +287,7 @@ async def test_no_message_takes_long_to_understand(
     server: HostileServer, gh: GitHubPackages, message: str
 ) -> None:
     server.will(answer(403, {"message": message}))
-    with at_most(1):
+    with takes(most=1):
         assert isinstance(await get(gh), Forbidden)
 
 

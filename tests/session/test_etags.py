@@ -11,12 +11,12 @@ import pytest
 
 from ghpkg_async import ConfigurationError, InvalidResponse, SSORequired
 from tests.support.api import package, version
+from tests.support.fast_loop import takes
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
     answer,
     assert_keeps_secret,
-    at_most,
     bomb,
     hanging_up,
     others,
@@ -95,7 +95,7 @@ async def test_a_kept_body_is_bounded_and_checked_again(
     server.will(answer(200, body, ETAG, f"Content-Encoding: {encoding}"), SAME)
     for _ in range(2):
         async with server.client(cache=tmp_path / "cache") as gh:
-            with at_most(2):
+            with takes(most=2):
                 error = await refused(gh.org("acme").package("npm", "p").get())
             assert isinstance(error, InvalidResponse)
 
@@ -248,12 +248,12 @@ async def test_leaving_with_a_cache_leaves_nothing_behind(
             for _ in range(turns):
                 await asyncio.sleep(0.002 * (turns % 3))
             task.cancel()
-            with at_most(0.5), pytest.raises(asyncio.CancelledError):
+            with takes(most=0.5), pytest.raises(asyncio.CancelledError):
                 await task
         assert others() == set()
         tasks = [asyncio.ensure_future(ref.get()) for _ in range(3)]
         await asyncio.sleep(0.05)
-    with at_most(1):
+    with takes(most=1):
         for task in tasks:
             await refused(task)
         assert "closed" in str(await refused(ref.get()))
@@ -269,7 +269,7 @@ async def test_closing_at_any_moment_of_a_call_with_a_cache_ends_it_with_an_erro
     task = asyncio.ensure_future(gh.org("acme").package("npm", "p").get())
     for _ in range(turns):
         await asyncio.sleep(0.0005 * turns)
-    with at_most(1):
+    with takes(most=1):
         await gh.close()
         await refused(task)
     assert others() == set()

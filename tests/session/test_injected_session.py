@@ -15,12 +15,12 @@ from yarl import URL
 
 from ghpkg_async import GitHubPackagesError, InvalidResponse, NotFound, RequestTimeout, ServerError
 from tests.support.api import package, version
+from tests.support.fast_loop import takes
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
     answer,
     assert_keeps_secret,
-    at_most,
     bomb,
     eventually,
     flooding,
@@ -218,7 +218,7 @@ async def test_the_timeout_is_the_clients(server: HostileServer, settings: str) 
         session_with(settings) as session,
         server.client(session=session, timeout=0.2) as gh,
     ):
-        with at_most(1):
+        with takes(most=1):
             error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, RequestTimeout)
     assert "0.2" in str(error)
@@ -228,7 +228,7 @@ async def test_an_endless_body_is_bounded(server: HostileServer) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     server.will(flooding(head, b"10000\r\n" + b" " * 65536 + b"\r\n"))
     async with session_with("auto_decompress on") as session, server.client(session=session) as gh:
-        with at_most(4):
+        with takes(most=4):
             error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
 
@@ -361,7 +361,7 @@ async def test_a_session_closed_under_us_ends_calls_with_an_error(
         await ref.get()
         call = asyncio.create_task(ref.get())
         await eventually(lambda: len(server.requests) == 2, "it asks")
-        with at_most(1.5):
+        with takes(most=1.5):
             await session.close()
             error = await refused(call)
             assert isinstance(error, GitHubPackagesError)
@@ -389,7 +389,7 @@ async def test_closing_the_client_ends_its_calls_on_the_session_and_no_others(
         async with server.client(session=session) as gh:
             call = asyncio.create_task(gh.org("acme").package("npm", "p").get())
             await eventually(lambda: server.requests and elsewhere.requests, "both ask")
-        with at_most(1):
+        with takes(most=1):
             await refused(call)
         await eventually(lambda: not server.open, "its connection is gone")
         assert not mine.done()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING
 
-from ghpkg_async import ConnectionFailed, RequestEvent
+import pytest
+
+from ghpkg_async import ConnectionFailed, GitHubPackages, RequestEvent
 from tests.support.api import package
 from tests.support.hostile import (
     PACKAGE_TOKEN,
@@ -20,8 +23,6 @@ from tests.support.hostile import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 PATH = "/orgs/acme/packages/npm/p"
 
@@ -133,3 +134,17 @@ async def test_nothing_is_logged_for_a_request_by_default(
     async with server.client() as gh:
         await gh.org("acme").package("npm", "p").get()
     assert [record for record in caplog.records if record.name.startswith("ghpkg_async")] == []
+
+
+async def test_statistics_can_be_read_outside_the_event_loop(server: HostileServer) -> None:
+    server.will(answer(429, "", "Retry-After: 60"), answer(200, package(1)))
+    async with server.client(max_rate_limit_wait=60) as gh:
+        call = asyncio.ensure_future(gh.org("acme").package("npm", "p").get())
+        await asyncio.sleep(30)
+        assert (await asyncio.to_thread(lambda: gh.stats)).requests == 1
+        call.cancel()
+    assert gh.stats.seconds_limited == pytest.approx(30, abs=1)
+
+
+def test_statistics_can_be_read_before_the_first_event_loop() -> None:
+    assert GitHubPackages("ghp_0").stats.requests == 0

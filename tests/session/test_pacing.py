@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
-from tests.support.embedded import Clock, MakeClient, gaps, left, many, takes, versions_of_long
+from tests.support.embedded import MakeClient, gaps, left, many, versions_of_long
+from tests.support.fast_loop import takes
 
 
 async def test_a_burst_is_followed_by_an_even_pace(
@@ -15,18 +16,11 @@ async def test_a_burst_is_followed_by_an_even_pace(
 ) -> None:
     github.faults = Faults(secondary_limit=SecondaryLimit(20))
     gh = make_client(points_per_minute=20)
-    clock = Clock.of(gh)
-    tasks = [asyncio.create_task(left(gh).get()) for _ in range(24)]
-    await asyncio.sleep(0.3)
-    assert len(github.requests) == 13
-    clock.ahead = 30
-    tasks.append(asyncio.create_task(left(gh).get()))
-    await asyncio.sleep(0.3)
-    assert len(github.requests) == 14
-    github.faults = Faults()
-    clock.ahead = 61
-    await left(gh).get()
-    await asyncio.gather(*tasks)
+    with takes(60, 90):
+        await many(left(gh).get, 24)
+    burst, pace = gaps(github.requests)[:12], gaps(github.requests)[12:19]
+    assert max(burst) < 0.1
+    assert min(pace) > 2
     assert {r.fault for r in github.requests} == {None}
 
 

@@ -24,7 +24,6 @@ from tests.support.embedded import (
     FIRST_WAIT,
     LYING,
     SILENT,
-    Clock,
     MakeClient,
     a_version,
     error_of,
@@ -193,7 +192,6 @@ async def test_a_write_with_a_status_that_the_api_lacks_may_have_been_applied(
 async def test_a_401_is_retried_once_where_the_token_has_just_worked(
     github: EmbeddedGitHub, github_client: GitHubPackages
 ) -> None:
-    clock = Clock.of(github_client)
     github.faults.next("server_error", status=401)
     assert isinstance(await error_of(left(github_client).get()), Unauthorized)
     await left(github_client).get()
@@ -203,7 +201,7 @@ async def test_a_401_is_retried_once_where_the_token_has_just_worked(
     github.faults.next("server_error", status=401, times=2)
     assert isinstance(await error_of(left(github_client).get()), Unauthorized)
     await left(github_client).get()
-    clock.ahead = 61
+    await asyncio.sleep(61)
     github.faults.next("server_error", status=401)
     assert isinstance(await error_of(left(github_client).get()), Unauthorized)
     assert len(github.requests) == 8

@@ -8,7 +8,10 @@ import pytest
 
 from ghpkg_async import RateLimited, RateLimitWait
 from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
-from tests.support.embedded import Clock, MakeClient, error_of, left, many, takes
+from tests.support.api import package
+from tests.support.embedded import MakeClient, error_of, left, many
+from tests.support.fast_loop import takes
+from tests.support.hostile import HostileServer, answer
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -29,30 +32,17 @@ async def test_every_task_holds_for_as_long_as_retry_after_says(
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_message_alone_means_a_minute_and_then_longer(
-    github: EmbeddedGitHub, make_client: MakeClient, status: int
+    server: HostileServer, status: int
 ) -> None:
-    limit = SecondaryLimit(1, retry_after=None, status=status)
-    github.faults = Faults(secondary_limit=limit)
+    refusal = answer(status, {"message": "You have exceeded a secondary rate limit."})
+    server.will(refusal, refusal, refusal, answer(200, package(1)))
     waits: list[RateLimitWait] = []
-    gh = make_client(on_wait=waits.append)
-    clock = Clock.of(gh)
-    await left(gh).get()
-    tasks = [asyncio.create_task(left(gh).get())]
-    for minutes in (1, 2, 4):
-        await asyncio.sleep(0.15)
-        asked = len(github.requests)
-        tasks.append(asyncio.create_task(left(gh).get()))
-        await asyncio.sleep(0.15)
-        assert len(github.requests) == asked, "asked before the wait was over"
-        assert waits[-1].kind == "secondary"
-        assert waits[-1].seconds == pytest.approx(60 * minutes, abs=2)
-        if minutes == 4:
-            github.faults = Faults()
-        clock.ahead += 60 * minutes
-        tasks.append(asyncio.create_task(left(gh).get()))
-        await asyncio.sleep(0.15)
-    await asyncio.gather(*tasks)
-    assert len(waits) == 3
+    async with server.client(concurrency=1, max_rate_limit_wait=300, on_wait=waits.append) as gh:
+        with takes(420, 430):
+            await many(left(gh).get, 3)
+    assert [wait.kind for wait in waits] == ["secondary"] * 3
+    assert [wait.seconds for wait in waits] == pytest.approx([60, 120, 240])
+    assert len(server.requests) == 3 + 3, "asked before the wait was over"
 
 
 async def test_a_wait_longer_than_allowed_raises_with_its_end(

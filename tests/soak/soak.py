@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import time
 import tracemalloc
 from collections import Counter
 from statistics import median
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from ghpkg_async import GitHubPackages
+from ghpkg_async._clock import loop_time
 from ghpkg_async.testing import EmbeddedGitHub, Faults, PrimaryLimit, SecondaryLimit, World
 from tests.soak.model import Ledger
 from tests.soak.tasks import workers
@@ -167,7 +167,7 @@ async def _run(report: Report, progress: Callable[[str], object]) -> None:
             staff = workers(gh, second, server.world, tasks=report.tasks, seed=report.seed)
             shared = staff[0].shared
             server.faults = all_faults(report.seed)
-            until = asyncio.get_running_loop().time() + report.seconds
+            until = loop_time() + report.seconds
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(_watch(report, server, ledger, progress))
                 trouble = group.create_task(_outages(server))
@@ -178,7 +178,7 @@ async def _run(report: Report, progress: Callable[[str], object]) -> None:
                 trouble.cancel()
             report.retries = gh.stats.retries + second.stats.retries
             report.waited = gh.stats.seconds_waited + second.stats.seconds_waited
-        ledger.take(server.requests, until=time.monotonic())
+        ledger.take(server.requests, until=loop_time())
         report.requests, report.faults = ledger.requests, ledger.faults
         report.in_flight = server.max_in_flight
     report.actions = shared.actions
@@ -192,7 +192,7 @@ async def _watch(
     """Measure the memory every second, and move settled request records to the ledger."""
     while True:
         await asyncio.sleep(1)
-        ledger.take(server.requests, until=time.monotonic() - Ledger.SETTLED)
+        ledger.take(server.requests, until=loop_time() - Ledger.SETTLED)
         gc.collect()
         report.memory.append(tracemalloc.get_traced_memory()[0])
         if len(report.memory) % 10 == 0:

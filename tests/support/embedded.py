@@ -1,21 +1,17 @@
-"""Clients of an embedded server: its packages, its records of requests, and a clock."""
+"""Clients of an embedded server: its packages, and its records of requests."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pytest
-from attrs import define
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError
-from ghpkg_async._client import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from ghpkg_async import PackageVersion
     from ghpkg_async._refs import PackageRef, VersionRef
@@ -102,29 +98,3 @@ def says_it_may_be_done(error: BaseException) -> bool:
     noted = any("may have been carried out" in note for note in getattr(error, "__notes__", ()))
     assert getattr(error, "maybe_applied", False) is noted
     return noted
-
-
-@contextmanager
-def takes(least: float = 0.0, most: float = 2.5) -> Iterator[None]:
-    """Fail unless the block takes `least` to `most` seconds."""
-    start = time.monotonic()
-    yield
-    took = time.monotonic() - start
-    assert least <= took <= most, f"took {took:.2f} s instead of {least} to {most}"
-
-
-@define
-class Clock:
-    """Clock of a client's scheduler that a test advances instead of waiting for minutes."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead
-
-    @classmethod
-    def of(cls, gh: GitHubPackages) -> Clock:
-        """Replace the clock of a client's scheduler, and return the new clock."""
-        clock = cls()
-        session_of(gh).scheduler.clock = clock
-        return clock

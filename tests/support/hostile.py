@@ -8,16 +8,16 @@ import json
 import re
 import socket
 import struct
-import time
 import traceback
 import zlib
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from attrs import define, field, frozen
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError
+from ghpkg_async._clock import loop_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -235,26 +235,10 @@ async def eventually(holds: Callable[[], object], what: str, within: float = 4.0
 
     By default that is less than the timeout of `HostileServer.client`, which must not be needed.
     """
-    until = time.monotonic() + within
+    until = loop_time() + within
     while not holds():
-        assert time.monotonic() < until, f"not so within {within} s: {what}"
+        assert loop_time() < until, f"not so within {within} s: {what}"
         await asyncio.sleep(0.005)
-
-
-_FORGIVEN = 2.5
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Fail if the block takes longer than `seconds`, or than 2.5 seconds if that is more.
-
-    A busy machine delays blocks, but the bugs to detect delay a block by at least the client's
-    timeout of 5 seconds.
-    """
-    start = time.monotonic()
-    yield
-    taken = time.monotonic() - start
-    assert taken < max(seconds, _FORGIVEN), f"took {taken:.2f} s"
 
 
 def others() -> set[asyncio.Task[Any]]:
