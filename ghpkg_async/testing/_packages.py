@@ -475,11 +475,13 @@ def _fill(package: Package, count: int) -> None:
     """Create versions with names, tags and manifests typical of the package's type."""
     image = package.package_type in ("container", "docker")
     for number in range(1, count + 1):
-        name = f"1.0.{number - 1}"
-        manifest = encode(image_manifest(f"{package.owner.login}/{package.name}:{number}"))
+        name, manifest, tags = f"1.0.{number - 1}", None, []
+        if image:
+            manifest = encode(image_manifest(f"{package.owner.login}/{package.name}:{number}"))
+            tags = [name, "latest"] if number == count else [name]
         package.version(
-            digest_of(manifest) if image else name,
-            tags=([name, "latest"] if number == count else [name]) if image else (),
+            digest_of(manifest) if manifest else name,
+            tags=tags,
             created_at=package.created_at + timedelta(minutes=number),
             manifest=manifest if package.package_type == "container" else None,
         )

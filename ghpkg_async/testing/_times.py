@@ -16,6 +16,8 @@ def instant(value: datetime | str) -> datetime:
     """
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
+    if value.tzinfo is UTC and not value.microsecond:
+        return value
     if value.tzinfo is None:
         raise ValueError(f"a time needs a time zone: {value.isoformat()}")
     return value.astimezone(UTC).replace(microsecond=0)
