@@ -34,7 +34,7 @@ class Namespace:
         self._context = context
         self._root = root
         self.name = name
-        """Its notation: ``acme``, ``user:octocat`` or ``me``."""
+        """Notation of the owner: ``acme``, ``user:octocat`` or ``me``."""
 
     def __repr__(self) -> str:
         return f"<Namespace {self.name}>"

@@ -43,17 +43,17 @@ __all__ = [
 ]
 
 PackageType: TypeAlias = Literal["npm", "maven", "rubygems", "docker", "nuget", "container"]
-"""The package types documented today. Answers may hold others."""
+"""The package types documented today. Responses may have others."""
 Visibility: TypeAlias = Literal["public", "private", "internal"]
-"""Who may see a package."""
+"""Visibility of a package: everyone, its collaborators, or members of the enterprise."""
 State: TypeAlias = Literal["active", "deleted"]
-"""Whether a version is there or can be restored."""
+"""State of a version: listed, or deleted and restorable for 30 days."""
 
 PACKAGE_TYPES: Final[tuple[PackageType, ...]] = get_args(PackageType)
 """Every documented package type, in the documentation's order."""
 
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""What every table and data frame has room for."""
+"""Integer of 64 bits with a sign, the largest that every table and data frame holds."""
 Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 _T = TypeVar("_T")

@@ -57,7 +57,7 @@ class Results:
         self.findings: list[Finding] = []
         """Findings of the rules to fail on; with ``keeps_all`` of all rules."""
         self.is_cut_short = False
-        """Whether one of these concerns all requests, such as a rate limit."""
+        """True if one of the failures concerns all requests, such as a rate limit."""
         self.header = header
         self.fail_on = list(rules)
         self.fail_on_names = frozenset(map(str, rules))

@@ -23,7 +23,7 @@ import aiohttp
 import pytest
 
 {mark}
-async def test_it(github):
+async def test_listing(github):
     github.world.org("acme").package("npm", "left")
     headers = {{"Authorization": f"Bearer {{github.token}}"}}
     async with aiohttp.ClientSession() as session:
@@ -55,7 +55,7 @@ def test_github_is_there_in_either_mode(tmp_path: Path, mode: str, mark: str) ->
 
 
 def test_projects_without_pytest_asyncio_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    (tmp_path / "test_it.py").write_text("def test_listing(): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "pytest_asyncio.py").write_text("raise ImportError\n")
     assert "1 passed" in run(tmp_path, "import pytest; pytest.main(['-p', 'no:asyncio'])")
@@ -66,7 +66,7 @@ def test_a_run_without_the_fixtures_imports_nothing_of_the_library(tmp_path: Pat
     plugin = project["entry-points"]["pytest11"]["ghpkg_async"]
     (tmp_path / "test_it.py").write_text(
         "import sys\n"
-        "def test_it(pytestconfig):\n"
+        "def test_listing(pytestconfig):\n"
         f"    assert pytestconfig.pluginmanager.has_plugin({plugin!r})\n"
         "    assert not [name for name in sys.modules if name.startswith('ghpkg_async')]\n"
         "    assert 'aiohttp' not in sys.modules\n"

@@ -37,7 +37,7 @@ class OutputFile(ABC):
     suffix: ClassVar[str]
     """Suffix of the names of files in this format."""
     is_resumable: ClassVar[bool] = False
-    """Whether an interrupted audit can be resumed from the file."""
+    """True if an interrupted audit can be resumed from the file."""
 
     path: Path
     header: AuditHeader
