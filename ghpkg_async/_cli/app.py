@@ -8,28 +8,19 @@ import re
 import signal
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
 
 from .._version import __version__
-from .audit import audit
-from .cleanup import cleanup
-from .conflicts import conflicts
-from .delete import delete
-from .demo import demo
 from .failures import EXIT_DONE, Failure, WrongUsage, failure_of
-from .list_ import list_packages
 from .logs import logging_to_stderr
-from .notebook import notebook
 from .output import QuietConsole
-from .restore import restore
-from .serve import serve
-from .versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["run"]
 
@@ -50,17 +41,19 @@ TERMINATED: Final = Failure(143, "Terminated")
 _WITHOUT_OPTIONS: Final = ((), ("cleanup",))
 _SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 
-COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
-    "demo": demo,
-    "list": list_packages,
-    "versions": versions,
-    "conflicts": conflicts,
-    "audit": audit,
-    "delete": delete,
-    "restore": restore,
-    "serve": serve,
-    "notebook": notebook,
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "demo": ("demo", "demo"),
+    "list": ("list_", "list_packages"),
+    "versions": ("versions", "versions"),
+    "conflicts": ("conflicts", "conflicts"),
+    "audit": ("audit", "audit"),
+    "delete": ("delete", "delete"),
+    "restore": ("restore", "restore"),
+    "serve": ("serve", "serve"),
+    "notebook": ("notebook", "notebook"),
+    "cleanup": ("cleanup", "cleanup"),
 }
+"""Module of each command and its function or app in it."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -87,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> None:
     try:
-        command, bound, _ = _app().parse_args(
+        command, bound, _ = _app(arguments).parse_args(
             arguments, console=QuietConsole(), print_error=False, exit_on_error=False
         )
     except CycloptsError as error:
@@ -148,7 +141,11 @@ def _end(failure: Failure) -> int:
     return failure.status
 
 
-def _app() -> App:
+def _app(arguments: Sequence[str]) -> App:
+    """Return the app with the command that the arguments name; without one, with all of them.
+
+    Importing all commands takes as long as everything else before the first request.
+    """
     app = App(
         name="ghpkg",
         help=HELP,
@@ -156,9 +153,14 @@ def _app() -> App:
         version_flags=["--version"],
         help_format="markdown",
     )
-    for name, command in COMMANDS.items():
-        # No version flags: delete and restore have a --version option of their own.
-        app.command(command, name=name, version_flags=[])
-    app.command(cleanup)
+    named = COMMANDS.keys() & set(arguments[:1])
+    for name in named or COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f".{module}", __package__), attribute)
+        if isinstance(command, App):
+            app.command(command)
+        else:
+            # No version flags: delete and restore have a --version option of their own.
+            app.command(command, name=name, version_flags=[])
     app.register_install_completion_command(version_flags=[])
     return app
