@@ -248,7 +248,7 @@ CLIENTS: Final = {
         Client("gidgethub", "gidgethub", "gidgethub.aiohttp", _gidgethub),
         Client("githubkit", "githubkit", "githubkit", _githubkit, attributes=True),
         Client("PyGithub", "PyGithub", "github", _pygithub),
-        Client("ghapi", "ghapi.all", "ghapi", _ghapi),
+        Client("ghapi", "ghapi", "ghapi.all", _ghapi),
         Client("ghapi, pages()", "ghapi", "ghapi.all", _ghapi_pages),
     )
 }
