@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -167,3 +168,16 @@ async def test_a_missing_extra_is_named(bare: Command, module: str) -> None:
     out, err = await process.communicate()
     assert (process.returncode, out) == (2, b"")
     assert err == b'ghpkg needs its extra: pip install "ghpkg-async[cli]"\n'
+
+
+@pytest.mark.slow
+def test_only_the_command_that_runs_is_imported() -> None:
+    code = (
+        "import sys; from ghpkg_async._cli.app import run; run(['list', '--help'])\n"
+        "print([each for each in sys.modules if each.startswith('ghpkg_async')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)  # noqa: S603
+    loaded = ran.stdout.decode().splitlines()[-1]
+    assert "'ghpkg_async._cli.list_'" in loaded
+    assert "_cli.audit" not in loaded
+    assert "cleanup" not in loaded
