@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 settings.register_profile("all", deadline=None, max_examples=100)
 settings.register_profile("quick", deadline=None, max_examples=25)
 
-SLOW = {"bare", "browser", "cluster", "ghpkg"}
+SLOW = {"bare", "browser", "cluster", "docker", "ghpkg"}
 """Fixtures that start processes."""
 
 

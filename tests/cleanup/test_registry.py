@@ -409,6 +409,7 @@ async def test_manifests_of_docker_registry(docker: DockerRegistry) -> None:
     assert "MANIFEST_UNKNOWN: manifest unknown" in missing.message
 
 
+@pytest.mark.slow
 async def test_the_challenge_of_docker_registry(tmp_path: Path) -> None:
     if not is_docker_registry_installed():
         pytest.skip("NO REAL REGISTRY WAS TESTED: apt-get install docker-registry")

@@ -8,7 +8,7 @@ import selectors
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ghpkg_async._clock import loop_time
 
@@ -44,6 +44,9 @@ class FastLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
+
+    async def subprocess_exec(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("mark the test as slow: a FastLoop does not wait for processes")
 
     def real_wait(self, seconds: float) -> float:
         """Return the seconds to wait in fact for a wait of `seconds` by the loop's clock."""
