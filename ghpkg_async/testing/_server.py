@@ -250,11 +250,11 @@ class EmbeddedGitHub:
         """
         if self._runner is not None:
             raise RuntimeError("the embedded GitHub is running already")
+        self._loop_lead = loop_time() - time.monotonic()
         await self._listen(self._port)
 
     async def _listen(self, port: int) -> None:
         self._closing = False
-        self._loop_lead = loop_time() - time.monotonic()
         # The low-level server, because a router would decode the paths.
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=GRACE)
         await runner.setup()

@@ -188,6 +188,15 @@ async def test_the_servers_clock_may_be_another(serve: Serve) -> None:
     assert int(reply.headers["x-ratelimit-reset"]) == int(date) + 3600
 
 
+async def test_the_servers_clock_does_not_go_back_after_an_outage(serve: Serve) -> None:
+    call = await serve()
+    await asyncio.sleep(600)
+    before = parsedate_to_datetime((await call.get(LEFT)).headers["Date"])
+    async with call.server.down():
+        pass
+    assert parsedate_to_datetime((await call.get(LEFT)).headers["Date"]) >= before
+
+
 async def test_a_server_that_is_down_refuses_connections(call: Caller) -> None:
     server, url = call.server, call.server.url
     await call.get(LEFT)
