@@ -45,7 +45,7 @@ __all__ = [
 PackageType: TypeAlias = Literal["npm", "maven", "rubygems", "docker", "nuget", "container"]
 """The package types documented today. Responses may have others."""
 Visibility: TypeAlias = Literal["public", "private", "internal"]
-"""Visibility of a package: everyone, its collaborators, or members of the enterprise."""
+"""Visibility of a package: to everyone, its collaborators, or members of the enterprise."""
 State: TypeAlias = Literal["active", "deleted"]
 """State of a version: listed, or deleted and restorable for 30 days."""
 

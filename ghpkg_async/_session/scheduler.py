@@ -118,7 +118,7 @@ class RequestScheduler:
         clock: returns seconds that never decrease.
 
     Attributes:
-        clock: see above.
+        clock: the argument; also the clock of attempts and of responses.
         in_flight: number of requests admitted that have not been released yet.
     """
 
