@@ -60,6 +60,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Have the modules collected at exit: DuckDB reports those that are not as leaked."""
+    gc.unfreeze()
+
+
 def fixtures_of(item: pytest.Item) -> set[str]:
     """Return the names of the fixtures that a test uses."""
     return set(getattr(item, "fixturenames", ()))
