@@ -147,13 +147,13 @@ def _work(name: str, base_url: str, workload: Workload) -> list[Measured]:
     job = Job(name, base_url, steps, workload.warm_up)
     print(f"{', '.join(workload.steps) or 'listing'}: {name}", file=sys.stderr)
     try:
-        answers = json.loads(_python("-m", "benchmarks.worker", read=encode(job)))
+        results = json.loads(_python("-m", "benchmarks.worker", read=encode(job)))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
         return [Measured(**{**vars(_NOTHING), "error": lines[-1]}) for _ in steps]
     except subprocess.TimeoutExpired:
         return [Measured(**{**vars(_NOTHING), "error": f"over {_TIMEOUT:g} s"}) for _ in steps]
-    return [Measured(**{**each, "server": Stats(**each["server"])}) for each in answers]
+    return [Measured(**{**each, "server": Stats(**each["server"])}) for each in results]
 
 
 def _python(*arguments: str, read: str = "") -> str:

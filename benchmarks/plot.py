@@ -38,7 +38,7 @@ def draw(report: Report, path: Path) -> None:
         _bars(axes, title, [(each.client, each.cpu_a_page) for each in _right(cpu, label)], 1e3)
     _bars(
         grid[1, 0],
-        f"{report.scale.many:,} packages, {report.scale.many_latency * 1e3:g} ms an answer: s",
+        f"{report.scale.many:,} packages, {report.scale.many_latency * 1e3:g} ms a response: s",
         [(each.client, each.wall) for each in _right(listing, "")],
     )
     for each in _right(listing, "")[:1]:
@@ -52,7 +52,7 @@ def draw(report: Report, path: Path) -> None:
     )
     _lines(grid[2, 0], "Versions: s by items", _series(report, "items", _items))
     grid[2, 0].set(xscale="log", yscale="log")
-    _lines(grid[2, 1], "Packages: s by ms an answer", _series(report, "latency", _latency))
+    _lines(grid[2, 1], "Packages: s by ms a response", _series(report, "latency", _latency))
     for axes in grid.flat:
         if not axes.has_data():
             axes.remove()

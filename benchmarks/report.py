@@ -93,15 +93,15 @@ class Report:
         return None
 
     def _cpu(self, results: Results) -> list[str]:
-        answers = [taken for each in results.values() for one in each for taken in one.rounds]
-        served = sum(each.server.requests for each in answers)
-        spent = sum(each.server.cpu_seconds for each in answers)
+        rounds = [taken for each in results.values() for one in each for taken in one.rounds]
+        served = sum(each.server.requests for each in rounds)
+        spent = sum(each.server.cpu_seconds for each in rounds)
         return [
             f"## CPU time a page of {PER_PAGE}",
             "",
             f"Client process, one listing of {self.scale.pages} pages, every field of every item "
             f"touched. Packages: {self.repositories} distinct repositories on a page where not "
-            f"said otherwise. The server spent {1000 * spent / served:.2f} ms an answer.",
+            f"said otherwise. The server spent {1000 * spent / served:.2f} ms a response.",
             "",
             *(line for label in results for line in self._cpu_of(label, results[label])),
         ]
@@ -121,7 +121,7 @@ class Report:
     def _listing(self, results: Results) -> list[str]:
         scale = self.scale
         return [
-            f"## {scale.many:,} packages, {scale.many_latency * 1000:g} ms an answer",
+            f"## {scale.many:,} packages, {scale.many_latency * 1000:g} ms a response",
             "",
             *(line for label in results for line in self._scheduled("listing", label)),
         ]
@@ -131,7 +131,7 @@ class Report:
         count = len(next(iter(results.values()))[0].step.listings)
         return [
             f"## {scale.organizations} organizations, {count} listings, one of "
-            f"{scale.longest:,}, {scale.organizations_latency * 1000:g} ms an answer",
+            f"{scale.longest:,}, {scale.organizations_latency * 1000:g} ms a response",
             "",
             *(line for label in results for line in self._scheduled("organizations", label)),
         ]
@@ -139,7 +139,7 @@ class Report:
     def _linkless(self, results: Results) -> list[str]:
         latencies = self.scale.many_latency * 1000, self.scale.organizations_latency * 1000
         return [
-            "## No `Link` at all, {:g} ms an answer, {:g} ms where all are listed at once".format(
+            "## No `Link` at all, {:g} ms a response, {:g} ms where all are listed at once".format(
                 *latencies
             ),
             "",
@@ -185,7 +185,7 @@ class Report:
         ]
 
     def _start(self, results: Results) -> list[str]:
-        one_answer = self.result("start", "", BYTES)
+        one_response = self.result("start", "", BYTES)
         imported = [
             (f"`import {what}`", *_milliseconds(seconds), *_megabytes(memory))
             for what, (seconds, memory) in self.imports.items()
@@ -195,20 +195,20 @@ class Report:
             "",
             *_table(("Start", "ms", "least - most", "MB resident", "least - most"), imported),
             "The first item in a fresh process, modules imported, at "
-            f"{self.scale.first_latency * 1000:g} ms an answer:",
+            f"{self.scale.first_latency * 1000:g} ms a response:",
             "",
             *_by_client(
-                ("Client", "ms", "least - most", "x one answer"),
+                ("Client", "ms", "least - most", "x one response"),
                 results[""],
                 lambda result: (
                     *_milliseconds(result.first),
-                    _times(result.first, one_answer.first if one_answer else None),
+                    _times(result.first, one_response.first if one_response else None),
                 ),
             ),
         ]
 
     def _items(self, results: Results) -> list[str]:
-        title = f"## Time by items: versions, {self.scale.items_latency * 1000:g} ms an answer"
+        title = f"## Time by items: versions, {self.scale.items_latency * 1000:g} ms a response"
         return [title, "", *_growing(results)]
 
     def _latency(self, results: Results) -> list[str]:
@@ -261,9 +261,9 @@ class Report:
             seconds_before, memory_before = self.imports[BASELINE]
             yield f"Import: x {BASELINE}", 1.12, seconds.median / seconds_before.median
             yield f"Import: MB over {BASELINE}", 3, (memory.median - memory_before.median) / _MB
-        ours, one_answer = self.result("start", "", OURS), self.result("start", "", BYTES)
-        if ours and one_answer:
-            yield "First item: x one answer", 1.1, ours.first.median / one_answer.first.median
+        ours, one_response = self.result("start", "", OURS), self.result("start", "", BYTES)
+        if ours and one_response:
+            yield "First item: x one response", 1.1, ours.first.median / one_response.first.median
 
     def _reached_schedules(self) -> Iterable[tuple[str, float, float]]:
         yield from self._reached_without_link()

@@ -67,7 +67,7 @@ class _Site:
         self.origin = ""
         self.latency = 0.0
         self.requests = 0
-        self._answered_before = 0
+        self._requests_before = 0
         self._link = "github"
         self._in_flight = 0
         self._max_in_flight = 0
@@ -89,13 +89,13 @@ class _Site:
         """Count a request as done: its response is sent or its connection is closed."""
         self._in_flight -= 1
 
-    def answer(self, target: str, *, compressed: bool) -> bytes:
+    def response(self, target: str, *, compressed: bool) -> bytes:
         """Return the complete response to a GET."""
         known = self._heads.get((target, compressed))
         if known is None:
             known = self._heads[target, compressed] = self._render(target, compressed)
         head, body = known
-        count = self._answered_before + self.requests
+        count = self._requests_before + self.requests
         changing = (
             f"Date: {formatdate(usegmt=True)}\r\n"
             f"X-RateLimit-Remaining: {_HOURLY - count}\r\n"
@@ -110,7 +110,7 @@ class _Site:
         if path == "/_reset":
             options = parse_qs(query)
             self.latency, self._link = float(options["latency"][0]), options["link"][0]
-            self._answered_before += self.requests
+            self._requests_before += self.requests
             self.requests = self._max_in_flight = 0
             self._cpu_before = time.process_time()
             self._heads.clear()
@@ -218,7 +218,7 @@ class _Connection(asyncio.Protocol):
     def _send(self, target: str, compressed: bool) -> None:
         self._later = None
         self._site.end()
-        self._transport.write(self._site.answer(target, compressed=compressed))
+        self._transport.write(self._site.response(target, compressed=compressed))
 
 
 async def _serve(listings: Sequence[Listing]) -> None:

@@ -116,7 +116,7 @@ class Workload:
 
 def cpu_label(what: str, latency: float) -> str:
     """Return the label of CPU results for listings named ``what``."""
-    return f"{what}, {latency * 1000:g} ms an answer"
+    return f"{what}, {latency * 1000:g} ms a response"
 
 
 def fewest_requests(step: Step) -> int:
@@ -140,7 +140,7 @@ def ideal_seconds(step: Step) -> float:
 PACKAGES_CPU: Final = "packages"
 SCATTERED_CPU: Final = "packages, each of its own repository"
 VERSIONS_CPU: Final = "versions"
-LINKED: Final = "`Link` on every answer"
+LINKED: Final = "`Link` on every response"
 AS_GITHUB: Final = "no `Link` where all fits one page"
 AT_ONCE: Final = "all listings at once"
 

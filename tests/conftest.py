@@ -16,7 +16,7 @@ from ghpkg_async._session.auth import DOTCOM_VARIABLES, ENTERPRISE_VARIABLES
 from ghpkg_async.testing import Behaves
 from tests.support.api import package
 from tests.support.fast_loop import FastLoop
-from tests.support.hostile import HostileServer, answer, eventually, serving
+from tests.support.hostile import HostileServer, eventually, response, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -95,7 +95,7 @@ async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
 
     Fail if a client still has a connection to it after the test.
     """
-    async with serving(HostileServer(steps=[answer(200, package(1))])) as server:
+    async with serving(HostileServer(steps=[response(200, package(1))])) as server:
         yield server
         await eventually(lambda: not server.open, "the client left no connection open")
 
@@ -103,7 +103,7 @@ async def server(short_retry_waits: None) -> AsyncIterator[HostileServer]:
 @pytest_asyncio.fixture
 async def elsewhere() -> AsyncIterator[HostileServer]:
     """Yield a server at another origin, to which no client may send a request."""
-    async with serving(HostileServer(steps=[answer(200, [])])) as server:
+    async with serving(HostileServer(steps=[response(200, [])])) as server:
         yield server
 
 

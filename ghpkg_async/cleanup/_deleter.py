@@ -223,7 +223,7 @@ class Deleter:
             status: OutcomeStatus = "gone" if isinstance(failure, NotFound) else "deleted"
             return self.outcome(deletion, status, error=failure)
         if isinstance(failure, (NotFound, Forbidden)):
-            # Without admin rights to the package GitHub answers so for every version of it.
+            # Without admin rights to the package, every DELETE of its versions has this response.
             reason = f"{failure}. The token needs admin rights to the package"
             self._no_access.setdefault(deletion.package, reason)
         return self.outcome(deletion, "failed", error=failure)

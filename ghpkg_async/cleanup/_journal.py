@@ -2,7 +2,7 @@
 
 A journal is a file of JSON lines that is only appended to. An intent is on disk before the request
 is sent, so after a crash of the process or of the machine the file names every version that may
-have been changed; the server then has the answer for those without an outcome. Without a journal
+have been changed; the server shows whether a version without an outcome was. Without a journal
 that can be written, nothing is deleted or restored.
 
 A process that is killed while it writes leaves an incomplete line. Such a line is ignored: an

@@ -101,7 +101,7 @@ def listed(name: str, **fields: Any) -> dict[str, Any]:
 
 def listing_containers(*packages: dict[str, Any]) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Return a hook that responds to the listing of acme's containers with the given packages."""
-    return answering(lambda request: request.path == "/orgs/acme/packages", data=list(packages))
+    return responding(lambda request: request.path == "/orgs/acme/packages", data=list(packages))
 
 
 def new_world() -> World:
@@ -110,15 +110,15 @@ def new_world() -> World:
     return world
 
 
-def answering(
-    matches: Callable[[web.BaseRequest], bool], **answer: Any
+def responding(
+    matches: Callable[[web.BaseRequest], bool], **response: Any
 ) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Return a hook that responds to matching requests and leaves others to the server."""
 
     async def hook(
         request: web.BaseRequest, carry_out: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        return web.json_response(**answer) if matches(request) else await carry_out()
+        return web.json_response(**response) if matches(request) else await carry_out()
 
     return hook
 

@@ -12,7 +12,7 @@ import pytest
 
 from ghpkg_async.audit import OwnerName, Shard
 from ghpkg_async.audit._outputs import read_records
-from tests.audit.rig import answering, identities, listed, listing_containers
+from tests.audit.rig import identities, listed, listing_containers, responding
 from tests.support.command import finish
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class TestResults:
     ) -> None:
         del small
         refusals = iter([True])
-        server.hook = answering(
+        server.hook = responding(
             lambda _request: next(refusals, False),
             data={"message": "You have exceeded a secondary rate limit."},
             status=403,
@@ -207,7 +207,7 @@ class TestFiles:
     async def test_only_failed_listings_are_requested_again(
         self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
     ) -> None:
-        server.hook = answering(
+        server.hook = responding(
             lambda request: "npm" in request.path_qs or "octo" in request.path,
             data={"message": "no"},
             status=403,
@@ -355,7 +355,7 @@ class TestCompare:
         self, ghpkg: Command, server: EmbeddedGitHub
     ) -> None:
         await ghpkg("acme", "octo-org", "--output=old.jsonl", "--type=npm")
-        server.hook = answering(lambda request: "octo" in request.path, data={}, status=404)
+        server.hook = responding(lambda request: "octo" in request.path, data={}, status=404)
         run = await ghpkg("acme", "octo-org", "--compare=old.jsonl", "--type=npm", "--type=maven")
         assert "Nothing changed." in run.out
         assert "acme maven, octo-org npm" in run.out

@@ -14,7 +14,7 @@ import pytest
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import PackageEntry
 from ghpkg_async.audit._outputs import JsonlFile, read_header, read_records
-from tests.audit.rig import HEADER, answering
+from tests.audit.rig import HEADER, responding
 from tests.support.command import finish
 from tests.support.records import NOW, complete_listing, package
 
@@ -70,7 +70,7 @@ class TestMaxAge:
     async def test_an_old_incomplete_output_is_resumed_and_keeps_its_time(
         self, ghpkg: Command, server: EmbeddedGitHub, path: Path, tmp_path: Path
     ) -> None:
-        server.hook = answering(lambda request: "octo" in request.path, data={}, status=403)
+        server.hook = responding(lambda request: "octo" in request.path, data={}, status=403)
         await ghpkg("acme", "octo-org", "--output=a.jsonl")
         began = backdate(path, timedelta(days=3))
         server.hook = None
@@ -149,7 +149,7 @@ class TestFresh:
         nightly = ("acme", "--type=npm", "--output=a.jsonl", "--fresh")
         await ghpkg(*nightly)
         before = content(path)
-        server.hook = answering(
+        server.hook = responding(
             lambda _request: True, data={"message": "Bad credentials"}, status=401
         )
         run = await ghpkg(*nightly)
@@ -296,7 +296,7 @@ class TestFailures:
     async def test_a_longer_wait_than_allowed_ends_it_and_it_is_resumed(
         self, ghpkg: Command, server: EmbeddedGitHub, path: Path
     ) -> None:
-        server.hook = answering(
+        server.hook = responding(
             lambda request: "npm" in request.path_qs,
             data={"message": "You have exceeded a secondary rate limit."},
             status=403,

@@ -9,7 +9,7 @@ import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackages
 from ghpkg_async.audit import AuditReport, ConflictEntry, ListingKey, PackageEntry
-from tests.audit.rig import answering, listed, listing_containers
+from tests.audit.rig import listed, listing_containers, responding
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -148,13 +148,13 @@ async def test_a_consistent_audit_misses_nothing_that_stays_while_others_delete(
         acme.package("npm", f"p{number}")
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        answered = await answer()
+        responded = await respond()
         if request.query["page"] == "1" and len(server.requests) == 1:
             for number in range(10):
                 acme.find("npm", f"p{number}").delete()
-        return answered
+        return responded
 
     server.hook = hook
     report = await gh.audit(["acme"], package_types=["npm"], consistent=True)
@@ -219,7 +219,7 @@ class TestVersions:
     ) -> None:
         for name in "abc":
             world.org("acme").package("npm", name, versions=1)
-        server.hook = answering(lambda request: "/b/" in request.path, data={}, status=404)
+        server.hook = responding(lambda request: "/b/" in request.path, data={}, status=404)
         report = await gh.audit(["acme"], package_types=["npm"], versions=True)
         assert [(each.name, each.versions is None) for each in report.packages] == [
             ("a", False),
@@ -241,7 +241,7 @@ class TestVersions:
     ) -> None:
         for name in "abc":
             world.org("acme").package("npm", name, versions=1)
-        server.hook = answering(
+        server.hook = responding(
             lambda request: "versions" in request.path,
             data={"message": "API rate limit exceeded"},
             status=403,

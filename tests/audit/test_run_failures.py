@@ -9,7 +9,7 @@ import pytest
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Listing, ListingUnstable
 from ghpkg_async.audit import ListingDone, ListingKey
 from ghpkg_async.audit._records import listing_key
-from tests.audit.rig import TOKEN, answering, identities, listed, listing_containers
+from tests.audit.rig import TOKEN, identities, listed, listing_containers, responding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,7 +27,7 @@ def asked(server: EmbeddedGitHub, path: str = "") -> list[str]:
 
 class TestFailures:
     @pytest.mark.parametrize(
-        ("answer", "expected"),
+        ("response", "expected"),
         [
             (
                 {"status": 404, "data": {"message": "Not Found"}},
@@ -61,11 +61,11 @@ class TestFailures:
         filled: World,
         gh: GitHubPackages,
         server: EmbeddedGitHub,
-        answer: dict[str, Any],
+        response: dict[str, Any],
         expected: dict[str, object],
     ) -> None:
         filled.org("closed")
-        server.hook = answering(lambda request: "/closed/" in request.path, **answer)
+        server.hook = responding(lambda request: "/closed/" in request.path, **response)
         report = await gh.audit(["closed", "octo-org"])
         assert len(asked(server, "/orgs/closed/")) == 1
         (failure,) = report.failures
@@ -107,7 +107,7 @@ class TestFailures:
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         del filled
-        server.hook = answering(
+        server.hook = responding(
             lambda request: "package_type=npm" in request.path_qs, data={}, status=502
         )
         report = await gh.audit(["acme"])
@@ -121,7 +121,7 @@ class TestFailures:
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         del filled
-        server.hook = answering(
+        server.hook = responding(
             lambda request: "&page=3" in request.path_qs, data={"message": "no"}, status=403
         )
         report = await gh.audit(["acme"], package_types=["npm"])
@@ -135,9 +135,9 @@ class TestFailures:
         del filled
 
         async def partial(
-            request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+            request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
-            response = await answer()
+            response = await respond()
             if "/user/" in request.path:
                 response.headers["X-GitHub-SSO"] = (
                     "partial-results; organizations=21955855,20582480"
@@ -156,7 +156,7 @@ class TestFailures:
         self, filled: World, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
         del filled
-        server.hook = answering(
+        server.hook = responding(
             lambda _request: True,
             data={"message": "API rate limit exceeded"},
             status=403,
@@ -183,7 +183,7 @@ class TestFailures:
     ) -> None:
         for number in range(9):
             filled.org(f"odd-{number}")
-        server.hook = answering(lambda request: "/odd-" in request.path, data={}, status=401)
+        server.hook = responding(lambda request: "/odd-" in request.path, data={}, status=401)
         owners = ["octo-org", *(f"odd-{number}" for number in range(9)), "acme"]
         report = await gh.audit(owners, package_types=["npm", "maven"])
         assert len(report.failures) == 9

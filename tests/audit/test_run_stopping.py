@@ -19,7 +19,7 @@ from ghpkg_async.audit import (
     PageDone,
     Waiting,
 )
-from tests.audit.rig import TOKEN, answering, identities
+from tests.audit.rig import TOKEN, identities, responding
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -74,7 +74,7 @@ class TestEvents:
     async def test_progress_adds_up_with_failures(
         self, gh: GitHubPackages, server: EmbeddedGitHub
     ) -> None:
-        server.hook = answering(lambda request: "page=2" in request.path_qs, data={}, status=403)
+        server.hook = responding(lambda request: "page=2" in request.path_qs, data={}, status=403)
         events: list[Event] = []
         audit = gh.audit(["acme", "nobody", "octo-org"], on_event=events.append)
         report = await audit
@@ -98,7 +98,7 @@ class TestEvents:
         def first(_request: web.BaseRequest) -> bool:
             return next(refusals, False)
 
-        server.hook = answering(
+        server.hook = responding(
             first,
             data={"message": "You have exceeded a secondary rate limit."},
             status=429,
@@ -107,7 +107,7 @@ class TestEvents:
         waits: list[object] = []
         events: list[Event] = []
         async with GitHubPackages(TOKEN, base_url=server.url, on_wait=waits.append) as gh:
-            server.hook = answering(
+            server.hook = responding(
                 first,
                 data={"message": "You have exceeded a secondary rate limit."},
                 status=429,

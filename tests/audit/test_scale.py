@@ -53,7 +53,7 @@ def trouble(dice: random.Random) -> Callable[..., Awaitable[web.StreamResponse]]
     count = 0
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         nonlocal count
         count += 1
@@ -70,7 +70,7 @@ def trouble(dice: random.Random) -> Callable[..., Awaitable[web.StreamResponse]]
             return web.json_response({}, status=502)
         if fate < 2 * FLAKY:
             await asyncio.sleep(0.2)
-        return await answer()
+        return await respond()
 
     return hook
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TABLES = (
     "CPU time a page of 100",
-    "500 packages, 5 ms an answer",
-    "4 organizations, 24 listings, one of 600, 2 ms an answer",
-    "No `Link` at all, 5 ms an answer, 2 ms where all are listed at once",
+    "500 packages, 5 ms a response",
+    "4 organizations, 24 listings, one of 600, 2 ms a response",
+    "No `Link` at all, 5 ms a response, 2 ms where all are listed at once",
     "Memory: 7,000 versions streamed",
     "Start",
-    "Time by items: versions, 1 ms an answer",
+    "Time by items: versions, 1 ms a response",
     "Time by latency: 400 packages",
     "Requests",
 )

@@ -98,10 +98,10 @@ async def test_every_intent_is_on_disk_before_its_delete_is_sent(
     monkeypatch.setattr(os, "fsync", recording_sync)
     before: list[bool] = []
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE":
             before.append(int(request.path.rpartition("/")[2]) in synced)
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -225,11 +225,11 @@ async def test_a_version_deleted_by_another_client_is_already_deleted(
 async def test_versions_deleted_by_another_machine_can_be_restored_by_both(
     site: Site, journal: Path
 ) -> None:
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE" and site.versions["old"].deleted_at is None:
             for name in OLD_IMAGE:
                 site.versions[name].delete()
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     before = site.state()
@@ -427,10 +427,10 @@ async def test_a_version_still_there_after_errors_failed_and_its_parts_stay(
 async def test_without_admin_rights_a_package_is_given_up_after_its_first_refusal(
     site: Site, journal: Path
 ) -> None:
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE":
             return web.json_response({"message": "Package not found."}, status=404)
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -448,10 +448,10 @@ async def test_a_kept_image_that_loses_a_part_during_the_run_is_reported(
 ) -> None:
     lost = site.versions["new-amd64"]
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE" and lost.deleted_at is None:
             lost.delete()
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -466,12 +466,12 @@ async def test_a_kept_image_that_loses_a_part_during_the_run_is_reported(
 async def test_an_image_pushed_during_the_run_is_verified_too(
     site: Site, journal: Path, readable: bool
 ) -> None:
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE" and "late" not in site.versions:
             digest = site.push("late", index(image("old-amd64")), "late")
             if not readable:
                 del site.registry.manifests["acme/app", digest]
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -547,12 +547,12 @@ async def test_two_runs_do_not_share_a_journal(site: Site, journal: Path) -> Non
     plan = site.plan("old")
     raised: list[str] = []
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE" and not raised:
             with pytest.raises(ConfigurationError) as refused:
                 await site.apply(plan, journal)
             raised.append(str(refused.value))
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook

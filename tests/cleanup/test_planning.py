@@ -77,11 +77,11 @@ def fail(
     """Respond with `status` to the first `times` requests whose path is `wanted`."""
     left = [times]
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if left[0] and wanted(request.path):
             left[0] -= 1
             return web.json_response({"message": "failed"}, status=status)
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     github.hook = hook

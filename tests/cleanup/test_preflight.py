@@ -64,8 +64,8 @@ async def test_undo_needs_the_scope_to_write(site: Site, journal: Path) -> None:
 async def test_token_without_scopes_is_not_refused(
     site: Site, journal: Path, header: str | None
 ) -> None:
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
-        response: web.StreamResponse = await answer()
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
+        response: web.StreamResponse = await respond()
         del response.headers["X-OAuth-Scopes"]
         if header is not None:
             response.headers["X-OAuth-Scopes"] = header

@@ -81,12 +81,12 @@ async def test_each_restore_is_written_down_before_it_is_sent(site: Site, journa
     await site.apply(site.plan("old"), journal)
     before: list[bool] = []
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "POST":
             lines = journal.with_name("plan.undo.jsonl").read_text().splitlines()
             written = {json.loads(line).get("id") for line in lines}
             before.append(int(request.path.split("/")[-2]) in written)
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -182,10 +182,10 @@ async def test_an_image_without_one_of_its_parts_is_held(
 ) -> None:
     await site.apply(site.plan("old"), journal)
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.path.endswith(f"{site.versions['old-amd64'].id}/restore"):
             return web.json_response({"message": "Package version not found."}, status=status)
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook
@@ -330,12 +330,12 @@ async def test_undo_waits_for_no_apply(site: Site, journal: Path) -> None:
     plan = site.plan("old")
     refused: list[str] = []
 
-    async def hook(request: web.BaseRequest, answer: Any) -> web.StreamResponse:
+    async def hook(request: web.BaseRequest, respond: Any) -> web.StreamResponse:
         if request.method == "DELETE" and not refused:
             with pytest.raises(ConfigurationError) as error:
                 await site.undo(journal)
             refused.append(str(error.value))
-        response: web.StreamResponse = await answer()
+        response: web.StreamResponse = await respond()
         return response
 
     site.github.hook = hook

@@ -41,10 +41,10 @@ def refuse(github: EmbeddedGitHub) -> Callable[..., None]:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         async def hook(
-            request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+            request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
             if pages and request.query.get("page") == "1":
-                return await answer()
+                return await respond()
             return web.json_response({"message": message}, status=status, headers=headers)
 
         github.hook = hook

@@ -39,12 +39,12 @@ SSO_URL = "https://github.com/orgs/acme/sso?authorization_request=A"
 
 
 def api_error(error: type[APIError], status: int, message: str = "No.", /, **more: Any) -> APIError:
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "status": status,
         "method": "GET",
         "url": "https://api.github.com/orgs/acme/packages?package_type=npm",
     }
-    return error(message, **{**answer, **more})
+    return error(message, **{**response, **more})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def api_error(error: type[APIError], status: int, message: str = "No.", /, **mor
         (api_error(APIError, 418), "418 No."),
         (PaginationCapReached("more packages exist"), "--visibility"),
         (ConnectionFailed("no connection"), "--base-url"),
-        (RequestTimeout("no answer"), "--concurrency"),
+        (RequestTimeout("no response"), "--concurrency"),
         (InvalidResponse("not JSON"), "https://HOST/api/v3"),
         (GitHubPackagesError("whatever"), "whatever."),
     ],

@@ -38,10 +38,10 @@ def later_pages_hang(github: EmbeddedGitHub) -> asyncio.Event:
         github.world.org("acme").package("npm", f"package-{number}", repository="pad")
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if request.query["page"] == "1":
-            return await answer()
+            return await respond()
         asked.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -139,9 +139,9 @@ async def test_the_secret_of_a_repository_is_not_printed(
     github.world.org("acme").package("npm", "left", repository="pad")
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        response = await answer()
+        response = await respond()
         assert isinstance(response, web.Response)
         assert isinstance(response.body, bytes)
         packages = json.loads(gzip.decompress(response.body))
@@ -178,9 +178,9 @@ async def test_verbose_shows_each_request_and_retry(ghpkg: Command, github: Embe
     refusals = iter([True])
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        return web.Response(status=502) if next(refusals, False) else await answer()
+        return web.Response(status=502) if next(refusals, False) else await respond()
 
     github.hook = hook
     github.world.org("acme")

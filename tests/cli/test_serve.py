@@ -89,9 +89,9 @@ async def test_a_signal_ends_the_server_quietly(bare: Command, number: signal.Si
     async with (
         serving(bare, "--demo") as served,
         aiohttp.ClientSession() as session,  # An idle connection must not delay the exit.
-        session.get(served.url) as answer,
+        session.get(served.url) as response,
     ):
-        assert answer.status == 404
+        assert response.status == 404
         ended = await served.end(number)
     assert (ended.status, ended.out) == (0, "")
     assert ended.err == ("Serving acme, octo-org, octocat; accepting ghp_demo or ghp_demo_read.\n")

@@ -126,7 +126,7 @@ class Recorder:
     url: str = ""
     targets: list[bytes] = attrs.field(factory=list)
 
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             self.targets.append(head.split(b" ", 2)[1])
             writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -142,14 +142,14 @@ def runner() -> Iterator[asyncio.Runner]:
 def recorder(runner: asyncio.Runner) -> Iterator[Recorder]:
     recorder = Recorder()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await recorder.answer(reader, writer)
+            await recorder.respond(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
     async def start() -> asyncio.Server:
-        return await asyncio.start_server(answer, "127.0.0.1", 0)
+        return await asyncio.start_server(respond, "127.0.0.1", 0)
 
     server = runner.run(start())
     host, port = server.sockets[0].getsockname()

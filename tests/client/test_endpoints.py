@@ -40,7 +40,7 @@ VALUES = {
     "{package_name}": "team%2Fapp",
     "{package_version_id}": "42",
 }
-ANSWERS = {
+RESPONSES = {
     "package": next(example for route, example in ALL_EXAMPLES if route.endswith("{package_name}")),
     "version": next(example for route, example in ALL_EXAMPLES if route.endswith("version_id}")),
 }
@@ -59,7 +59,7 @@ def wire() -> Iterator[aioresponses]:
         yield mocked
 
 
-def answer(wire: aioresponses, method: str, url: str, status: int, **options: Any) -> None:
+def respond(wire: aioresponses, method: str, url: str, status: int, **options: Any) -> None:
     wire.add(URL(url, encoded=True), method=method, status=status, response_class=Response,
              **options)  # fmt: skip
 
@@ -69,7 +69,7 @@ Call = tuple["Callable[[Namespace], Awaitable[Any]]", str, int, Any]
 
 
 def calls() -> dict[str, Call]:
-    package, version = ANSWERS["package"], ANSWERS["version"]
+    package, version = RESPONSES["package"], RESPONSES["version"]
     page = "per_page=100&page=1"
     return {
         "docker/conflicts": (lambda ns: ns.docker_conflicts(), "", 200, []),
@@ -125,7 +125,7 @@ async def test_an_operation_sends_the_request_of_the_contract(
     call, query, status, expected = call_of(method, path)
     for parameter, value in VALUES.items():
         path = path.replace(parameter, value)
-    answer(
+    respond(
         wire, method, f"{BASE}{path}{query}", status, payload=expected if status == 200 else None
     )
     async with GitHubPackages(TOKEN) as gh:
@@ -153,14 +153,14 @@ async def test_an_operation_sends_the_request_of_the_contract(
     ],
 )
 async def test_enterprise_bases(wire: aioresponses, base: str, root: str) -> None:
-    answer(wire, "GET", f"{root}/user/packages/npm/left", 200, payload=ANSWERS["package"])
+    respond(wire, "GET", f"{root}/user/packages/npm/left", 200, payload=RESPONSES["package"])
     async with GitHubPackages(TOKEN, base_url=base) as gh:
         await gh.me().package("npm", "left").get()
 
 
 async def test_servers_older_than_versioning_get_no_version_header(wire: aioresponses) -> None:
     accept = "application/vnd.github.v3+json"
-    answer(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[])
+    respond(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[])
     async with GitHubPackages("", api_version=None, accept=accept, user_agent="acme/1") as gh:
         await gh.me().docker_conflicts()
     [[sent]] = wire.requests.values()
@@ -180,7 +180,7 @@ async def test_a_token_source_is_called_for_each_request(wire: aioresponses) -> 
 
     url = f"{BASE}/user/docker/conflicts"
     for _ in range(2):
-        answer(wire, "GET", url, 200, payload=[])
+        respond(wire, "GET", url, 200, payload=[])
     async with GitHubPackages(Rotating()) as gh:
         await gh.me().docker_conflicts()
         await gh.me().docker_conflicts()
@@ -205,7 +205,7 @@ async def test_a_rotating_token_that_is_no_header_value_is_never_sent(wire: aior
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 async def test_a_write_succeeds_with_204_only(wire: aioresponses, status: int) -> None:
-    answer(wire, "DELETE", f"{BASE}/user/packages/npm/left", status, body="<html>Log in</html>")
+    respond(wire, "DELETE", f"{BASE}/user/packages/npm/left", status, body="<html>Log in</html>")
     async with GitHubPackages(TOKEN) as gh:
         with pytest.raises(InvalidResponse, match=str(status)):
             await gh.me().package("npm", "left").delete()
@@ -213,7 +213,7 @@ async def test_a_write_succeeds_with_204_only(wire: aioresponses, status: int) -
 
 async def test_a_deletion_that_is_refused_says_why(wire: aioresponses) -> None:
     url = f"{BASE}/user/packages/npm/left/versions/1"
-    answer(wire, "DELETE", url, 400, payload={"message": "Invalid"})
+    respond(wire, "DELETE", url, 400, payload={"message": "Invalid"})
     async with GitHubPackages(TOKEN) as gh:
         with pytest.raises(BadRequest) as refused:
             await gh.me().package("npm", "left").version(1).delete()
@@ -222,7 +222,7 @@ async def test_a_deletion_that_is_refused_says_why(wire: aioresponses) -> None:
 
 async def test_a_package_token_is_sent_and_shown_nowhere(wire: aioresponses) -> None:
     url = f"{BASE}/user/packages/npm/left/restore"
-    answer(wire, "POST", f"{url}?token=hunter%262", 404, payload={"message": "Not Found"})
+    respond(wire, "POST", f"{url}?token=hunter%262", 404, payload={"message": "Not Found"})
     async with GitHubPackages(TOKEN) as gh:
         with pytest.raises(NotFound) as refused:
             await gh.me().package("npm", "left").restore(token="hunter&2")
@@ -238,9 +238,9 @@ async def test_an_invalid_package_token_is_refused(token: str) -> None:
 
 async def test_the_query_of_a_listing(wire: aioresponses) -> None:
     url = f"{BASE}/orgs/acme/packages?package_type=npm&visibility=internal&per_page=5&page=3"
-    answer(wire, "GET", url, 200, payload=[])
+    respond(wire, "GET", url, 200, payload=[])
     versions = f"{BASE}/orgs/acme/packages/npm/left/versions?state=deleted&per_page=7&page=2"
-    answer(wire, "GET", versions, 200, payload=[])
+    respond(wire, "GET", versions, 200, payload=[])
     async with GitHubPackages(TOKEN) as gh:
         acme = gh.org("acme")
         assert await acme.packages("npm", visibility="internal", per_page=5, page=3) == []
@@ -251,8 +251,8 @@ async def test_the_query_of_a_listing(wire: aioresponses) -> None:
 async def test_listings_of_one_client_share_equal_owners(wire: aioresponses) -> None:
     for package_type in ("npm", "container"):
         url = f"{BASE}/orgs/acme/packages?package_type={package_type}&per_page=100&page="
-        answer(wire, "GET", f"{url}1", 200, payload=[ANSWERS["package"]])
-        answer(wire, "GET", f"{url}2", 200, payload=[])
+        respond(wire, "GET", f"{url}1", 200, payload=[RESPONSES["package"]])
+        respond(wire, "GET", f"{url}2", 200, payload=[])
     async with GitHubPackages(TOKEN) as gh:
         [first] = await gh.org("acme").packages("npm")
         [second] = await gh.org("acme").packages("container")
@@ -260,9 +260,9 @@ async def test_listings_of_one_client_share_equal_owners(wire: aioresponses) -> 
 
 
 async def test_a_package_names_itself(wire: aioresponses) -> None:
-    found = dict(ANSWERS["package"], package_type="cargo", name="@a/b")
-    answer(wire, "GET", f"{BASE}/orgs/acme/packages/container/x", 200, payload=found)
-    answer(wire, "DELETE", f"{BASE}/orgs/acme/packages/cargo/%40a%2Fb", 204)
+    found = dict(RESPONSES["package"], package_type="cargo", name="@a/b")
+    respond(wire, "GET", f"{BASE}/orgs/acme/packages/container/x", 200, payload=found)
+    respond(wire, "DELETE", f"{BASE}/orgs/acme/packages/cargo/%40a%2Fb", 204)
     async with GitHubPackages(TOKEN) as gh:
         package = await gh.org("acme").package("container", "x").get()
         await gh.org("acme").package(package).delete()
@@ -271,7 +271,7 @@ async def test_a_package_names_itself(wire: aioresponses) -> None:
 async def test_without_async_with_the_first_call_opens_and_close_closes(
     wire: aioresponses,
 ) -> None:
-    answer(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[])
+    respond(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[])
     gh = GitHubPackages(TOKEN)
     assert await gh.me().docker_conflicts() == []
     await gh.close()
@@ -286,8 +286,8 @@ async def test_stats_count_the_requests_of_a_client(wire: aioresponses) -> None:
         "X-RateLimit-Remaining": "4998",
         "X-RateLimit-Reset": "4102444800",
     }
-    answer(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[], headers=headers)
-    answer(wire, "DELETE", f"{BASE}/user/packages/npm/left", 204)
+    respond(wire, "GET", f"{BASE}/user/docker/conflicts", 200, payload=[], headers=headers)
+    respond(wire, "DELETE", f"{BASE}/user/packages/npm/left", 204)
     async with GitHubPackages(TOKEN) as gh:
         assert gh.rate_limit is None
         await gh.me().docker_conflicts()
@@ -298,7 +298,7 @@ async def test_stats_count_the_requests_of_a_client(wire: aioresponses) -> None:
 
 
 async def test_a_body_of_another_shape_names_the_request(wire: aioresponses) -> None:
-    answer(wire, "GET", f"{BASE}/user/packages/npm/left", 200, body=json.dumps({"id": "x"}))
+    respond(wire, "GET", f"{BASE}/user/packages/npm/left", 200, body=json.dumps({"id": "x"}))
     async with GitHubPackages(TOKEN) as gh:
         with pytest.raises(InvalidResponse, match=r"user/packages/npm/left.*\$\.id"):
             await gh.me().package("npm", "left").get()
@@ -306,7 +306,7 @@ async def test_a_body_of_another_shape_names_the_request(wire: aioresponses) -> 
 
 async def test_no_more_attempts_than_allowed(wire: aioresponses) -> None:
     url = f"{BASE}/user/packages/npm/left"
-    answer(wire, "GET", url, 503, body="busy", repeat=True)
+    respond(wire, "GET", url, 503, body="busy", repeat=True)
     async with GitHubPackages(TOKEN, max_retries=0) as gh:
         with pytest.raises(ServerError, match="503"):
             await gh.me().package("npm", "left").get()

@@ -9,7 +9,7 @@ import pytest
 
 from ghpkg_async import ClientClosed, ConfigurationError, RateLimited, RequestTimeout
 from tests.support.api import package
-from tests.support.hostile import HostileServer, answer, eventually, refused, stalling
+from tests.support.hostile import HostileServer, eventually, refused, response, stalling
 
 if TYPE_CHECKING:
     from ghpkg_async import GitHubPackages, Package
@@ -20,7 +20,7 @@ async def get(gh: GitHubPackages) -> Package:
 
 
 async def test_a_view_has_a_timeout_of_its_own(server: HostileServer) -> None:
-    server.will(stalling(), answer(200, package(1)))
+    server.will(stalling(), response(200, package(1)))
     async with asyncio.timeout(5), server.client(timeout=60) as gh:
         error = await refused(get(gh.with_options(timeout=0.1)))
         assert isinstance(error, RequestTimeout)
@@ -29,14 +29,16 @@ async def test_a_view_has_a_timeout_of_its_own(server: HostileServer) -> None:
 
 
 async def test_a_view_has_retries_of_its_own(server: HostileServer) -> None:
-    server.will(answer(503), answer(503), answer(200, package(1)))
+    server.will(response(503), response(503), response(200, package(1)))
     async with server.client(max_retries=0) as gh:
         await refused(get(gh))
         assert (await get(gh.with_options(max_retries=1))).id == 1
 
 
 async def test_a_view_waits_for_a_limit_as_long_as_it_may(server: HostileServer) -> None:
-    server.will(answer(429, {"message": "slow down"}, "Retry-After: 60"), answer(200, package(1)))
+    server.will(
+        response(429, {"message": "slow down"}, "Retry-After: 60"), response(200, package(1))
+    )
     async with server.client(max_rate_limit_wait=900, concurrency=1) as gh:
         patient = asyncio.create_task(get(gh))
         await eventually(lambda: gh.stats.seconds_limited > 0, "the limit holds it")
@@ -65,7 +67,7 @@ async def test_a_view_shares_connections_statistics_and_closing(server: HostileS
 
 
 async def test_a_view_and_its_client_audit_each_others_namespaces(server: HostileServer) -> None:
-    server.will(answer(200, [package(1)]))
+    server.will(response(200, [package(1)]))
     async with server.client() as gh:
         view = gh.with_options(timeout=1)
         for auditing, owner in ((gh, view.org("acme")), (view, gh.org("acme"))):

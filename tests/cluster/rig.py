@@ -68,16 +68,16 @@ class FailsOnce:
 
     Attributes:
         folder: folder of the file that marks the failure.
-        answers: number of tokens returned before the failure.
+        responses: number of tokens returned before the failure.
     """
 
     folder: str
-    answers: int
+    responses: int
     asked: int = 0
 
     async def token(self) -> str:
         self.asked += 1
-        if self.asked > self.answers:
+        if self.asked > self.responses:
             self._fail_once()
         return TOKEN
 

@@ -68,10 +68,10 @@ async def test_tokens_go_round_and_parts_that_share_one_share_its_concurrency(
     seen: Counter[str] = Counter()
 
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         seen[request.headers["Authorization"].split()[-1]] += 1
-        return await answer()
+        return await respond()
 
     server.hook = hook
     both = await on_cluster(cluster, server, tmp_path / "two", tokens=[TOKEN, OTHER, TOKEN])

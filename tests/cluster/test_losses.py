@@ -34,13 +34,13 @@ def after(requests: int, what: Callable[[], None]) -> Any:
     seen = 0
 
     async def hook(
-        _request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        _request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         nonlocal seen
         seen += 1
         if seen == requests:
             what()
-        return await answer()
+        return await respond()
 
     return hook
 
@@ -50,7 +50,7 @@ async def test_a_part_that_fails_at_first_doubles_and_loses_nothing(
 ) -> None:
     expected = await on_one_process(server)
     server.requests.clear()
-    source = FailsOnce(str(tmp_path), answers=8)
+    source = FailsOnce(str(tmp_path), responses=8)
     report = await on_cluster(cluster, server, tmp_path / "out", parts=2, tokens=[source])
     assert (tmp_path / "failed").exists()
     assert len(server.requests) > sum(part.requests for part in report.parts)
@@ -68,7 +68,7 @@ async def test_a_killed_worker_s_parts_are_done_by_another(
     killed: list[int] = []
 
     async def kill_who_asks_for_acme(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         nonlocal asked
         asked += "/acme/" in request.path
@@ -78,7 +78,7 @@ async def test_a_killed_worker_s_parts_are_done_by_another(
             (victim,) = (each for each, keys in working.items() if "part-00001-of" in str(keys))
             killed[0] = pids[victim]
             os.kill(pids[victim], signal.SIGKILL)
-        return await answer()
+        return await respond()
 
     server.hook = kill_who_asks_for_acme
     server.latency = 0.02

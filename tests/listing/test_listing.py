@@ -184,9 +184,9 @@ async def test_a_page_has_the_number_of_the_last_page_if_link_had_it() -> None:
 async def test_a_partial_listing_raises_after_its_items() -> None:
     class Partial(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
-            answer = await super().get(url, **options)
+            response = await super().get(url, **options)
             sso = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
-            return attrs.evolve(answer, headers=CIMultiDict({**answer.headers, **sso}))
+            return attrs.evolve(response, headers=CIMultiDict({**response.headers, **sso}))
 
     seen = []
     with pytest.raises(SSORequired, match="21955855, 20582480") as partial:
@@ -315,8 +315,8 @@ async def test_a_collection_that_never_settles_is_reported(
 async def test_an_element_that_cannot_be_decoded_hides_no_other() -> None:
     class Broken(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
-            answer = await super().get(url, **options)
-            return attrs.evolve(answer, raw_body=answer.raw_body.replace(b'"v12"', b"null"))
+            response = await super().get(url, **options)
+            return attrs.evolve(response, raw_body=response.raw_body.replace(b'"v12"', b"null"))
 
     seen = []
     with pytest.raises(InvalidResponse, match=r"page=2.*`\$\[2\]\.name`"):
@@ -515,10 +515,10 @@ async def test_a_known_count_ends_a_short_last_page_without_link() -> None:
 async def test_pages_before_a_broken_one_are_handed_over() -> None:
     class Breaking(InMemorySession):
         async def get(self, url: URL, **options: Any) -> Response:
-            answer = await super().get(url, **options)
+            response = await super().get(url, **options)
             if url.query["page"] == "5":
-                return attrs.evolve(answer, raw_body=b"<html>")
-            return answer
+                return attrs.evolve(response, raw_body=b"<html>")
+            return response
 
     seen = []
     with pytest.raises(InvalidResponse, match="page=5"):
@@ -561,13 +561,13 @@ class Straining(InMemorySession):
     probes: int = 0
 
     async def get(self, url: URL, **options: Any) -> Response:
-        answer = await super().get(url, **options)
+        response = await super().get(url, **options)
         number, per_page = int(url.query["page"]), int(url.query["per_page"])
         inside = set(self.ids[(number - 1) * per_page : number * per_page])
         if per_page > self.largest and inside & self.heavy:
             self.probes += not options["retry"]
             raise ServerError("busy", status=502, method="GET", url=str(url))
-        return answer
+        return response
 
 
 @pytest.mark.parametrize("mode", ["link", "next only", "none"])

@@ -33,23 +33,23 @@ class Order:
 
     behind: dict[str, str]
     meanwhile: Callable[[], object] = lambda: None
-    _answered: defaultdict[str, asyncio.Event] = field(
+    _responded: defaultdict[str, asyncio.Event] = field(
         factory=lambda: defaultdict(asyncio.Event), init=False
     )
 
     async def __call__(
-        self, request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        self, request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         name = f"{request.method} {request.raw_path}"
         for held, before in self.behind.items():
-            if name.endswith(held) and not self._answered[before].is_set():
+            if name.endswith(held) and not self._responded[before].is_set():
                 with suppress(TimeoutError):  # A client may not send the other request first.
-                    await asyncio.wait_for(self._answered[before].wait(), timeout=0.3)
+                    await asyncio.wait_for(self._responded[before].wait(), timeout=0.3)
                 self.meanwhile()
-        response = await answer()
+        response = await respond()
         for before in self.behind.values():
             if name.endswith(before):
-                self._answered[before].set()
+                self._responded[before].set()
         return response
 
 

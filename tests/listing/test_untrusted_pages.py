@@ -19,7 +19,7 @@ from ghpkg_async import (
 )
 from tests.support.api import package, version
 from tests.support.fast_loop import takes
-from tests.support.hostile import Call, HostileServer, Step, answer, refused
+from tests.support.hostile import Call, HostileServer, Step, refused, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ def without_end(reply: Callable[[Call], bytes]) -> Step:
 
     async def step(call: Call) -> None:
         if call.number > BOUND:
-            await call.send(answer(418, {"message": "asked without an end"}))
+            await call.send(response(418, {"message": "asked without an end"}))
         else:
             await call.send(reply(call))
 
@@ -72,7 +72,9 @@ async def read(
 async def test_a_next_link_that_stays_where_it_is_ends(
     server: HostileServer, gh: GitHubPackages, target: str
 ) -> None:
-    server.will(without_end(lambda call: answer(200, [version(1)], link(next=server.url + target))))
+    server.will(
+        without_end(lambda call: response(200, [version(1)], link(next=server.url + target)))
+    )
     got, error = await read(gh)
     assert got in ([], [1])
     assert isinstance(error, InvalidResponse)
@@ -87,7 +89,7 @@ async def test_items_of_a_page_are_yielded_before_its_link_is_refused(
     server: HostileServer, gh: GitHubPackages, target: str
 ) -> None:
     """A listing yields the items of the page before it raises."""
-    server.will(answer(200, [version(1)], link(next=target.format(url=server.url))))
+    server.will(response(200, [version(1)], link(next=target.format(url=server.url))))
     got, error = await read(gh)
     assert isinstance(error, InvalidResponse)
     assert got == [1]
@@ -111,7 +113,7 @@ async def test_links_in_a_circle_end(
 ) -> None:
     def reply(call: Call) -> bytes:
         turn = (call.number - 1) % len(targets)
-        return answer(200, [version(turn)], link(next=server.url + targets[turn]))
+        return response(200, [version(turn)], link(next=server.url + targets[turn]))
 
     server.will(without_end(reply))
     got, error = await read(gh)
@@ -134,7 +136,7 @@ async def test_links_on_and_on_that_bring_nothing_new_end(
         links = {"next": server.url + target.format(n=max(call.number, page_of(call)) + 1)}
         if last:
             links["last"] = server.url + last
-        return answer(200, body, link(**links))
+        return response(200, body, link(**links))
 
     server.will(without_end(reply))
     with takes(most=10):
@@ -146,7 +148,7 @@ async def test_links_on_and_on_that_bring_nothing_new_end(
 async def test_a_server_that_knows_no_pages_is_listed_once(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(without_end(lambda call: answer(200, [version(1), version(2)])))
+    server.will(without_end(lambda call: response(200, [version(1), version(2)])))
     assert await read(gh) == ([1, 2], None)
     assert len(server.requests) < 6
 
@@ -155,7 +157,7 @@ async def test_ids_that_repeat_are_yielded_once(server: HostileServer, gh: GitHu
     pages = [[1, 1, 2], [2, 1, 3], [3, 3, 3], [4, 1], []]
     server.will(
         without_end(
-            lambda call: answer(200, [version(n) for n in pages[min(page_of(call), 5) - 1]])
+            lambda call: response(200, [version(n) for n in pages[min(page_of(call), 5) - 1]])
         )
     )
     assert await read(gh) == ([1, 2, 3, 4], None)
@@ -164,7 +166,7 @@ async def test_ids_that_repeat_are_yielded_once(server: HostileServer, gh: GitHu
 async def test_conflicts_of_a_server_that_knows_no_pages_are_listed_once(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(without_end(lambda call: answer(200, [package(n) for n in range(150)])))
+    server.will(without_end(lambda call: response(200, [package(n) for n in range(150)])))
     assert len(await gh.org("acme").docker_conflicts()) == 150
     assert len(server.requests) < 6
 
@@ -175,8 +177,8 @@ async def test_a_listing_ends_with_an_absurd_version_count(
 ) -> None:
     def reply(call: Call) -> bytes:
         if "/versions" not in call.request.target:
-            return answer(200, [package(1, version_count=count)] if page_of(call) == 1 else [])
-        return answer(200, [version(1), version(2)] if page_of(call) == 1 else [])
+            return response(200, [package(1, version_count=count)] if page_of(call) == 1 else [])
+        return response(200, [version(1), version(2)] if page_of(call) == 1 else [])
 
     server.will(without_end(reply))
     one = (await gh.org("acme").packages("npm"))[0]
@@ -204,13 +206,13 @@ async def test_absurd_page_numbers_end_and_break_nothing(
 
     def reply(call: Call) -> bytes:
         if call.number > 1:
-            return answer(200, [], link(prev=f"{server.url}/x?page=1"))
+            return response(200, [], link(prev=f"{server.url}/x?page=1"))
         targets = {"next": absurd, "last": absurd}
         if rel == "last":
             targets["next"] = f"{server.url}/x?per_page=2&page=2"
         if rel == "next":
             del targets["last"]
-        return answer(200, [version(1), version(2)], link(**targets))
+        return response(200, [version(1), version(2)], link(**targets))
 
     server.will(without_end(reply))
     with takes(most=3):
@@ -229,9 +231,9 @@ async def test_a_last_page_that_moves_away_is_followed_only_as_far_as_there_is_s
         number = page_of(call)
         base = f"{server.url}/x?per_page=1"
         if number > 30:
-            return answer(200, [], link(prev=f"{base}&page=1"))
+            return response(200, [], link(prev=f"{base}&page=1"))
         links = link(next=f"{base}&page={number + 1}", last=f"{base}&page={number + 10**8}")
-        return answer(200, [version(number)], links)
+        return response(200, [version(number)], links)
 
     server.will(without_end(reply))
     async with server.client(concurrency=8) as gh:
@@ -250,10 +252,10 @@ async def test_packages_beyond_the_reachable_ones_raise_after_all_others(
         first = (number - 1) * 100
         base = re.sub("&page=.*", "", call.request.target)
         links = link(next=f"{server.url}{base}&page={number + 1}")
-        return answer(200, [package(first + n) for n in range(100)], links)
+        return response(200, [package(first + n) for n in range(100)], links)
 
     async def step(call: Call) -> None:
-        await call.send(answer(400) if page_of(call) > 100 else reply(call))
+        await call.send(response(400) if page_of(call) > 100 else reply(call))
 
     server.will(step)
     got = 0
@@ -278,13 +280,13 @@ async def complete_or_raised(server: HostileServer, gh: GitHubPackages, header: 
     def reply(call: Call) -> bytes:
         number = page_of(call)
         if number == 1:
-            return answer(200, full(1), *header.format(here=here).split("\n"))
+            return response(200, full(1), *header.format(here=here).split("\n"))
         if number > 3:
-            return answer(200, [])
+            return response(200, [])
         links = {"prev": f"{here}&page={number - 1}"}
         if number < 3:
             links |= {"next": f"{here}&page={number + 1}", "last": f"{here}&page=3"}
-        return answer(200, full(number), link(**links))
+        return response(200, full(number), link(**links))
 
     server.will(without_end(reply))
     with takes(most=3):
@@ -382,11 +384,11 @@ async def test_a_link_that_is_missing_once_hides_no_page(
     def reply(call: Call) -> bytes:
         number = page_of(call)
         if number > 4:
-            return answer(200, [], link(prev=f"{here}&page=4"))
+            return response(200, [], link(prev=f"{here}&page=4"))
         links = {"prev": f"{here}&page={number - 1}"}
         if number < 4:
             links |= {"next": f"{here}&page={number + 1}", "last": f"{here}&page=4"}
-        return answer(200, full(number), *([] if number == 2 else [link(**links)]))
+        return response(200, full(number), *([] if number == 2 else [link(**links)]))
 
     server.will(without_end(reply))
     assert await read(gh) == (list(range(1, 9)), None)
@@ -398,7 +400,7 @@ async def test_a_short_page_without_links_is_not_the_end(
     pages = [[1, 2], [3], [4, 5], [6], []]
     server.will(
         without_end(
-            lambda call: answer(200, [version(n) for n in pages[min(page_of(call), 5) - 1]])
+            lambda call: response(200, [version(n) for n in pages[min(page_of(call), 5) - 1]])
         )
     )
     assert await read(gh) == ([1, 2, 3, 4, 5, 6], None)
@@ -413,12 +415,12 @@ async def test_a_server_that_minds_no_per_page_hides_no_page_when_one_fails(
     def reply(call: Call) -> bytes:
         number = page_of(call)
         if number == 2 and call.number < 4:
-            return answer(502)
+            return response(502)
         if number > 4:
-            return answer(200, [])
+            return response(200, [])
         here = f"{server.url}/x?page="
         told = {"next": f"{here}{number + 1}"} if number < 4 else {"prev": f"{here}3"}
-        return answer(200, full(number), *([link(**told)] if links else []))
+        return response(200, full(number), *([link(**told)] if links else []))
 
     server.will(without_end(reply))
     got, error = await read(gh)
@@ -443,7 +445,7 @@ async def test_odd_limits_break_no_listing(server: HostileServer, name: str, val
     headers = [f"X-RateLimit-{one}: {said}" for one, said in limits.items()]
 
     def reply(call: Call) -> bytes:
-        return answer(200, full(page_of(call)) if page_of(call) < 4 else [], *headers)
+        return response(200, full(page_of(call)) if page_of(call) < 4 else [], *headers)
 
     server.will(without_end(reply))
     async with server.client(max_rate_limit_wait=0) as gh:
@@ -461,7 +463,7 @@ async def test_an_exhausted_budget_raises_after_the_items_obtained(
     server: HostileServer,
 ) -> None:
     limits = ["X-RateLimit-Limit: 60", "X-RateLimit-Used: 60", "X-RateLimit-Remaining: 0"]
-    server.will(answer(200, full(1), *limits, "X-RateLimit-Reset: 4000000000"))
+    server.will(response(200, full(1), *limits, "X-RateLimit-Reset: 4000000000"))
     async with server.client(max_rate_limit_wait=1) as gh:
         got, error = await read(gh)
     assert got == [1, 2]
@@ -478,7 +480,7 @@ async def test_a_budget_that_falls_and_rises_again_blocks_no_request(
 
     def reply(call: Call) -> bytes:
         remaining = told[call.number % len(told)]
-        return answer(
+        return response(
             200,
             full(page_of(call)) if page_of(call) < 5 else [],
             "X-RateLimit-Limit: 5000",
@@ -496,7 +498,7 @@ async def test_a_budget_that_falls_and_rises_again_blocks_no_request(
 async def test_ids_beyond_64_bits_on_a_later_page_raise_after_the_items_obtained(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(200, full(1)), answer(200, [version(2**70)]), answer(200, []))
+    server.will(response(200, full(1)), response(200, [version(2**70)]), response(200, []))
     got, error = await read(gh)
     assert got == [1, 2]
     assert isinstance(error, InvalidResponse)
@@ -513,7 +515,7 @@ async def test_pages_received_in_any_order_are_yielded_in_page_order(
         links = {"prev": f"{base}&page={number - 1}"}
         if number < 9:
             links |= {"next": f"{base}&page={number + 1}", "last": f"{base}&page=9"}
-        await call.send(answer(200, full(number), link(**links)))
+        await call.send(response(200, full(number), link(**links)))
 
     server.will(step)
     async with server.client(concurrency=9) as gh:
@@ -525,8 +527,8 @@ async def test_a_listing_can_be_read_again_after_it_failed(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     listing = gh.org("acme").package("npm", "p").versions(per_page=2)
-    server.will(answer(200, "{"))
+    server.will(response(200, "{"))
     await refused(listing)
-    server.will(answer(200, full(1)), answer(200, []))
+    server.will(response(200, full(1)), response(200, []))
     server.requests.clear()
     assert [each.id for each in await listing] == [1, 2]

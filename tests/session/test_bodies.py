@@ -30,12 +30,12 @@ from tests.support.hostile import (
     MIB,
     Call,
     HostileServer,
-    answer,
     bomb,
     flooding,
     gzipped,
     hanging_up,
     refused,
+    response,
     stalling,
 )
 
@@ -83,7 +83,7 @@ async def listed(gh: GitHubPackages) -> InvalidResponse:
 async def test_a_gzip_bomb_is_an_error_and_no_outage(
     server: HostileServer, gh: GitHubPackages, mebibytes: int
 ) -> None:
-    server.will(answer(200, bomb(mebibytes), "Content-Encoding: gzip"))
+    server.will(response(200, bomb(mebibytes), "Content-Encoding: gzip"))
     with takes(most=3), within_memory(250):
         error = await listed(gh)
     assert "larger than 8 MiB" in str(error)
@@ -113,7 +113,7 @@ async def test_a_few_kilobytes_cost_neither_memory_nor_time(
     start, end = json.dumps(around).split('"@"')
     body = gzip.compress(nested(f"{start}[", f"]{end}", filling, mebibytes * MIB))
     assert len(body) < 70 * 1024
-    server.will(answer(status, body, "Content-Encoding: gzip"), answer(200, []))
+    server.will(response(status, body, "Content-Encoding: gzip"), response(200, []))
     with takes(most=2), within_memory(250):
         if mebibytes == 7 and dense in ("an ignored field", "tags"):
             assert len(await gh.org("acme").package("npm", "p").versions()) == 1
@@ -125,7 +125,7 @@ async def test_a_few_kilobytes_cost_neither_memory_nor_time(
 async def test_a_gzip_bomb_in_an_error_response_is_that_error(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(404, bomb(1000), "Content-Encoding: gzip", "X-GitHub-Request-Id: AB:12"))
+    server.will(response(404, bomb(1000), "Content-Encoding: gzip", "X-GitHub-Request-Id: AB:12"))
     with takes(most=3), within_memory(250):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert "404" in str(error)
@@ -136,10 +136,10 @@ async def test_a_gzip_bomb_within_a_gzip_bomb_is_refused(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     twice = gzip.compress(bomb(1000), 1)
-    server.will(answer(200, twice, "Content-Encoding: gzip, gzip"))
+    server.will(response(200, twice, "Content-Encoding: gzip, gzip"))
     with takes(most=2), within_memory(100):
         await listed(gh)
-    server.will(answer(200, twice, "Content-Encoding: gzip", "Content-Encoding: gzip"))
+    server.will(response(200, twice, "Content-Encoding: gzip", "Content-Encoding: gzip"))
     with takes(most=2), within_memory(100):
         await listed(gh)
 
@@ -201,7 +201,7 @@ async def test_tiny_chunks_are_read_in_reasonable_time(
     body = json.dumps([version(1)]).encode() + b" " * 100_000
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    server.will(head + chunks + b"0\r\n\r\n", answer(200, []))
+    server.will(head + chunks + b"0\r\n\r\n", response(200, []))
     with takes(most=5):
         assert len(await gh.org("acme").package("npm", "p").versions()) == 1
 
@@ -212,7 +212,7 @@ async def test_tiny_chunks_are_read_in_reasonable_time(
 async def test_an_encoding_that_was_not_requested_is_refused(
     server: HostileServer, gh: GitHubPackages, encoding: str
 ) -> None:
-    server.will(answer(200, zlib.compress(b"[]"), f"Content-Encoding: {encoding}"))
+    server.will(response(200, zlib.compress(b"[]"), f"Content-Encoding: {encoding}"))
     error = await listed(gh)
     str(error).encode()
     assert len(str(error)) < 1000
@@ -226,7 +226,7 @@ async def test_each_requested_encoding_is_decoded(
     body = json.dumps([version(1)]).encode()
     if "gzip" in encoding.lower():
         body = gzip.compress(body)
-    server.will(answer(200, body, f"Content-Encoding: {encoding}"), answer(200, []))
+    server.will(response(200, body, f"Content-Encoding: {encoding}"), response(200, []))
     assert len(await gh.org("acme").package("npm", "p").versions()) == 1
 
 
@@ -258,18 +258,18 @@ WHOLE = gzip.compress(b"[]", mtime=0)
 async def test_a_broken_gzip_stream_is_refused(
     server: HostileServer, gh: GitHubPackages, body: bytes
 ) -> None:
-    server.will(answer(200, body, "Content-Encoding: gzip"))
+    server.will(response(200, body, "Content-Encoding: gzip"))
     await listed(gh)
 
 
 async def test_a_gzip_header_without_a_body_is_no_list(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(200, b"", "Content-Encoding: gzip"))
+    server.will(response(200, b"", "Content-Encoding: gzip"))
     await listed(gh)
 
 
-@pytest.mark.parametrize("pack", [answer, None], ids=["plain", "gzip"])
+@pytest.mark.parametrize("pack", [response, None], ids=["plain", "gzip"])
 @pytest.mark.parametrize(
     "body",
     [
@@ -315,7 +315,7 @@ async def test_a_gzip_header_without_a_body_is_no_list(
 async def test_a_body_that_is_not_a_list_is_refused(
     server: HostileServer, gh: GitHubPackages, body: bytes, pack: Callable[..., bytes] | None
 ) -> None:
-    server.will(answer(200, body) if pack else gzipped(body))
+    server.will(response(200, body) if pack else gzipped(body))
     with takes(most=3):
         error = await listed(gh)
         assert f"GET {server.url}/orgs/acme/package" in str(error)
@@ -413,7 +413,7 @@ async def test_a_wrong_version_is_refused_and_the_place_named(
     server: HostileServer, gh: GitHubPackages, changed: dict[str, Any], place: str
 ) -> None:
     wrong = version(2, **changed)
-    server.will(answer(200, document([version(1), wrong])), answer(200, []))
+    server.will(response(200, document([version(1), wrong])), response(200, []))
     ref = gh.org("acme").package("npm", "p")
     if is_read_as_a_time(changed):
         with suppress(InvalidResponse):
@@ -422,7 +422,7 @@ async def test_a_wrong_version_is_refused_and_the_place_named(
     error = await refused(ref.versions())
     assert isinstance(error, InvalidResponse)
     assert_names(error, place, "[1]")
-    server.will(answer(200, document(wrong)))
+    server.will(response(200, document(wrong)))
     error = await refused(ref.version(2).get())
     assert isinstance(error, InvalidResponse)
     assert_names(error, place, place)
@@ -433,7 +433,7 @@ async def test_a_wrong_package_is_refused_and_the_place_named(
     server: HostileServer, gh: GitHubPackages, changed: dict[str, Any], place: str
 ) -> None:
     wrong = package(2, **changed)
-    server.will(answer(200, document([package(1), wrong])), answer(200, []))
+    server.will(response(200, document([package(1), wrong])), response(200, []))
     if is_read_as_a_time(changed):
         with suppress(InvalidResponse):
             assert "id=2" in repr(await gh.org("acme").packages("npm"))
@@ -441,7 +441,7 @@ async def test_a_wrong_package_is_refused_and_the_place_named(
     error = await refused(gh.org("acme").packages("npm"))
     assert isinstance(error, InvalidResponse)
     assert_names(error, place, "[1]")
-    server.will(answer(200, document(wrong)))
+    server.will(response(200, document(wrong)))
     error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
     assert_names(error, place, place)
@@ -461,7 +461,7 @@ async def test_a_missing_field_is_named(
 ) -> None:
     one = package(1) if kind is Package else version(1)
     del one[left_out]
-    server.will(answer(200, [one]))
+    server.will(response(200, [one]))
     ref = gh.org("acme").package("npm", "p")
     listing = gh.org("acme").packages("npm") if kind is Package else ref.versions()
     error = await refused(listing)
@@ -474,7 +474,7 @@ async def test_a_missing_field_is_named(
 async def test_the_position_of_invalid_utf_8_is_in_the_error(
     server: HostileServer, gh: GitHubPackages, wrong: dict[str, Any]
 ) -> None:
-    server.will(answer(200, document([package(1), package(2, **wrong)])))
+    server.will(response(200, document([package(1), package(2, **wrong)])))
     error = await refused(gh.org("acme").packages("npm"))
     assert isinstance(error, InvalidResponse)
     assert "not UTF-8 - at `$[1]`" in str(error) or next(iter(wrong)) in str(error)
@@ -484,7 +484,7 @@ async def test_the_position_of_invalid_utf_8_is_in_the_error(
 async def test_an_id_beyond_64_bits_is_refused(
     server: HostileServer, gh: GitHubPackages, number: int
 ) -> None:
-    server.will(answer(200, [version(1), version(number)]))
+    server.will(response(200, [version(1), version(number)]))
     error = await listed(gh)
     assert "id" in str(error)
 
@@ -493,7 +493,7 @@ async def test_an_id_beyond_64_bits_is_refused(
 async def test_an_odd_id_within_64_bits_is_an_id(
     server: HostileServer, gh: GitHubPackages, number: int
 ) -> None:
-    server.will(answer(200, [version(1000), version(number)]), answer(200, []))
+    server.will(response(200, [version(1000), version(number)]), response(200, []))
     found = await gh.org("acme").package("npm", "p").versions()
     assert [each.id for each in found] == [1000, number]
 
@@ -502,9 +502,9 @@ async def test_of_duplicate_keys_one_value_is_taken(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     twice = json.dumps(package(1))[:-1] + ', "id": 2, "name": "again", "owner": null}'
-    server.will(answer(200, twice))
+    server.will(response(200, twice))
     assert (await gh.org("acme").package("npm", "p").get()).id in (1, 2)
-    server.will(answer(200, f"[{twice[:-1]}" + ', "id": "text"}]'))
+    server.will(response(200, f"[{twice[:-1]}" + ', "id": "text"}]'))
     assert isinstance(await refused(gh.me().packages("npm")), InvalidResponse)
 
 
@@ -512,7 +512,7 @@ async def test_unknown_fields_cost_nothing_however_many(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     many = {f"new_{number}": {"deeper": [number] * 10} for number in range(30_000)}
-    server.will(answer(200, package(1, **many)))
+    server.will(response(200, package(1, **many)))
     with takes(most=2):
         assert (await gh.org("acme").package("npm", "p").get()).id == 1
 
@@ -528,7 +528,7 @@ async def test_a_listing_of_many_owners_does_not_keep_them_all(
         ]
         for page in range(20)
     ]
-    server.will(*[answer(200, page) for page in pages], answer(200, []))
+    server.will(*[response(200, page) for page in pages], response(200, []))
     tracemalloc.start()
     try:
         async for page in gh.org("acme").packages("npm").pages():
@@ -569,7 +569,7 @@ async def test_excess_bytes_of_a_response_are_not_part_of_the_next(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     """A second response, sent along with the first, is not the response of the next request."""
-    server.will(answer(200, package(1)) + answer(200, package(666)), answer(200, package(2)))
+    server.will(response(200, package(1)) + response(200, package(666)), response(200, package(2)))
     ref = gh.org("acme").package("npm", "p")
     assert (await ref.get()).id == 1
     assert (await ref.get()).id == 2
@@ -580,7 +580,7 @@ async def test_a_body_of_a_response_without_one_is_not_part_of_the_next(
     server: HostileServer, gh: GitHubPackages, status: int
 ) -> None:
     head = f"HTTP/1.1 {status} X\r\nContent-Length: 9999\r\n\r\n".encode()
-    server.will(head + answer(200, package(666)), answer(200, package(2)))
+    server.will(head + response(200, package(666)), response(200, package(2)))
     ref = gh.org("acme").package("npm", "p")
     if status == 204:
         await ref.delete()
@@ -593,7 +593,7 @@ async def test_a_body_of_a_response_without_one_is_not_part_of_the_next(
 @pytest.mark.parametrize(
     "wire",
     [
-        answer(200, b"[" + b" " * 100, "Content-Length: 1000"),
+        response(200, b"[" + b" " * 100, "Content-Length: 1000"),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n[]",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n",

@@ -27,11 +27,11 @@ from tests.support.hostile import (
     Call,
     HostileServer,
     Step,
-    answer,
     eventually,
     hanging_up,
     refused,
     resetting,
+    response,
     serving,
     stalling,
 )
@@ -39,13 +39,13 @@ from tests.support.hostile import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-GOOD = answer(200, package(1))
-HALF = answer(200, b"[" * 500, "Content-Length: 1000")
+GOOD = response(200, package(1))
+HALF = response(200, b"[" * 500, "Content-Length: 1000")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 BREAKS: dict[str, Step] = {
-    "closed before an answer": hanging_up(),
-    "reset before an answer": resetting(),
+    "closed before a response": hanging_up(),
+    "reset before a response": resetting(),
     "closed within the status line": hanging_up(b"HTTP/1.1 20"),
     "reset within the status line": resetting(b"HTTP/1.1 20"),
     "closed within the headers": hanging_up(b"HTTP/1.1 200 OK\r\nContent-Le"),
@@ -56,13 +56,13 @@ BREAKS: dict[str, Step] = {
     "reset within the body": resetting(HALF),
     "closed within a chunk": hanging_up(CHUNKED + b"20\r\n[]"),
     "closed before the last chunk": hanging_up(CHUNKED + b"2\r\n[]\r\n"),
-    "closed after an interim answer": hanging_up(b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "500": answer(500),
-    "502 in HTML": answer(502, "<html>"),
-    "503 in broken gzip": answer(503, b"\x1f\x8b", "Content-Encoding: gzip"),
-    "504 in nothing": answer(504),
-    "500 cut short": hanging_up(answer(500, "x", "Content-Length: 100")),
-    "502 and closed": hanging_up(answer(502, "", "Connection: close")),
+    "closed after an interim response": hanging_up(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "500": response(500),
+    "502 in HTML": response(502, "<html>"),
+    "503 in broken gzip": response(503, b"\x1f\x8b", "Content-Encoding: gzip"),
+    "504 in nothing": response(504),
+    "500 cut short": hanging_up(response(500, "x", "Content-Length: 100")),
+    "502 and closed": hanging_up(response(502, "", "Connection: close")),
 }
 """Faults after which a retry may succeed."""
 
@@ -129,7 +129,7 @@ async def test_a_refused_connection_is_tried_again(server: HostileServer) -> Non
 async def test_nothing_else_is_tried_again(
     server: HostileServer, stubborn: GitHubPackages, status: int
 ) -> None:
-    server.will(answer(status), GOOD)
+    server.will(response(status), GOOD)
     error = await refused(ref(stubborn).get())
     assert isinstance(error, APIError)
     assert len(server.requests) == 1
@@ -138,9 +138,9 @@ async def test_nothing_else_is_tried_again(
 @pytest.mark.parametrize(
     "step",
     [
-        answer(200, "{"),
-        answer(302, "", "Location: //evil/"),
-        answer(200, "x", "Content-Encoding: br"),
+        response(200, "{"),
+        response(302, "", "Location: //evil/"),
+        response(200, "x", "Content-Encoding: br"),
     ],
     ids=["no JSON", "a redirect elsewhere", "an odd encoding"],
 )
@@ -169,7 +169,7 @@ async def test_silence_ends_with_the_timeout_of_each_attempt(
 async def test_retry_after_is_honoured(
     server: HostileServer, stubborn: GitHubPackages, status: int
 ) -> None:
-    server.will(answer(status, "", "Retry-After: 1"), GOOD)
+    server.will(response(status, "", "Retry-After: 1"), GOOD)
     with takes(least=1, most=4):
         await ref(stubborn).get()
 
@@ -178,20 +178,20 @@ async def test_retry_after_is_honoured(
 async def test_an_odd_retry_after_holds_up_nothing(
     server: HostileServer, stubborn: GitHubPackages, value: str
 ) -> None:
-    server.will(answer(503, "", f"Retry-After: {value}"), GOOD)
+    server.will(response(503, "", f"Retry-After: {value}"), GOOD)
     with takes(most=1.5):
         await ref(stubborn).get()
 
 
 async def test_retry_after_of_a_rate_limit_is_honoured(server: HostileServer) -> None:
-    server.will(answer(429, "", "Retry-After: 1"), GOOD)
+    server.will(response(429, "", "Retry-After: 1"), GOOD)
     async with server.client(max_rate_limit_wait=5) as gh:
         with takes(least=1, most=3):
             await ref(gh).get()
 
 
 async def test_a_rate_limit_without_an_end_ends(server: HostileServer) -> None:
-    server.will(answer(429, "", "Retry-After: 0"))
+    server.will(response(429, "", "Retry-After: 0"))
     async with server.client(max_rate_limit_wait=1) as gh:
         with takes(most=4):
             assert isinstance(await refused(ref(gh).get()), RateLimited)
@@ -204,7 +204,7 @@ async def test_a_kept_connection_closed_under_us_is_one_counted_attempt(
     server: HostileServer, gh: GitHubPackages, doing: str, fault: Step
 ) -> None:
     """aiohttp does not send the request a second time without a retry of the client."""
-    server.will(GOOD, fault, answer(204))
+    server.will(GOOD, fault, response(204))
     await ref(gh).get()
     error = await refused(getattr(ref(gh), doing)())
     assert isinstance(error, ConnectionFailed)
@@ -217,7 +217,7 @@ async def test_a_kept_connection_closed_under_us_is_one_counted_attempt(
 async def test_each_send_over_kept_connections_is_counted(
     server: HostileServer, doing: str
 ) -> None:
-    server.will(GOOD, hanging_up(), hanging_up(), answer(404))
+    server.will(GOOD, hanging_up(), hanging_up(), response(404))
     async with server.client(max_retries=2) as gh:
         await ref(gh).get()
         try:
@@ -253,13 +253,13 @@ def targets(gh: GitHubPackages) -> list[PackageRef | VersionRef]:
 async def test_a_404_after_a_lost_delete_counts_as_success(
     server: HostileServer, stubborn: GitHubPackages, fault: str
 ) -> None:
-    server.will(BREAKS[fault], answer(404))
+    server.will(BREAKS[fault], response(404))
     await ref(stubborn).delete()
     assert server.methods == ["DELETE", "DELETE"]
 
 
 async def test_a_404_after_a_delete_that_timed_out_counts_as_success(server: HostileServer) -> None:
-    server.will(silence, answer(404))
+    server.will(silence, response(404))
     async with server.client(timeout=0.4, max_retries=1) as gh:
         await ref(gh).version(7).delete()
     assert server.methods == ["DELETE", "DELETE"]
@@ -269,13 +269,13 @@ async def test_a_404_after_a_delete_that_timed_out_counts_as_success(server: Hos
 async def test_a_delete_of_a_missing_version_is_not_found(
     server: HostileServer, stubborn: GitHubPackages, which: int
 ) -> None:
-    server.will(answer(404), answer(204))
+    server.will(response(404), response(204))
     assert isinstance(await refused(targets(stubborn)[which].delete()), NotFound)
     assert len(server.requests) == 1
 
 
 async def test_a_404_after_a_rate_limit_alone_is_not_found(server: HostileServer) -> None:
-    server.will(answer(429, "", "Retry-After: 0"), answer(404))
+    server.will(response(429, "", "Retry-After: 0"), response(404))
     async with server.client(max_rate_limit_wait=5) as gh:
         assert isinstance(await refused(ref(gh).delete()), NotFound)
 
@@ -283,7 +283,7 @@ async def test_a_404_after_a_rate_limit_alone_is_not_found(server: HostileServer
 async def test_a_404_after_a_redirect_alone_is_not_found(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(307, "", "Location: /there"), answer(404))
+    server.will(response(307, "", "Location: /there"), response(404))
     assert isinstance(await refused(ref(gh).delete()), NotFound)
 
 
@@ -296,14 +296,14 @@ async def test_a_refusal_whose_body_broke_off_was_still_a_refusal(
     fault: Callable[[bytes], Step],
 ) -> None:
     """The received status means that nothing was deleted, so a 404 of the retry is an error."""
-    server.will(fault(answer(status, "x", "Content-Length: 100")), answer(404))
+    server.will(fault(response(status, "x", "Content-Length: 100")), response(404))
     error = await refused(ref(stubborn).delete())
     assert isinstance(error, ConnectionFailed) or getattr(error, "status", None) in (404, status)
 
 
 async def test_a_404_after_connections_that_were_refused_is_not_found() -> None:
     """No earlier attempt of the client reached the server."""
-    server = HostileServer(steps=[answer(404)])
+    server = HostileServer(steps=[response(404)])
     async with serving(server):
         pass
     async with server.client(max_retries=8) as gh:
@@ -322,7 +322,7 @@ async def test_a_404_after_connections_that_were_refused_is_not_found() -> None:
 async def test_a_refusal_after_a_lost_attempt_is_raised_with_a_note(
     server: HostileServer, stubborn: GitHubPackages, status: int
 ) -> None:
-    server.will(hanging_up(), answer(status))
+    server.will(hanging_up(), response(status))
     error = await refused(ref(stubborn).delete())
     assert isinstance(error, APIError)
     assert error.status == status
@@ -351,19 +351,19 @@ RESTORES: dict[str, Callable[[GitHubPackages], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("what", RESTORES)
-@pytest.mark.parametrize("fault", ["closed before an answer", "502 in HTML", "500 cut short"])
+@pytest.mark.parametrize("fault", ["closed before a response", "502 in HTML", "500 cut short"])
 async def test_a_restore_that_was_carried_out_is_never_not_found(
     server: HostileServer, stubborn: GitHubPackages, fault: str, what: str
 ) -> None:
     body = version(7) if what == "version" else package(1)
-    server.will(BREAKS[fault], answer(404), answer(200, body))
+    server.will(BREAKS[fault], response(404), response(200, body))
     await RESTORES[what](stubborn)
     assert server.methods == ["POST", "POST", "GET"]
     assert server.targets[2].endswith("/versions/7" if what == "version" else "/npm/p")
 
 
 async def test_a_restore_that_timed_out_is_never_not_found(server: HostileServer) -> None:
-    server.will(silence, answer(404), answer(200, package(1)))
+    server.will(silence, response(404), response(200, package(1)))
     async with server.client(timeout=0.4, max_retries=1) as gh:
         await ref(gh).restore()
     assert server.methods == ["POST", "POST", "GET"]
@@ -372,7 +372,7 @@ async def test_a_restore_that_timed_out_is_never_not_found(server: HostileServer
 async def test_a_restore_of_a_missing_version_is_not_found(
     server: HostileServer, stubborn: GitHubPackages
 ) -> None:
-    server.will(answer(404))
+    server.will(response(404))
     error = await refused(ref(stubborn).restore())
     assert isinstance(error, NotFound)
     assert server.methods == ["POST"]
@@ -382,19 +382,19 @@ async def test_a_restore_of_a_missing_version_is_not_found(
 async def test_a_restore_that_left_no_trace_is_not_found(
     server: HostileServer, stubborn: GitHubPackages
 ) -> None:
-    server.will(hanging_up(), answer(404), answer(404))
+    server.will(hanging_up(), response(404), response(404))
     error = await refused(ref(stubborn).restore())
     assert isinstance(error, NotFound)
     assert error.method == "POST"
 
 
 LOOKS: dict[str, tuple[Step, type[GitHubPackagesError]]] = {
-    "403": (answer(403), Forbidden),
-    "500": (answer(500), ServerError),
+    "403": (response(403), Forbidden),
+    "500": (response(500), ServerError),
     "closed": (hanging_up(), ConnectionFailed),
-    "429": (answer(429, "", "Retry-After: 600"), RateLimited),
-    "a redirect elsewhere": (answer(302, "", "Location: //evil/"), InvalidResponse),
-    "204": (answer(204), InvalidResponse),
+    "429": (response(429, "", "Retry-After: 600"), RateLimited),
+    "a redirect elsewhere": (response(302, "", "Location: //evil/"), InvalidResponse),
+    "204": (response(204), InvalidResponse),
 }
 
 
@@ -403,7 +403,7 @@ async def test_a_restore_that_cannot_be_looked_up_says_so(
     server: HostileServer, stubborn: GitHubPackages, look: str
 ) -> None:
     step, kind = LOOKS[look]
-    server.will(hanging_up(), answer(404), step)
+    server.will(hanging_up(), response(404), step)
     error = await refused(ref(stubborn).restore())
     assert isinstance(error, kind)
     assert_says_unknown(error)
@@ -413,11 +413,11 @@ LAST: dict[str, Step] = {
     "closed": hanging_up(),
     "reset": resetting(),
     "closed within the headers": hanging_up(b"HTTP/1.1 204 No"),
-    "500": answer(500),
-    "502": answer(502),
-    "503": answer(503),
-    "504": answer(504),
-    "no HTTP": answer("\udcff\udcff"),
+    "500": response(500),
+    "502": response(502),
+    "503": response(503),
+    "504": response(504),
+    "no HTTP": response("\udcff\udcff"),
     "silence": silence,
 }
 
@@ -433,15 +433,15 @@ async def test_a_write_with_an_unknown_outcome_has_a_note(
 
 
 AFTER: dict[str, Step] = {
-    "401": answer(401),
-    "403": answer(403),
-    "422": answer(422),
-    "429": answer(429, "", "Retry-After: 600"),
-    "502": answer(502),
-    "200": answer(200, "{}"),
-    "a redirect elsewhere": answer(307, "", "Location: //evil/"),
-    "a redirect that makes it a GET": answer(303, "", "Location: /x"),
-    "no HTTP": answer("\udcff"),
+    "401": response(401),
+    "403": response(403),
+    "422": response(422),
+    "429": response(429, "", "Retry-After: 600"),
+    "502": response(502),
+    "200": response(200, "{}"),
+    "a redirect elsewhere": response(307, "", "Location: //evil/"),
+    "a redirect that makes it a GET": response(303, "", "Location: /x"),
+    "no HTTP": response("\udcff"),
     "closed": hanging_up(),
 }
 
@@ -469,7 +469,7 @@ async def test_a_write_that_was_never_sent_says_nothing_of_the_kind() -> None:
 async def test_a_write_that_was_refused_says_nothing_of_the_kind(
     server: HostileServer, gh: GitHubPackages, status: int
 ) -> None:
-    server.will(answer(status))
+    server.will(response(status))
     for call in (ref(gh).delete(), ref(gh).restore()):
         assert_says_nothing_of_it(await refused(call))
 
@@ -496,7 +496,7 @@ async def test_a_listing_survives_a_server_that_loses_each_page_once(
         link = f'Link: <{base}&page={number + 1}>; rel="next", <{base}&page=6>; rel="last"'
         if number == 6:
             link = f'Link: <{base}&page=5>; rel="prev"'
-        await call.send(answer(200, [version(number)], link))
+        await call.send(response(200, [version(number)], link))
 
     server.will(shaky)
     async with server.client(max_retries=1, concurrency=4) as gh:
@@ -515,7 +515,7 @@ async def test_a_page_that_is_lost_for_good_ends_the_listing_with_its_error(
             return
         base = f"{server.url}/x?per_page=1"
         link = f'Link: <{base}&page={number + 1}>; rel="next", <{base}&page=9>; rel="last"'
-        await call.send(answer(200, [version(number)], link))
+        await call.send(response(200, [version(number)], link))
 
     server.will(lose_page_3)
     async with server.client(concurrency=4) as gh:

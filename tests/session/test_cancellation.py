@@ -21,10 +21,10 @@ from tests.support.hostile import (
     Call,
     HostileServer,
     Step,
-    answer,
     eventually,
     others,
     refused,
+    response,
     stalling,
 )
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 STALLS: dict[str, Step] = {
-    "before an answer": stalling(),
+    "before a response": stalling(),
     "within the status line": stalling(b"HTTP/1.1 2"),
     "within the headers": stalling(b"HTTP/1.1 200 OK\r\nContent-Length: 1"),
     "before the body": stalling(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"),
@@ -107,14 +107,14 @@ async def test_cancelling_a_call_ends_it_at_once(
     await cancelled_at_once(await started(server, CALLS[call](client)))
     await eventually(lambda: not server.open, "its connection is closed")
     assert others() == set()
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     assert await client.org("acme").package("npm", "p").get()
 
 
 async def test_cancelling_while_connecting_ends_at_once(server: HostileServer) -> None:
     async with server.client(timeout=60) as gh:
         for turns in range(30):
-            server.will(answer(200, package(1)))
+            server.will(response(200, package(1)))
             task = asyncio.ensure_future(CALLS["get"](gh))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -132,9 +132,9 @@ async def test_cancelling_a_call_that_waits_ends_it_at_once(
     server.will(
         {
             "at the gate": stalling(),
-            "before a retry": answer(503, "", "Retry-After: 30"),
-            "for a rate limit": answer(429, "", "Retry-After: 30"),
-            "for points": answer(200, package(1)),
+            "before a retry": response(503, "", "Retry-After: 30"),
+            "for a rate limit": response(429, "", "Retry-After: 30"),
+            "for points": response(200, package(1)),
         }[why]
     )
     points = 1 if why == "for points" else None
@@ -158,7 +158,7 @@ async def test_a_cancelled_call_releases_its_place(server: HostileServer) -> Non
     async with server.client(concurrency=1, timeout=60) as gh:
         for _ in range(5):
             await cancelled_at_once(await started(server, CALLS["get"](gh)))
-        server.will(answer(200, package(1)))
+        server.will(response(200, package(1)))
         with takes(most=1):
             assert await CALLS["get"](gh)
 
@@ -166,7 +166,7 @@ async def test_a_cancelled_call_releases_its_place(server: HostileServer) -> Non
 async def test_a_turn_given_to_a_cancelled_call_is_passed_on(server: HostileServer) -> None:
     async with server.client(concurrency=1, timeout=60) as gh:
         for turns in range(40):
-            server.will(answer(200, package(1)))
+            server.will(response(200, package(1)))
             first = asyncio.ensure_future(CALLS["get"](gh))
             second = asyncio.ensure_future(CALLS["get"](gh))
             await first
@@ -219,7 +219,7 @@ def pages(server: HostileServer, of: int = 50, then: Step | None = None) -> Step
             return
         base = f"{server.url}/x?per_page=1"
         link = f'<{base}&page={number + 1}>; rel="next", <{base}&page={of}>; rel="last"'
-        await call.send(answer(200, [version(number)], f"Link: {link}"))
+        await call.send(response(200, [version(number)], f"Link: {link}"))
 
     return step
 
@@ -228,7 +228,7 @@ LEAVES = ["break", "exception", "cancel", "aclose", "drop"]
 
 
 @pytest.mark.parametrize("how", LEAVES)
-@pytest.mark.parametrize("ahead", ["answered", "stalled"])
+@pytest.mark.parametrize("ahead", ["responded", "stalled"])
 async def test_leaving_a_listing_leaves_nothing_behind(
     server: HostileServer, client: GitHubPackages, how: str, ahead: str
 ) -> None:
@@ -268,7 +268,7 @@ async def test_leaving_a_listing_leaves_nothing_behind(
     asked = len(server.requests)
     await asyncio.sleep(0.1)
     assert len(server.requests) == asked
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     with takes(most=1):
         assert await client.org("acme").package("npm", "p").get()
     assert not server.busy
@@ -290,7 +290,7 @@ async def test_one_page_that_fails_ends_those_fetched_ahead(
 ) -> None:
     async def fail_at_3(call: Call) -> None:
         target = call.request.target
-        await (call.send(answer(401)) if target.endswith("&page=3") else call.stall())
+        await (call.send(response(401)) if target.endswith("&page=3") else call.stall())
 
     server.will(pages(server, then=fail_at_3))
     with takes(most=1):
@@ -353,9 +353,9 @@ async def test_closing_ends_calls_that_wait(server: HostileServer, why: str) -> 
     server.will(
         {
             "at the gate": stalling(),
-            "before a retry": answer(503, "", "Retry-After: 30"),
-            "for a rate limit": answer(429, "", "Retry-After: 30"),
-            "for points": answer(200, package(1)),
+            "before a retry": response(503, "", "Retry-After: 30"),
+            "for a rate limit": response(429, "", "Retry-After: 30"),
+            "for points": response(200, package(1)),
         }[why]
     )
     points = 1 if why == "for points" else None
@@ -438,7 +438,7 @@ async def test_closing_between_pages_ends_the_listing_with_an_error(
 async def test_after_closing_every_call_says_so(
     server: HostileServer, client: GitHubPackages
 ) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     await CALLS["get"](client)
     await client.close()
     asked = len(server.requests)
@@ -533,7 +533,7 @@ async def test_cancelling_and_closing_at_once_is_a_cancellation(
 async def test_closing_does_not_wait_for_the_server(server: HostileServer) -> None:
     async def hold(call: Call) -> None:
         with suppress(OSError):
-            await call.send(answer(200, package(1)))
+            await call.send(response(200, package(1)))
             await call.stall()
             await asyncio.sleep(0.3)  # The server closes its side of the connection late.
 

@@ -38,8 +38,8 @@ def failing() -> Faults:
 
 
 WAITS: dict[str, Callable[[], Faults]] = {
-    "for an answer": lambda: Faults(stall=1.0),
-    "for the rest of an answer": lambda: Faults(stall_after=1.0),
+    "for a response": lambda: Faults(stall=1.0),
+    "for the rest of a response": lambda: Faults(stall_after=1.0),
     "for its turn": lambda: Faults(latency=60.0),
     "for another attempt": failing,
     "for the primary limit": lambda: Faults(primary_limit=PrimaryLimit(0, window=600)),

@@ -26,7 +26,7 @@ from ghpkg_async import (
 )
 from tests.support.api import package
 from tests.support.fast_loop import takes
-from tests.support.hostile import HostileServer, answer, refused
+from tests.support.hostile import HostileServer, refused, response
 
 KINDS = [
     (400, BadRequest),
@@ -148,7 +148,7 @@ async def test_each_status_has_its_error(
     server: HostileServer, gh: GitHubPackages, status: int, kind: type[APIError]
 ) -> None:
     said = {"message": "No.", "documentation_url": "https://docs.github.com/rest", "more": [1]}
-    server.will(answer(status, said, "X-GitHub-Request-Id: AB:12"))
+    server.will(response(status, said, "X-GitHub-Request-Id: AB:12"))
     error = await get(gh)
     assert type(error) is kind
     assert (error.status, error.message, error.request_id) == (status, "No.", "AB:12")
@@ -162,7 +162,7 @@ async def test_each_status_has_its_error(
 async def test_any_body_leaves_the_status_and_the_request_id(
     server: HostileServer, gh: GitHubPackages, status: int, body: bytes
 ) -> None:
-    server.will(answer(status, body, "X-GitHub-Request-Id: AB:12"))
+    server.will(response(status, body, "X-GitHub-Request-Id: AB:12"))
     error = await get(gh)
     assert type(error) is dict(KINDS)[status]
     assert (error.status, error.request_id) == (status, "AB:12")
@@ -178,7 +178,7 @@ async def test_no_header_breaks_the_mapping(
     more = [header]
     if not header.startswith("X-GitHub-Request-Id"):
         more.append("X-GitHub-Request-Id: AB:12")
-    server.will(answer(status, {"message": "No."}, *more))
+    server.will(response(status, {"message": "No."}, *more))
     error = await get(gh)
     assert error.status == status
     if len(more) == 2:
@@ -193,7 +193,7 @@ async def test_no_header_breaks_the_mapping_of_a_used_up_budget(
     more = [header]
     if not header.startswith("X-RateLimit-Remaining"):
         more.append("X-RateLimit-Remaining: 0")
-    server.will(answer(429, {"message": "API rate limit exceeded"}, *more))
+    server.will(response(429, {"message": "API rate limit exceeded"}, *more))
     error = await get(gh)
     assert isinstance(error, RateLimited)
     assert error.retry_at.tzinfo is not None
@@ -213,7 +213,7 @@ async def test_no_header_breaks_a_valid_response(
         for name, value in (("Limit", 5000), ("Remaining", 4999), ("Used", 1), ("Reset", 9999))
         if not header.startswith(f"X-RateLimit-{name}")
     ]
-    server.will(answer(200, package(1), header, *limits))
+    server.will(response(200, package(1), header, *limits))
     assert (await gh.org("acme").package("npm", "p").get()).id == 1
 
 
@@ -222,7 +222,7 @@ async def test_a_very_long_header_does_not_hide_the_error(
     server: HostileServer, gh: GitHubPackages, length: int
 ) -> None:
     long = "Content-Security-Policy: " + "a" * length
-    server.will(answer(404, {"message": "Not Found"}, long, "X-GitHub-Request-Id: AB:12"))
+    server.will(response(404, {"message": "Not Found"}, long, "X-GitHub-Request-Id: AB:12"))
     error = await get(gh)
     assert isinstance(error, NotFound)
     assert error.request_id == "AB:12"
@@ -231,7 +231,7 @@ async def test_a_very_long_header_does_not_hide_the_error(
 async def test_a_header_without_an_end_is_refused(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(404, "", "X-Long: " + "a" * 5_000_000))
+    server.will(response(404, "", "X-Long: " + "a" * 5_000_000))
     with takes(most=3):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
@@ -242,7 +242,7 @@ async def test_a_header_without_an_end_is_refused(
 async def test_many_headers_are_accepted_or_an_error_of_the_library(
     server: HostileServer, gh: GitHubPackages, number: int
 ) -> None:
-    server.will(answer(404, "", *[f"X-{n}: {n}" for n in range(number)]))
+    server.will(response(404, "", *[f"X-{n}: {n}" for n in range(number)]))
     with takes(most=3):
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, NotFound if number == 100 else InvalidResponse)
@@ -253,7 +253,7 @@ async def test_an_error_response_in_an_unknown_encoding_is_that_error(
     server: HostileServer, gh: GitHubPackages, encoding: str
 ) -> None:
     headers = (f"Content-Encoding: {encoding}", "X-GitHub-Request-Id: AB:12")
-    server.will(answer(404, b"\x1b\x03\x00\xf8nonsense", *headers))
+    server.will(response(404, b"\x1b\x03\x00\xf8nonsense", *headers))
     error = await get(gh)
     assert isinstance(error, NotFound)
     assert error.request_id == "AB:12"
@@ -261,20 +261,20 @@ async def test_an_error_response_in_an_unknown_encoding_is_that_error(
 
 async def test_a_gzipped_error_response_is_read(server: HostileServer, gh: GitHubPackages) -> None:
     body = gzip.compress(b'{"message": "Not here"}')
-    server.will(answer(404, body, "Content-Encoding: gzip"))
+    server.will(response(404, body, "Content-Encoding: gzip"))
     assert (await get(gh)).message == "Not here"
 
 
 async def test_an_odd_documentation_url_does_not_cost_the_message(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(404, {"message": "Not here", "documentation_url": 404}))
+    server.will(response(404, {"message": "Not here", "documentation_url": 404}))
     error = await get(gh)
     assert (error.message, error.documentation_url) == ("Not here", None)
 
 
 async def test_a_long_message_is_shortened(server: HostileServer, gh: GitHubPackages) -> None:
-    server.will(answer(404, {"message": "No. " * 1_000_000}))
+    server.will(response(404, {"message": "No. " * 1_000_000}))
     error = await get(gh)
     assert len(str(error)) < 10_000
 
@@ -286,7 +286,7 @@ async def test_a_long_message_is_shortened(server: HostileServer, gh: GitHubPack
 async def test_no_message_takes_long_to_understand(
     server: HostileServer, gh: GitHubPackages, message: str
 ) -> None:
-    server.will(answer(403, {"message": message}))
+    server.will(response(403, {"message": message}))
     with takes(most=1):
         assert isinstance(await get(gh), Forbidden)
 
@@ -314,7 +314,7 @@ async def test_a_rate_limit_is_distinguished_from_a_refusal(
     message: str,
     kind: str,
 ) -> None:
-    server.will(answer(status, {"message": message}, *headers, "X-GitHub-Request-Id: AB:12"))
+    server.will(response(status, {"message": message}, *headers, "X-GitHub-Request-Id: AB:12"))
     error = await get(gh)
     assert isinstance(error, RateLimited)
     assert (error.kind, error.request_id) == (kind, "AB:12")
@@ -323,7 +323,7 @@ async def test_a_rate_limit_is_distinguished_from_a_refusal(
 
 async def test_retry_after_may_be_a_date(server: HostileServer, gh: GitHubPackages) -> None:
     """See https://www.rfc-editor.org/rfc/rfc9110#field.retry-after for the format of the date."""
-    server.will(answer(429, "", "Retry-After: Wed, 21 Oct 2099 07:28:00 GMT"))
+    server.will(response(429, "", "Retry-After: Wed, 21 Oct 2099 07:28:00 GMT"))
     error = await get(gh)
     assert isinstance(error, RateLimited)
     assert error.retry_at == datetime(2099, 10, 21, 7, 28, tzinfo=UTC)
@@ -332,7 +332,7 @@ async def test_retry_after_may_be_a_date(server: HostileServer, gh: GitHubPackag
 async def test_a_limit_that_holds_a_later_request_has_the_request_id_of_the_refusal(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(429, "", "Retry-After: 600", "X-GitHub-Request-Id: AB:12"))
+    server.will(response(429, "", "Retry-After: 600", "X-GitHub-Request-Id: AB:12"))
     first, second = await get(gh), await get(gh)
     assert isinstance(first, RateLimited)
     assert isinstance(second, RateLimited)
@@ -360,7 +360,7 @@ async def test_a_403_names_the_missing_permission(
     message: str,
     kind: type[APIError],
 ) -> None:
-    server.will(answer(403, {"message": message}, *headers, "X-GitHub-Request-Id: AB:12"))
+    server.will(response(403, {"message": message}, *headers, "X-GitHub-Request-Id: AB:12"))
     error = await get(gh)
     assert type(error) is kind
     assert error.request_id == "AB:12"
@@ -380,7 +380,7 @@ async def test_a_403_names_the_missing_permission(
 async def test_a_refused_deletion_says_why(
     server: HostileServer, gh: GitHubPackages, message: str, reason: str
 ) -> None:
-    server.will(answer(400, {"message": message}))
+    server.will(response(400, {"message": message}))
     error = await refused(gh.org("acme").package("npm", "p").version(7).delete())
     assert isinstance(error, DeletionRefused)
     assert error.reason == reason
@@ -402,7 +402,7 @@ SUCCESSES: list[tuple[int | str, Any]] = [
 async def test_another_2xx_is_no_list(
     server: HostileServer, gh: GitHubPackages, status: int, body: Any
 ) -> None:
-    server.will(answer(status, body))
+    server.will(response(status, body))
     assert isinstance(await refused(gh.org("acme").packages("npm")), InvalidResponse)
 
 
@@ -414,7 +414,7 @@ async def test_another_2xx_is_no_proof_of_a_write(
     server: HostileServer, gh: GitHubPackages, status: int, body: Any, operation: str
 ) -> None:
     ref = gh.org("acme").package("npm", "p")
-    server.will(answer(status, body))
+    server.will(response(status, body))
     call = ref.delete() if operation == "delete" else ref.restore()
     if status == 204:
         assert await call is None  # type: ignore[func-returns-value]

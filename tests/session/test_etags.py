@@ -15,12 +15,12 @@ from tests.support.fast_loop import takes
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
-    answer,
     assert_keeps_secret,
     bomb,
     hanging_up,
     others,
     refused,
+    response,
     stalling,
     told_by,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ETAG = 'ETag: "a"'
-SAME = answer(304, "", ETAG)
+SAME = response(304, "", ETAG)
 PARTIAL = "X-GitHub-SSO: partial-results; organizations=7"
 PREV_AND_NEXT = [(1, "prev"), (2, "next")]
 
@@ -44,7 +44,7 @@ def all_bytes_in(folder: Path) -> bytes:
     ids=lambda etag: ascii(etag[:10]),
 )
 async def test_an_odd_etag_breaks_no_call(server: HostileServer, tmp_path: Path, etag: str) -> None:
-    server.will(answer(200, package(1), f"ETag: {etag}"))
+    server.will(response(200, package(1), f"ETag: {etag}"))
     for _ in range(2):
         async with server.client(cache=tmp_path / "cache") as gh:
             for _ in range(2):
@@ -64,7 +64,7 @@ async def test_a_304_to_an_unconditional_request_is_an_invalid_response(
 async def test_a_write_is_never_served_from_the_cache(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    server.will(answer(200, package(1), ETAG), SAME)
+    server.will(response(200, package(1), ETAG), SAME)
     async with server.client(cache=tmp_path / "cache") as gh:
         ref = gh.org("acme").package("npm", "p")
         await ref.get()
@@ -77,7 +77,7 @@ async def test_a_kept_link_elsewhere_is_refused_again(
     server: HostileServer, elsewhere: HostileServer, tmp_path: Path
 ) -> None:
     link = f'Link: <{elsewhere.url}/x?page=2>; rel="next"'
-    server.will(answer(200, [version(1)], ETAG, link), SAME)
+    server.will(response(200, [version(1)], ETAG, link), SAME)
     for _ in range(2):
         async with server.client(cache=tmp_path / "cache") as gh:
             error = await refused(gh.org("acme").package("npm", "p").versions())
@@ -92,7 +92,7 @@ async def test_a_kept_link_elsewhere_is_refused_again(
 async def test_a_kept_body_is_bounded_and_checked_again(
     server: HostileServer, tmp_path: Path, body: bytes, encoding: str
 ) -> None:
-    server.will(answer(200, body, ETAG, f"Content-Encoding: {encoding}"), SAME)
+    server.will(response(200, body, ETAG, f"Content-Encoding: {encoding}"), SAME)
     for _ in range(2):
         async with server.client(cache=tmp_path / "cache") as gh:
             with takes(most=2):
@@ -106,8 +106,8 @@ async def test_a_304_does_not_change_how_the_cached_body_is_decoded(
     kept = gzip.compress(json.dumps([version(1)]).encode())
     last = f'Link: <{server.url}/x?page=1>; rel="prev"'
     server.will(
-        answer(200, kept, ETAG, "Content-Encoding: gzip", last),
-        answer(304, "", 'ETag: "b"', "Content-Encoding: br"),
+        response(200, kept, ETAG, "Content-Encoding: gzip", last),
+        response(304, "", 'ETag: "b"', "Content-Encoding: br"),
     )
     async with server.client(cache=tmp_path / "cache") as gh:
         ref = gh.org("acme").package("npm", "p")
@@ -121,11 +121,11 @@ async def test_the_link_of_a_304_replaces_the_cached_one(
 ) -> None:
     end, more = (f'Link: <{server.url}/x?page={n}>; rel="{rel}"' for n, rel in PREV_AND_NEXT)
     server.will(
-        answer(200, [version(1)], ETAG, end),
-        answer(304, "", ETAG, more),
-        answer(200, [version(2)], end),
+        response(200, [version(1)], ETAG, end),
+        response(304, "", ETAG, more),
+        response(200, [version(2)], end),
         SAME,
-        answer(200, [version(3)], end),
+        response(200, [version(3)], end),
     )
     async with server.client(cache=tmp_path / "cache") as gh:
         ref = gh.org("acme").package("npm", "p")
@@ -138,7 +138,7 @@ async def test_a_listing_that_is_partial_raises_from_the_cache_too(
     server: HostileServer, tmp_path: Path, repeated: tuple[str, ...]
 ) -> None:
     end = f'Link: <{server.url}/x?page=1>; rel="first"'
-    server.will(answer(200, [version(1)], ETAG, end, PARTIAL), answer(304, "", ETAG, *repeated))
+    server.will(response(200, [version(1)], ETAG, end, PARTIAL), response(304, "", ETAG, *repeated))
     for _ in range(3):
         async with server.client(cache=tmp_path / "cache") as gh:
             error = await refused(gh.org("acme").package("npm", "p").versions())
@@ -151,7 +151,7 @@ async def test_a_listing_that_is_partial_raises_from_the_cache_too(
 async def test_a_header_that_is_not_utf_8_is_cached(
     server: HostileServer, tmp_path: Path, name: str
 ) -> None:
-    server.will(answer(200, package(1), ETAG, f"{name}: \udcff\udcfe"), SAME)
+    server.will(response(200, package(1), ETAG, f"{name}: \udcff\udcfe"), SAME)
     for _ in range(2):
         async with server.client(cache=tmp_path / "cache") as gh:
             assert (await gh.org("acme").package("npm", "p").get()).id == 1
@@ -169,7 +169,7 @@ async def test_tokens_share_entries_if_their_source_declares_an_identity(
         async def token(self) -> str:
             return next(self.tokens)
 
-    server.will(answer(200, package(1), ETAG), SAME if cached else answer(200, package(1)))
+    server.will(response(200, package(1), ETAG), SAME if cached else response(200, package(1)))
     async with server.client(Source(), cache=tmp_path / "cache") as gh:
         for _ in range(2):
             assert (await gh.org("acme").package("npm", "p").get()).id == 1
@@ -194,7 +194,7 @@ def test_an_identity_that_is_no_string_is_refused(server: HostileServer) -> None
 async def test_a_cached_response_is_used_for_its_token_only(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    server.will(answer(200, package(1), ETAG))
+    server.will(response(200, package(1), ETAG))
     for token in (TOKEN, "ghp_another", ""):
         async with server.client(token, cache=tmp_path / "cache") as gh:
             await gh.org("acme").package("npm", "p").get()
@@ -207,7 +207,9 @@ async def test_an_etag_is_not_sent_to_the_target_of_a_redirect(
 ) -> None:
     """The ETag belongs to the requested URL; a 304 of the target would refer to another body."""
     server.will(
-        answer(200, package(1), ETAG), answer(302, "", "Location: /x"), answer(200, package(2))
+        response(200, package(1), ETAG),
+        response(302, "", "Location: /x"),
+        response(200, package(2)),
     )
     async with server.client(cache=tmp_path / "cache") as gh:
         ref = gh.org("acme").package("npm", "p")
@@ -219,7 +221,7 @@ async def test_an_etag_is_not_sent_to_the_target_of_a_redirect(
 async def test_a_lost_response_to_a_conditional_request_is_retried(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    server.will(answer(200, package(1), ETAG), hanging_up(), SAME)
+    server.will(response(200, package(1), ETAG), hanging_up(), SAME)
     async with server.client(cache=tmp_path / "cache", max_retries=1) as gh:
         ref = gh.org("acme").package("npm", "p")
         await ref.get()
@@ -230,7 +232,7 @@ async def test_a_lost_response_to_a_conditional_request_is_retried(
 async def test_an_etag_that_repeats_the_token_shows_nowhere(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    server.will(answer(200, "{", f'ETag: "{TOKEN}"'))
+    server.will(response(200, "{", f'ETag: "{TOKEN}"'))
     async with server.client(cache=tmp_path / "cache") as gh:
         for _ in range(2):
             error = await refused(gh.org("acme").package("npm", "p").get())

@@ -19,7 +19,6 @@ from tests.support.fast_loop import takes
 from tests.support.hostile import (
     TOKEN,
     HostileServer,
-    answer,
     assert_keeps_secret,
     bomb,
     eventually,
@@ -28,6 +27,7 @@ from tests.support.hostile import (
     hanging_up,
     others,
     refused,
+    response,
     stalling,
     told_by,
 )
@@ -142,7 +142,7 @@ def _netrc_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def test_requests_are_the_same_and_the_session_is_unchanged(
     server: HostileServer, settings: str
 ) -> None:
-    server.will(answer(200, package(1), "Set-Cookie: planted=1; Path=/"))
+    server.will(response(200, package(1), "Set-Cookie: planted=1; Path=/"))
     async with server.client() as gh:
         await gh.org("acme").package("npm", "p").get()
         await gh.org("acme").package("npm", "p").get()
@@ -167,15 +167,15 @@ async def test_results_are_the_same(server: HostileServer, settings: str) -> Non
     page = gzip.compress(json.dumps([version(1)]).encode())
     here = f'Link: <{server.url}/x?page=2>; rel="next"'
     server.will(
-        answer(200, page, "Content-Encoding: gzip", here),
-        answer(302, "", "Location: /y", "Set-Cookie: planted=1"),
-        answer(200, [version(2)], f'Link: <{server.url}/x?page=1>; rel="prev"'),
-        answer(404, {"message": "Not Found"}, "X-GitHub-Request-Id: AB:12"),
-        answer(502, "<html>"),
-        answer(304),
-        answer(302, "", "Location: http://evil.invalid/"),
-        answer(200, bomb(100), "Content-Encoding: gzip"),
-        answer(204),
+        response(200, page, "Content-Encoding: gzip", here),
+        response(302, "", "Location: /y", "Set-Cookie: planted=1"),
+        response(200, [version(2)], f'Link: <{server.url}/x?page=1>; rel="prev"'),
+        response(404, {"message": "Not Found"}, "X-GitHub-Request-Id: AB:12"),
+        response(502, "<html>"),
+        response(304),
+        response(302, "", "Location: http://evil.invalid/"),
+        response(200, bomb(100), "Content-Encoding: gzip"),
+        response(204),
         hanging_up(),
     )
     async with (
@@ -200,7 +200,7 @@ async def test_results_are_the_same(server: HostileServer, settings: str) -> Non
 async def test_attempts_are_counted_and_bounded_the_same(
     server: HostileServer, settings: str
 ) -> None:
-    server.will(answer(200, package(1)), hanging_up(), answer(200, package(2)))
+    server.will(response(200, package(1)), hanging_up(), response(200, package(2)))
     async with (
         session_with(settings) as session,
         server.client(session=session, max_retries=0) as gh,
@@ -239,7 +239,7 @@ async def test_a_netrc_neither_replaces_nor_adds_authorization(
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login octocat password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with session_with("trust_env") as session, server.client(token, session=session) as gh:
         await gh.org("acme").package("npm", "p").get()
     expected = f"Bearer {TOKEN}" if token else None
@@ -250,7 +250,7 @@ REMOTE = "http://github.invalid"
 
 
 async def test_the_sessions_proxy_is_used(server: HostileServer) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with (
         aiohttp.ClientSession(proxy=server.url) as session,
         server.client("", base_url=REMOTE, session=session) as gh,
@@ -260,7 +260,7 @@ async def test_the_sessions_proxy_is_used(server: HostileServer) -> None:
 
 
 async def test_the_sessions_proxy_gets_its_credentials(server: HostileServer) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     with deprecations_aside():
         session = aiohttp.ClientSession(
             proxy=server.url, proxy_auth=aiohttp.BasicAuth("octocat", "secret")
@@ -275,7 +275,7 @@ async def test_the_environments_proxy_is_used_where_the_session_trusts_it(
     server: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.url)
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with (
         aiohttp.ClientSession(trust_env=True) as session,
         server.client("", base_url=REMOTE, session=session) as gh,
@@ -297,7 +297,7 @@ async def test_loopback_is_reached_without_the_sessions_proxy(
     for variable in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(variable, elsewhere.url)
     proxy = None if trust_env else elsewhere.url
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with (
         aiohttp.ClientSession(proxy=proxy, trust_env=trust_env) as session,
         server.client(session=session, base_url=f"http://{host}:{server.port}") as gh,
@@ -315,7 +315,7 @@ async def test_the_sessions_traces_see_each_attempt(server: HostileServer) -> No
         seen.append(params.method)
 
     trace.on_request_start.append(note)
-    server.will(answer(503), answer(204))
+    server.will(response(503), response(204))
     async with (
         aiohttp.ClientSession(trace_configs=[trace]) as session,
         server.client(session=session, max_retries=1) as gh,
@@ -331,7 +331,7 @@ async def test_a_trace_that_fails_leaves_nothing_behind(server: HostileServer) -
         raise LookupError("the trace's own")
 
     trace.on_request_end.append(fail)
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with aiohttp.ClientSession(trace_configs=[trace]) as session:
         async with server.client(session=session, concurrency=1) as gh:
             for _ in range(2):  # The first request must release its slot.
@@ -354,7 +354,7 @@ async def test_a_session_given_closed_is_refused(server: HostileServer) -> None:
 async def test_a_session_closed_under_us_ends_calls_with_an_error(
     server: HostileServer, retries: int
 ) -> None:
-    server.will(answer(200, package(1)), stalling())
+    server.will(response(200, package(1)), stalling())
     session = aiohttp.ClientSession()
     async with server.client(session=session, max_retries=retries) as gh:
         ref = gh.org("acme").package("npm", "p")
@@ -369,12 +369,12 @@ async def test_a_session_closed_under_us_ends_calls_with_an_error(
 
 
 async def test_closing_the_client_leaves_the_session_usable(server: HostileServer) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with aiohttp.ClientSession() as session:
         async with server.client(session=session) as gh:
             await gh.org("acme").package("npm", "p").get()
-        async with session.get(server.url) as response:
-            assert response.status == 200
+        async with session.get(server.url) as got:
+            assert got.status == 200
         async with server.client(session=session) as gh:
             await gh.org("acme").package("npm", "p").get()
 
@@ -399,7 +399,7 @@ async def test_closing_the_client_ends_its_calls_on_the_session_and_no_others(
 
 
 async def test_two_clients_on_one_session_keep_their_tokens_apart(server: HostileServer) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with (
         aiohttp.ClientSession() as session,
         server.client("ghp_one", session=session) as one,

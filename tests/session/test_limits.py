@@ -52,7 +52,7 @@ def limits(points: int | None = None, concurrency: int = 16, jitter: float = 0.5
     return Limits(points, concurrency, jitter=lambda: jitter)
 
 
-def answered(state: Limits, now: float, headers: dict[str, str] | None = None) -> None:
+def responded(state: Limits, now: float, headers: dict[str, str] | None = None) -> None:
     state.on_sent(now, write=False)
     state.on_response(now, at(now), headers or {})
     state.on_done(now, write=False)
@@ -69,18 +69,18 @@ def refused(
 def test_rate_limit_is_that_of_the_last_response() -> None:
     state = limits()
     assert state.rate_limit is None
-    answered(state, 0, budget(4999))
+    responded(state, 0, budget(4999))
     assert state.rate_limit is not None
     assert (state.rate_limit.remaining, state.rate_limit.reset) == (4999, at(3600))
 
 
 def test_a_late_response_of_an_earlier_request_does_not_count() -> None:
     state = limits()
-    answered(state, 0, budget(10))
-    answered(state, 0, budget(12))
+    responded(state, 0, budget(10))
+    responded(state, 0, budget(12))
     assert state.rate_limit is not None
     assert state.rate_limit.remaining == 10
-    answered(state, 0, budget(5000, reset=7200))
+    responded(state, 0, budget(5000, reset=7200))
     assert state.rate_limit.remaining == 5000
 
 
@@ -109,7 +109,7 @@ def test_an_exhausted_budget_holds_all_requests_until_the_reset() -> None:
 
 def test_no_request_is_sent_with_an_exhausted_budget() -> None:
     state = limits()
-    answered(state, 0, budget(0, reset=100))
+    responded(state, 0, budget(0, reset=100))
     assert state.delay(0, write=False) == 100
     assert state.pause is not None
     assert state.pause.kind == "primary"
@@ -117,7 +117,7 @@ def test_no_request_is_sent_with_an_exhausted_budget() -> None:
 
 def test_no_more_are_in_flight_than_the_budget_has_left() -> None:
     state = limits()
-    answered(state, 0, budget(2))
+    responded(state, 0, budget(2))
     state.on_sent(0, write=False)
     assert state.delay(0, write=False) == 0
     state.on_sent(0, write=False)
@@ -146,7 +146,7 @@ def test_a_secondary_limit_without_a_time_waits_a_minute_then_longer() -> None:
         assert state.delay(now, write=False) == expected
         now += expected
         assert state.resume(now)
-    answered(state, now)
+    responded(state, now)
     refused(state, now, "secondary", 60)
     assert state.delay(now, write=False) == 60
 
@@ -175,7 +175,7 @@ def test_a_refusal_that_names_no_later_time_pauses_longer_each_time(kind: str, w
         assert state.delay(now, write=False) == expected
         now += expected
         assert state.resume(now)
-    answered(state, now)
+    responded(state, now)
     refused(state, now, kind, wait, {"Retry-After": str(wait)})
     assert state.delay(now, write=False) == 1
 
@@ -247,9 +247,9 @@ def test_speculation_stops_at_half_of_the_minutes_points() -> None:
 def test_speculation_leaves_a_tenth_of_the_hourly_budget() -> None:
     state = limits()
     assert state.delay(0, write=False, speculative=True) == 0
-    answered(state, 0, budget(501))
+    responded(state, 0, budget(501))
     assert state.delay(0, write=False, speculative=True) == 0
-    answered(state, 0, budget(500))
+    responded(state, 0, budget(500))
     assert state.delay(0, write=False, speculative=True) == 3600
     assert state.delay(0, write=False) == 0
 
@@ -293,7 +293,7 @@ class AnyLoad(RuleBasedStateMachine):
 
     @precondition(lambda self: self.in_flight)
     @rule(remaining=st.integers(1, 5000), when=st.floats(0, 1))
-    def it_is_answered(self, remaining: int, when: float) -> None:
+    def send_response(self, remaining: int, when: float) -> None:
         self.state.on_response(self.now, at(self.now), budget(remaining))
         self.it_ends(when)
 

@@ -15,10 +15,10 @@ from tests.support.hostile import (
     PACKAGE_TOKEN,
     TOKEN,
     HostileServer,
-    answer,
     assert_keeps_secret,
     hanging_up,
     refused,
+    response,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def test_an_attempt_is_an_event(server: HostileServer) -> None:
 
 
 async def test_each_retry_is_an_event_of_its_own(server: HostileServer) -> None:
-    server.will(answer(503), hanging_up(), answer(200, package(1)))
+    server.will(response(503), hanging_up(), response(200, package(1)))
     events = await observed(server, max_retries=2)
     assert [(event.attempt, event.status) for event in events] == [(1, 503), (2, None), (3, 200)]
     errors = [event.error for event in events]
@@ -58,7 +58,7 @@ async def test_each_retry_is_an_event_of_its_own(server: HostileServer) -> None:
 
 
 async def test_a_redirect_is_no_further_attempt(server: HostileServer) -> None:
-    server.will(answer(301, "", "Location: /there"), answer(200, package(1)))
+    server.will(response(301, "", "Location: /there"), response(200, package(1)))
     events = await observed(server)
     assert [(event.attempt, event.status) for event in events] == [(1, 301), (1, 200)]
     assert events[1].url == f"{server.url}/there"
@@ -67,7 +67,7 @@ async def test_a_redirect_is_no_further_attempt(server: HostileServer) -> None:
 async def test_a_cached_response_is_a_304_from_the_cache(
     server: HostileServer, tmp_path: Path
 ) -> None:
-    server.will(answer(200, package(1), 'ETag: "a"'), answer(304, "", 'ETag: "a"'))
+    server.will(response(200, package(1), 'ETag: "a"'), response(304, "", 'ETag: "a"'))
     events = [
         *await observed(server, cache=tmp_path / "c"),
         *await observed(server, cache=tmp_path / "c"),
@@ -77,7 +77,7 @@ async def test_a_cached_response_is_a_304_from_the_cache(
 
 async def test_no_secret_is_in_an_event(server: HostileServer) -> None:
     events: list[RequestEvent] = []
-    server.will(answer(307, "", f"Location: /{TOKEN}/x?token={PACKAGE_TOKEN}"), hanging_up())
+    server.will(response(307, "", f"Location: /{TOKEN}/x?token={PACKAGE_TOKEN}"), hanging_up())
     async with server.client(on_request=events.append) as gh:
         await refused(gh.org("acme").package("npm", "p").restore(token=PACKAGE_TOKEN))
     assert len(events) == 2
@@ -102,7 +102,7 @@ async def test_each_attempt_is_a_debug_record(
     server: HostileServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "ghpkg_async.http")
-    server.will(hanging_up(), answer(200, package(1)))
+    server.will(hanging_up(), response(200, package(1)))
     async with server.client(max_retries=1) as gh:
         await gh.org("acme").package("npm", "p").get()
     records = [record for record in caplog.records if record.name == "ghpkg_async.http"]
@@ -117,7 +117,7 @@ async def test_a_record_shows_the_query_but_no_secret(
     server: HostileServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "ghpkg_async")
-    server.will(answer(200, []), answer(204))
+    server.will(response(200, []), response(204))
     async with server.client() as gh:
         await gh.org("acme").packages("npm")
         await gh.org("acme").package("npm", "p").restore(token=PACKAGE_TOKEN)
@@ -137,7 +137,7 @@ async def test_nothing_is_logged_for_a_request_by_default(
 
 
 async def test_statistics_can_be_read_outside_the_event_loop(server: HostileServer) -> None:
-    server.will(answer(429, "", "Retry-After: 60"), answer(200, package(1)))
+    server.will(response(429, "", "Retry-After: 60"), response(200, package(1)))
     async with server.client(max_rate_limit_wait=60) as gh:
         call = asyncio.ensure_future(gh.org("acme").package("npm", "p").get())
         await asyncio.sleep(30)

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.support.api import package
-from tests.support.hostile import TOKEN, HostileServer, answer, assert_keeps_secret, hanging_up
+from tests.support.hostile import TOKEN, HostileServer, assert_keeps_secret, hanging_up, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 async def test_each_attempt_is_one_span(
     spans: InMemorySpanExporter, server: HostileServer, injected: bool
 ) -> None:
-    server.will(answer(503), hanging_up(), answer(200, package(1)))
+    server.will(response(503), hanging_up(), response(200, package(1)))
     async with aiohttp.ClientSession() as session:
         given = {"session": session} if injected else {}
         async with server.client(max_retries=2, **given) as gh:

@@ -12,7 +12,7 @@ import pytest
 
 from ghpkg_async import ConfigurationError, GitHubPackagesError, InvalidResponse
 from tests.support.api import package, version
-from tests.support.hostile import TOKEN, HostileServer, answer
+from tests.support.hostile import TOKEN, HostileServer, response
 
 SCHEMES = ["http:", "HTTPS:", "ftp:", "", " http:", "http\t:"]
 SLASHES = ["//", "/", "///", "\\\\", ""]
@@ -82,8 +82,8 @@ async def test_no_reference_of_a_server_leads_to_another_origin(
             there = placed(reference, server, elsewhere)
             odd = f"Location: {there}" if header == "Location" else f'Link: <{there}>; rel="next"'
             server.requests.clear()
-            server.will(answer(302 if header == "Location" else 200, [package(1)], odd),
-                        answer(200, []))  # fmt: skip
+            server.will(response(302 if header == "Location" else 200, [package(1)], odd),
+                        response(200, []))  # fmt: skip
             with suppress(InvalidResponse):
                 await gh.org("acme").packages("npm")
             hosts = {request.headers["host"] for request in server.requests}
@@ -93,7 +93,7 @@ async def test_no_reference_of_a_server_leads_to_another_origin(
 
 
 async def test_every_name_is_one_segment_or_refused(server: HostileServer) -> None:
-    server.will(answer(200, version(1)))
+    server.will(response(200, version(1)))
     async with server.client() as gh:
         for name in NAMES:
             server.requests.clear()
@@ -115,7 +115,7 @@ async def test_every_name_is_one_segment_or_refused(server: HostileServer) -> No
 async def test_no_header_of_a_server_breaks_anything(server: HostileServer, status: int) -> None:
     for header, value in product(HEADERS, VALUES):
         server.requests.clear()
-        server.will(answer(status, [package(1)], f"{header}: {value}"), answer(200, []))
+        server.will(response(status, [package(1)], f"{header}: {value}"), response(200, []))
         async with server.client() as gh:
             with suppress(GitHubPackagesError):
                 await gh.org("acme").packages("npm")

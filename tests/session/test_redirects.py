@@ -8,7 +8,7 @@ import pytest
 
 from ghpkg_async import GitHubPackages, InvalidResponse, NotFound
 from tests.support.api import package, version
-from tests.support.hostile import TOKEN, Call, HostileServer, answer, refused
+from tests.support.hostile import TOKEN, Call, HostileServer, refused, response
 
 ELSEWHERE = [
     "http://127.0.0.1:{other}/x",
@@ -75,7 +75,9 @@ async def write(gh: GitHubPackages, what: str) -> None:
 async def test_a_get_follows_a_redirect_on_its_own_origin(
     server: HostileServer, gh: GitHubPackages, status: int
 ) -> None:
-    server.will(answer(status, "", "Location: /organizations/1/p?q=%2F"), answer(200, package(1)))
+    server.will(
+        response(status, "", "Location: /organizations/1/p?q=%2F"), response(200, package(1))
+    )
     assert (await gh.org("acme").package("npm", "p").get()).id == 1
     assert server.targets == ["/orgs/acme/packages/npm/p", "/organizations/1/p?q=%2F"]
     assert server.requests[1].headers["authorization"] == f"Bearer {TOKEN}"
@@ -86,7 +88,7 @@ async def test_however_a_redirect_names_its_own_origin_it_is_followed(
     server: HostileServer, gh: GitHubPackages, location: str
 ) -> None:
     there = location.format(url=server.url, port=server.port)
-    server.will(answer(302, "", f"Location: {there}"), answer(200, package(1)))
+    server.will(response(302, "", f"Location: {there}"), response(200, package(1)))
     assert (await gh.org("acme").package("npm", "p").get()).id == 1
 
 
@@ -100,7 +102,7 @@ async def test_a_redirect_elsewhere_is_refused_and_gets_no_token(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages, location: str
 ) -> None:
     there = location.format(port=server.port, other=elsewhere.port)
-    server.will(answer(302, "", f"Location: {there}"), answer(200, package(1)))
+    server.will(response(302, "", f"Location: {there}"), response(200, package(1)))
     with suppress(InvalidResponse):
         await gh.org("acme").package("npm", "p").get()
         assert len(server.requests) == 2
@@ -114,7 +116,7 @@ async def test_a_link_elsewhere_is_refused_and_gets_no_token(
 ) -> None:
     there = location.format(port=server.port, other=elsewhere.port)
     link = f'Link: <{there}>; rel="next"'
-    server.will(answer(200, [version(1)], link), answer(200, [version(2)]))
+    server.will(response(200, [version(1)], link), response(200, [version(2)]))
     with suppress(InvalidResponse):
         assert len(await gh.org("acme").package("npm", "p").versions()) == 2
     assert only_asked(server)
@@ -126,7 +128,7 @@ async def test_a_link_to_another_origin_is_an_invalid_response(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages, where: str
 ) -> None:
     there = where.format(port=server.port, other=elsewhere.port)
-    server.will(answer(200, [version(1)], f'Link: <{there}/x?page=2>; rel="next"'))
+    server.will(response(200, [version(1)], f'Link: <{there}/x?page=2>; rel="next"'))
     error = await refused(gh.org("acme").package("npm", "p").versions())
     assert isinstance(error, InvalidResponse)
 
@@ -134,7 +136,7 @@ async def test_a_link_to_another_origin_is_an_invalid_response(
 async def test_a_refused_redirect_is_not_counted_as_a_request(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(302, "", f"Location: {elsewhere.url}/x"))
+    server.will(response(302, "", f"Location: {elsewhere.url}/x"))
     assert isinstance(await refused(gh.org("acme").package("npm", "p").get()), InvalidResponse)
     assert gh.stats.requests == len(server.requests) == 1
     assert gh.stats.points == 1
@@ -144,7 +146,7 @@ async def test_a_last_link_elsewhere_is_refused_too(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages
 ) -> None:
     link = f'<{server.url}/x?page=2>; rel="next", <{elsewhere.url}/x?page=9>; rel="last"'
-    server.will(answer(200, [version(1)], f"Link: {link}"), answer(200, []))
+    server.will(response(200, [version(1)], f"Link: {link}"), response(200, []))
     error = await refused(gh.org("acme").package("npm", "p").versions())
     assert isinstance(error, InvalidResponse)
     assert elsewhere.requests == []
@@ -155,7 +157,7 @@ async def test_a_last_link_elsewhere_is_refused_too(
 async def test_a_write_elsewhere_is_refused(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages, what: str, status: int
 ) -> None:
-    server.will(answer(status, "", f"Location: {elsewhere.url}/x"))
+    server.will(response(status, "", f"Location: {elsewhere.url}/x"))
     assert isinstance(await refused(write(gh, what)), InvalidResponse)
     assert elsewhere.requests == []
 
@@ -165,7 +167,7 @@ async def test_a_write_elsewhere_is_refused(
 async def test_a_write_keeps_its_method_on_the_way(
     server: HostileServer, gh: GitHubPackages, what: str, status: int
 ) -> None:
-    server.will(answer(status, "", "Location: /there"), answer(204))
+    server.will(response(status, "", "Location: /there"), response(204))
     await write(gh, what)
     method = "DELETE" if what.startswith("delete") else "POST"
     assert server.methods == [method, method]
@@ -175,7 +177,7 @@ async def test_a_write_keeps_its_method_on_the_way(
 async def test_a_restore_keeps_its_package_token_past_a_location_with_a_fragment(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(307, "", "Location: /there?token=a%2Fb#top"), answer(204))
+    server.will(response(307, "", "Location: /there?token=a%2Fb#top"), response(204))
     await gh.org("acme").package("npm", "p").restore(token="a/b")
     assert server.targets[1] == "/there?token=a%2Fb"
 
@@ -186,13 +188,13 @@ async def test_a_restore_keeps_its_package_token_past_a_location_with_a_fragment
 async def test_a_write_is_never_turned_into_a_get_that_reports_success(
     server: HostileServer, gh: GitHubPackages, what: str, status: int, then: int
 ) -> None:
-    server.will(answer(status, "", "Location: /there"), answer(then))
+    server.will(response(status, "", "Location: /there"), response(then))
     assert isinstance(await refused(write(gh, what)), InvalidResponse)
     assert "GET" not in server.methods
 
 
 async def test_a_redirect_to_itself_ends(server: HostileServer, gh: GitHubPackages) -> None:
-    server.will(answer(302, "", "Location: /orgs/acme/packages/npm/p"))
+    server.will(response(302, "", "Location: /orgs/acme/packages/npm/p"))
     error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
     assert "redirects" in str(error)
@@ -204,8 +206,8 @@ async def test_redirects_in_a_circle_end_for_a_write_too(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(
-        *[answer(307, "", f"Location: /{'ab'[turn % 2]}") for turn in range(50)],
-        answer(204),
+        *[response(307, "", f"Location: /{'ab'[turn % 2]}") for turn in range(50)],
+        response(204),
     )
     assert isinstance(await refused(write(gh, "delete version")), InvalidResponse)
     assert len(server.requests) < 25
@@ -214,7 +216,7 @@ async def test_redirects_in_a_circle_end_for_a_write_too(
 async def test_retries_and_redirects_together_end(
     server: HostileServer, stubborn: GitHubPackages
 ) -> None:
-    server.will(*[answer(302, "", "Location: /x"), answer(503)] * 20)
+    server.will(*[response(302, "", "Location: /x"), response(503)] * 20)
     await refused(stubborn.org("acme").package("npm", "p").get())
     assert len(server.requests) <= 8
     assert stubborn.stats.requests == len(server.requests)
@@ -225,7 +227,7 @@ async def test_retries_and_redirects_together_end(
 async def test_a_3xx_that_leads_nowhere_is_an_invalid_response(
     server: HostileServer, gh: GitHubPackages, status: int, headers: list[str]
 ) -> None:
-    server.will(answer(status, "", *headers))
+    server.will(response(status, "", *headers))
     error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, InvalidResponse)
     assert len(server.requests) == 1
@@ -234,7 +236,7 @@ async def test_a_3xx_that_leads_nowhere_is_an_invalid_response(
 async def test_an_unasked_304_is_an_invalid_response(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(304, "", 'ETag: "x"'))
+    server.will(response(304, "", 'ETag: "x"'))
     assert isinstance(await refused(gh.org("acme").packages("npm")), InvalidResponse)
 
 
@@ -266,7 +268,7 @@ async def test_an_unasked_304_is_an_invalid_response(
 async def test_an_odd_path_is_followed_as_one_request_or_refused(
     server: HostileServer, gh: GitHubPackages, path: str
 ) -> None:
-    server.will(answer(302, "", f"Location: {path}"), answer(404))
+    server.will(response(302, "", f"Location: {path}"), response(404))
     error = await refused(gh.org("acme").package("npm", "p").get())
     assert isinstance(error, (InvalidResponse, NotFound))
     for request in server.requests:
@@ -281,7 +283,7 @@ async def test_two_locations_do_not_leak(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(
-        answer(302, "", "Location: /x", f"Location: {elsewhere.url}/x"), answer(200, package(1))
+        response(302, "", "Location: /x", f"Location: {elsewhere.url}/x"), response(200, package(1))
     )
     with suppress(InvalidResponse):
         await gh.org("acme").package("npm", "p").get()
@@ -293,10 +295,12 @@ async def test_a_refresh_or_content_location_header_leads_nowhere(
 ) -> None:
     url = elsewhere.url
     server.will(
-        answer(200, package(1), f"Refresh: 0;url={url}", f"Content-Location: {url}", f"URI: {url}")
+        response(
+            200, package(1), f"Refresh: 0;url={url}", f"Content-Location: {url}", f"URI: {url}"
+        )
     )
     await gh.org("acme").package("npm", "p").get()
-    server.will(answer(302, "", f"URI: {url}/x"))
+    server.will(response(302, "", f"URI: {url}/x"))
     await refused(gh.org("acme").package("npm", "p").get())
     assert elsewhere.requests == []
 
@@ -305,7 +309,7 @@ async def test_an_alternative_service_is_not_taken(
     server: HostileServer, elsewhere: HostileServer, gh: GitHubPackages
 ) -> None:
     server.will(
-        answer(200, package(1), f'Alt-Svc: h2="127.0.0.1:{elsewhere.port}"; ma=9', "Upgrade: h2c")
+        response(200, package(1), f'Alt-Svc: h2="127.0.0.1:{elsewhere.port}"; ma=9', "Upgrade: h2c")
     )
     await gh.org("acme").package("npm", "p").get()
     await gh.org("acme").package("npm", "p").get()
@@ -319,10 +323,10 @@ async def test_a_redirected_listing_continues_to_its_next_page(
     """A renamed organization redirects each page; the listing is still complete."""
     there = "/organizations/1/versions"
     server.will(
-        answer(301, "", f"Location: {there}?page=1"),
-        answer(200, [version(1)], f'Link: <{server.url}{there}?page=2>; rel="next"'),
-        answer(307, "", f"Location: {there}?page=2&again=1"),
-        answer(200, [version(2)], f'Link: <{server.url}{there}?page=1>; rel="prev"'),
+        response(301, "", f"Location: {there}?page=1"),
+        response(200, [version(1)], f'Link: <{server.url}{there}?page=2>; rel="next"'),
+        response(307, "", f"Location: {there}?page=2&again=1"),
+        response(200, [version(2)], f'Link: <{server.url}{there}?page=1>; rel="prev"'),
     )
     found = await gh.org("acme").package("npm", "p").versions()
     assert [each.id for each in found] == [1, 2]
@@ -351,7 +355,7 @@ async def test_the_encoded_segments_of_a_request_stay_encoded_in_a_redirect(
     server: HostileServer, gh: GitHubPackages, location: str, target: str
 ) -> None:
     there = location.format(url=server.url)
-    server.will(answer(307, "", f"Location: {there}"), answer(204))
+    server.will(response(307, "", f"Location: {there}"), response(204))
     await gh.org("acme").package("npm", VICTIM).version(7).delete()
     assert server.targets == [f"{THERE}/7", target]
     assert server.methods == ["DELETE", "DELETE"]
@@ -363,10 +367,10 @@ async def test_a_redirect_that_leads_nowhere_fails_one_owner_and_not_the_others(
 ) -> None:
     async def respond(call: Call) -> None:
         if "/orgs/lost/" in call.request.target:
-            await call.send(answer(302, "", f"Location: {location}"))
+            await call.send(response(302, "", f"Location: {location}"))
         else:
             listed = "/orgs/acme/" in call.request.target
-            await call.send(answer(200, [package(1)] if listed else []))
+            await call.send(response(200, [package(1)] if listed else []))
 
     server.will(respond)
     report = await gh.audit(["acme", "lost"], package_types=["npm"])

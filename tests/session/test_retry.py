@@ -15,7 +15,7 @@ def attempts() -> RetryState:
     return RetryState(max_retries=4, longest=900)
 
 
-def answered(
+def responded(
     status: int, at: RetryState | None = None, retry_after: float | None = None
 ) -> float | None:
     return (at or attempts()).delay_after_response(status, retry_after=retry_after, jitter=0)
@@ -36,7 +36,7 @@ def test_failures_of_servers_and_proxies_are_retried_and_leave_the_outcome_unkno
     status: int,
 ) -> None:
     state = attempts()
-    assert answered(status, state) == 0.5
+    assert responded(status, state) == 0.5
     assert state.maybe_applied
 
 
@@ -56,7 +56,7 @@ def test_one_401_is_retried_where_the_same_token_worked_within_the_minute() -> N
 
 @pytest.mark.parametrize("status", FINAL)
 def test_any_other_response_is_final(status: int) -> None:
-    assert answered(status) is None
+    assert responded(status) is None
 
 
 def test_a_transient_failure_without_a_response_is_retried() -> None:
@@ -66,28 +66,28 @@ def test_a_transient_failure_without_a_response_is_retried() -> None:
 
 def test_delays_grow_and_end_after_max_retries() -> None:
     at = attempts()
-    waits = [answered(503, at), failed(at), answered(500, at), failed(at), answered(502, at)]
+    waits = [responded(503, at), failed(at), responded(500, at), failed(at), responded(502, at)]
     assert waits == [0.5, 1, 2, 4, None]
     assert at.made == 5
     assert failed(RetryState(max_retries=0)) is None
 
 
 def test_retry_after_is_honoured_or_too_long() -> None:
-    assert answered(503, retry_after=7) == 7
-    assert answered(503, retry_after=0.1) == 0.5
-    assert answered(503, retry_after=900) == 900
-    assert answered(503, retry_after=901) is None
+    assert responded(503, retry_after=7) == 7
+    assert responded(503, retry_after=0.1) == 0.5
+    assert responded(503, retry_after=900) == 900
+    assert responded(503, retry_after=901) is None
 
 
 @pytest.mark.parametrize("status", FINAL)
 def test_maybe_applied_persists_over_later_attempts(status: int) -> None:
     at = attempts()
-    answered(status, at)
+    responded(status, at)
     assert at.maybe_applied is (status >= 500)
     failed(at, maybe_applied=False)
     assert at.maybe_applied is (status >= 500)
     failed(at)
-    answered(404, at)
+    responded(404, at)
     assert at.maybe_applied
 
 

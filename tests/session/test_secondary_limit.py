@@ -11,7 +11,7 @@ from ghpkg_async.testing import EmbeddedGitHub, Faults, SecondaryLimit
 from tests.support.api import package
 from tests.support.embedded import MakeClient, error_of, left, many
 from tests.support.fast_loop import takes
-from tests.support.hostile import HostileServer, answer
+from tests.support.hostile import HostileServer, response
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -34,8 +34,8 @@ async def test_every_task_holds_for_as_long_as_retry_after_says(
 async def test_a_message_alone_means_a_minute_and_then_longer(
     server: HostileServer, status: int
 ) -> None:
-    refusal = answer(status, {"message": "You have exceeded a secondary rate limit."})
-    server.will(refusal, refusal, refusal, answer(200, package(1)))
+    refusal = response(status, {"message": "You have exceeded a secondary rate limit."})
+    server.will(refusal, refusal, refusal, response(200, package(1)))
     waits: list[RateLimitWait] = []
     async with server.client(concurrency=1, max_rate_limit_wait=300, on_wait=waits.append) as gh:
         with takes(420, 430):

@@ -25,13 +25,13 @@ from tests.support.hostile import (
     Call,
     HostileServer,
     Step,
-    answer,
     assert_keeps_secret,
     eventually,
     gzipped,
     hanging_up,
     refused,
     resetting,
+    response,
     serving,
     stalling,
     told_by,
@@ -44,32 +44,32 @@ ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in TOKEN)
 LINK = 'Link: <{there}>; rel="next"'
 
 ECHOES: dict[str, Step] = {
-    "message": answer(404, {"message": f"Bad {TOKEN}"}),
-    "message, escaped": answer(404, f'{{"message": "{ESCAPED}"}}'),
-    "message, in gzip": answer(
+    "message": response(404, {"message": f"Bad {TOKEN}"}),
+    "message, escaped": response(404, f'{{"message": "{ESCAPED}"}}'),
+    "message, in gzip": response(
         404, gzip.compress(json.dumps({"message": TOKEN}).encode()), "Content-Encoding: gzip"
     ),
-    "message of a 401": answer(401, {"message": f"Bad credentials: Bearer {TOKEN}"}),
-    "message of a 403": answer(403, {"message": f"You need at least {TOKEN}:x scope"}),
-    "message of a 422": answer(422, {"message": "No", "errors": [{"code": TOKEN}]}),
-    "message of a 429": answer(429, {"message": TOKEN}, "Retry-After: 600"),
-    "message of a 500": answer(500, {"message": TOKEN}),
-    "documentation_url": answer(
+    "message of a 401": response(401, {"message": f"Bad credentials: Bearer {TOKEN}"}),
+    "message of a 403": response(403, {"message": f"You need at least {TOKEN}:x scope"}),
+    "message of a 422": response(422, {"message": "No", "errors": [{"code": TOKEN}]}),
+    "message of a 429": response(429, {"message": TOKEN}, "Retry-After: 600"),
+    "message of a 500": response(500, {"message": TOKEN}),
+    "documentation_url": response(
         404, {"message": "No", "documentation_url": f"https://docs.github.com/?token={TOKEN}"}
     ),
-    "documentation_url, escaped": answer(
+    "documentation_url, escaped": response(
         404, f'{{"message": "No", "documentation_url": "{ESCAPED}"}}'
     ),
-    "HTML": answer(502, f"<html>{TOKEN}</html>"),
-    "X-GitHub-Request-Id": answer(404, "", f"X-GitHub-Request-Id: {TOKEN}"),
-    "X-GitHub-SSO": answer(403, "", f"X-GitHub-SSO: required; url=https://github.com/{TOKEN}"),
-    "X-OAuth-Scopes": answer(
+    "HTML": response(502, f"<html>{TOKEN}</html>"),
+    "X-GitHub-Request-Id": response(404, "", f"X-GitHub-Request-Id: {TOKEN}"),
+    "X-GitHub-SSO": response(403, "", f"X-GitHub-SSO: required; url=https://github.com/{TOKEN}"),
+    "X-OAuth-Scopes": response(
         403, "", f"X-OAuth-Scopes: {TOKEN}", "X-Accepted-OAuth-Scopes: write:packages"
     ),
-    "X-Accepted-OAuth-Scopes": answer(
+    "X-Accepted-OAuth-Scopes": response(
         403, "", "X-OAuth-Scopes: gist", f"X-Accepted-OAuth-Scopes: {TOKEN}"
     ),
-    "X-RateLimit-Resource": answer(
+    "X-RateLimit-Resource": response(
         429,
         "",
         "X-RateLimit-Limit: 60",
@@ -77,22 +77,22 @@ ECHOES: dict[str, Step] = {
         "X-RateLimit-Reset: 4000000000",
         f"X-RateLimit-Resource: {TOKEN}",
     ),
-    "Retry-After": answer(429, "", f"Retry-After: {TOKEN}"),
-    "Date": answer(404, "", f"Date: {TOKEN}"),
-    "reason": answer(f"404 {TOKEN}"),
-    "reason of a 200": answer(f"200 {TOKEN}", b"nonsense"),
-    "status": answer(TOKEN),
+    "Retry-After": response(429, "", f"Retry-After: {TOKEN}"),
+    "Date": response(404, "", f"Date: {TOKEN}"),
+    "reason": response(f"404 {TOKEN}"),
+    "reason of a 200": response(f"200 {TOKEN}", b"nonsense"),
+    "status": response(TOKEN),
     "status line": f"{TOKEN} HTTP/1.1 200\r\n\r\n".encode(),
     "status line, long": f"HTTP/1.1 {TOKEN * 400}\r\n\r\n".encode(),
     "HTTP version": f"HTTP/{TOKEN} 200 OK\r\n\r\n".encode(),
     "header name": f"HTTP/1.1 200 OK\r\n{TOKEN} : x\r\n\r\n".encode(),
     "header without a colon": f"HTTP/1.1 200 OK\r\n{TOKEN}\r\n\r\n".encode(),
     "header with a zero": f"HTTP/1.1 200 OK\r\nX: {TOKEN}\x00\r\n\r\n".encode(),
-    "header, long": answer(404, "", f"X-Long: {TOKEN * 4000}"),
+    "header, long": response(404, "", f"X-Long: {TOKEN * 4000}"),
     "header, cut short": hanging_up(f"HTTP/1.1 200 OK\r\nX-Echo: {TOKEN}\r\n".encode()),
     "header, reset": resetting(f"HTTP/1.1 200 OK\r\nX-Echo: {TOKEN}\r\n".encode()),
-    "Content-Length": answer(200, "", f"Content-Length: {TOKEN}"),
-    "Content-Encoding": answer(200, [], f"Content-Encoding: {TOKEN}"),
+    "Content-Length": response(200, "", f"Content-Length: {TOKEN}"),
+    "Content-Encoding": response(200, [], f"Content-Encoding: {TOKEN}"),
     "Transfer-Encoding": hanging_up(
         f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {TOKEN}, chunked\r\n\r\n0\r\n\r\n".encode()
     ),
@@ -103,49 +103,55 @@ ECHOES: dict[str, Step] = {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         f"2;{TOKEN * 400}\r\n[]\r\n0\r\n\r\n".encode()
     ),
-    "body, no JSON": answer(200, TOKEN),
-    "body, cut short": hanging_up(answer(200, TOKEN, "Content-Length: 1000")),
-    "body, no UTF-8": answer(200, f'[{{"name": "{TOKEN}'.encode() + b'\xff"}]'),
-    "body, no UTF-8 in the owner": answer(
+    "body, no JSON": response(200, TOKEN),
+    "body, cut short": hanging_up(response(200, TOKEN, "Content-Length: 1000")),
+    "body, no UTF-8": response(200, f'[{{"name": "{TOKEN}'.encode() + b'\xff"}]'),
+    "body, no UTF-8 in the owner": response(
         200,
         json.dumps([package(1, owner={"login": "@"})])
         .encode()
         .replace(b"@", TOKEN.encode() + b"\xff"),
     ),
-    "body, a wrong type": answer(200, [package(1, id=TOKEN)]),
-    "body, a wrong time": answer(200, [package(1, created_at=TOKEN)]),
-    "body, no list": answer(200, {"message": TOKEN}),
-    "Set-Cookie": answer(404, "", f"Set-Cookie: {TOKEN}={TOKEN}; Path=/"),
-    "Set-Cookie, a bad name": answer(404, "", f"Set-Cookie: {TOKEN} @=1"),
-    "Set-Cookie, a bad date": answer(404, "", f"Set-Cookie: a=b; expires={TOKEN}; max-age={TOKEN}"),
-    "Set-Cookie, a bad domain": answer(404, "", f"Set-Cookie: a=b; domain={TOKEN}"),
-    "Link elsewhere": answer(200, [], f'Link: <https://evil.invalid/{TOKEN}>; rel="next"'),
-    "Link, no URL": answer(200, [], f'Link: <{TOKEN}>; rel="next"'),
-    "Link that needs a token": answer(200, [], f'Link: <http://{TOKEN}@127.0.0.1/>; rel="next"'),
-    "Link, malformed": answer(200, [package(1)], f"Link: {TOKEN}"),
-    "Location elsewhere": answer(302, "", f"Location: https://evil.invalid/{TOKEN}"),
-    "Location elsewhere, in the query": answer(302, "", f"Location: //evil.invalid/?t={TOKEN}"),
-    "Location elsewhere, as token": answer(302, "", f"Location: //evil.invalid/?token={TOKEN}"),
-    "Location elsewhere, as user": answer(302, "", f"Location: https://{TOKEN}@evil.invalid/"),
-    "Location elsewhere, as password": answer(302, "", f"Location: http://x:{TOKEN}@evil.invalid/"),
-    "Location elsewhere, as host": answer(302, "", f"Location: https://{TOKEN}.evil.invalid/"),
-    "Location elsewhere, as fragment": answer(302, "", f"Location: https://evil.invalid/#{TOKEN}"),
-    "Location, no URL": answer(302, "", f"Location: http://[{TOKEN}/"),
-    "Location, a bad port": answer(302, "", f"Location: http://127.0.0.1:{TOKEN}/"),
-    "Location here": answer(302, "", f"Location: /{TOKEN}"),
-    "Location here, in the query": answer(302, "", f"Location: /?t={TOKEN}"),
-    "Location here, with an empty user": answer(302, "", f"Location: http://:{TOKEN}@127.0.0.1/"),
-    "partial results": answer(
+    "body, a wrong type": response(200, [package(1, id=TOKEN)]),
+    "body, a wrong time": response(200, [package(1, created_at=TOKEN)]),
+    "body, no list": response(200, {"message": TOKEN}),
+    "Set-Cookie": response(404, "", f"Set-Cookie: {TOKEN}={TOKEN}; Path=/"),
+    "Set-Cookie, a bad name": response(404, "", f"Set-Cookie: {TOKEN} @=1"),
+    "Set-Cookie, a bad date": response(
+        404, "", f"Set-Cookie: a=b; expires={TOKEN}; max-age={TOKEN}"
+    ),
+    "Set-Cookie, a bad domain": response(404, "", f"Set-Cookie: a=b; domain={TOKEN}"),
+    "Link elsewhere": response(200, [], f'Link: <https://evil.invalid/{TOKEN}>; rel="next"'),
+    "Link, no URL": response(200, [], f'Link: <{TOKEN}>; rel="next"'),
+    "Link that needs a token": response(200, [], f'Link: <http://{TOKEN}@127.0.0.1/>; rel="next"'),
+    "Link, malformed": response(200, [package(1)], f"Link: {TOKEN}"),
+    "Location elsewhere": response(302, "", f"Location: https://evil.invalid/{TOKEN}"),
+    "Location elsewhere, in the query": response(302, "", f"Location: //evil.invalid/?t={TOKEN}"),
+    "Location elsewhere, as token": response(302, "", f"Location: //evil.invalid/?token={TOKEN}"),
+    "Location elsewhere, as user": response(302, "", f"Location: https://{TOKEN}@evil.invalid/"),
+    "Location elsewhere, as password": response(
+        302, "", f"Location: http://x:{TOKEN}@evil.invalid/"
+    ),
+    "Location elsewhere, as host": response(302, "", f"Location: https://{TOKEN}.evil.invalid/"),
+    "Location elsewhere, as fragment": response(
+        302, "", f"Location: https://evil.invalid/#{TOKEN}"
+    ),
+    "Location, no URL": response(302, "", f"Location: http://[{TOKEN}/"),
+    "Location, a bad port": response(302, "", f"Location: http://127.0.0.1:{TOKEN}/"),
+    "Location here": response(302, "", f"Location: /{TOKEN}"),
+    "Location here, in the query": response(302, "", f"Location: /?t={TOKEN}"),
+    "Location here, with an empty user": response(302, "", f"Location: http://:{TOKEN}@127.0.0.1/"),
+    "partial results": response(
         200,
         [],
         f"X-GitHub-SSO: partial-results; organizations={TOKEN}",
         f"X-GitHub-Request-Id: {TOKEN}",
     ),
-    "letters that grow when lowered": answer(404, {"message": "\u0130" * 40 + TOKEN}),
-    "letters that shrink when raised": answer(404, {"message": "\u1e9e\ufb03" * 40 + TOKEN}),
-    "upper case": answer(404, {"message": TOKEN.upper()}),
-    "many times": answer(404, {"message": TOKEN * 30}),
-    "in parts": answer(404, {"message": f"{TOKEN[:20]}..{TOKEN[20:]}"}),
+    "letters that grow when lowered": response(404, {"message": "\u0130" * 40 + TOKEN}),
+    "letters that shrink when raised": response(404, {"message": "\u1e9e\ufb03" * 40 + TOKEN}),
+    "upper case": response(404, {"message": TOKEN.upper()}),
+    "many times": response(404, {"message": TOKEN * 30}),
+    "in parts": response(404, {"message": f"{TOKEN[:20]}..{TOKEN[20:]}"}),
     "nothing": hanging_up(),
     "reset": resetting(),
     "silence": stalling(),
@@ -226,7 +232,7 @@ async def test_tokens_of_concurrent_requests_are_both_redacted(server: HostileSe
             both.set()
         await both.wait()
         said = call.request.headers["authorization"]
-        await call.send(answer(404, {"message": said}))
+        await call.send(response(404, {"message": said}))
 
     server.will(echo)
     async with server.client(Source()) as gh:
@@ -253,7 +259,7 @@ async def test_the_token_of_a_slow_request_is_redacted_after_many_others(
         if call.request.target.endswith("/slow"):
             arrived.set()
             await others_passed.wait()
-        await call.send(answer(404, {"message": call.request.headers["authorization"]}))
+        await call.send(response(404, {"message": call.request.headers["authorization"]}))
 
     server.will(echo)
     async with server.client(Source(), points_per_minute=None) as gh:
@@ -272,24 +278,24 @@ async def test_a_token_in_basic_authorization_form_is_no_secret_of_ours(
 ) -> None:
     """Only the token in the form in which it was sent is redacted."""
     said = base64.b64encode(b"octocat").decode()
-    server.will(answer(404, {"message": f"Not found: {said}"}))
+    server.will(response(404, {"message": f"Not found: {said}"}))
     error = await refused(gh.org("acme").package("npm", "p").get())
     assert said in str(error)
 
 
 PACKAGE_ECHOES: dict[str, Callable[[str], Step]] = {
-    "message": lambda text: answer(404, {"message": f"Bad {text}"}),
-    "X-GitHub-Request-Id": lambda text: answer(404, "", f"X-GitHub-Request-Id: {text}"),
-    "Location": lambda text: answer(302, "", f"Location: https://evil.invalid/?token={text}"),
-    "Location, other name": lambda text: answer(307, "", f"Location: //evil.invalid/?t={text}"),
-    "Location, in the path": lambda text: answer(307, "", f"Location: //evil.invalid/{text}"),
-    "Location, upper case": lambda text: answer(307, "", f"Location: //e.invalid/?TOKEN={text}"),
-    "Location here, in the path": lambda text: answer(307, "", f"Location: /{text}"),
-    "Content-Encoding": lambda text: answer(200, "x", f"Content-Encoding: {text}"),
-    "status line": lambda text: answer(text),
-    "200": lambda text: answer(200, text),
-    "400": lambda text: answer(400, {"message": "No", "documentation_url": text}),
-    "500": lambda text: answer(500, {"message": text}),
+    "message": lambda text: response(404, {"message": f"Bad {text}"}),
+    "X-GitHub-Request-Id": lambda text: response(404, "", f"X-GitHub-Request-Id: {text}"),
+    "Location": lambda text: response(302, "", f"Location: https://evil.invalid/?token={text}"),
+    "Location, other name": lambda text: response(307, "", f"Location: //evil.invalid/?t={text}"),
+    "Location, in the path": lambda text: response(307, "", f"Location: //evil.invalid/{text}"),
+    "Location, upper case": lambda text: response(307, "", f"Location: //e.invalid/?TOKEN={text}"),
+    "Location here, in the path": lambda text: response(307, "", f"Location: /{text}"),
+    "Content-Encoding": lambda text: response(200, "x", f"Content-Encoding: {text}"),
+    "status line": lambda text: response(text),
+    "200": lambda text: response(200, text),
+    "400": lambda text: response(400, {"message": "No", "documentation_url": text}),
+    "500": lambda text: response(500, {"message": text}),
     "silence": lambda text: stalling(),
     "nothing": lambda text: hanging_up(),
     "reset": lambda text: resetting(),
@@ -315,7 +321,7 @@ async def test_a_package_token_shows_nowhere(
 async def test_a_package_token_is_hidden_where_the_outcome_is_looked_up(
     server: HostileServer, stubborn: GitHubPackages
 ) -> None:
-    server.will(hanging_up(), answer(404), answer(500, {"message": PACKAGE_TOKEN}))
+    server.will(hanging_up(), response(404), response(500, {"message": PACKAGE_TOKEN}))
     error = await refused(stubborn.org("acme").package("npm", "p").restore(token=PACKAGE_TOKEN))
     assert_keeps_secret(told_by(error), PACKAGE_TOKEN)
 
@@ -323,7 +329,7 @@ async def test_a_package_token_is_hidden_where_the_outcome_is_looked_up(
 async def test_the_token_is_still_hidden_after_many_package_tokens(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(404, {"message": TOKEN}))
+    server.will(response(404, {"message": TOKEN}))
     ref = gh.org("acme").package("npm", "p")
     for number in range(40):
         await refused(ref.restore(token=f"{PACKAGE_TOKEN}{number}"))
@@ -334,7 +340,7 @@ async def test_many_package_tokens_at_once_are_hidden_all(server: HostileServer)
     async def echo(call: Call) -> None:
         await asyncio.sleep(0.02)
         said = call.request.target.partition("?token=")[2]
-        await call.send(answer(404, {"message": said}, f"X-GitHub-Request-Id: {said}"))
+        await call.send(response(404, {"message": said}, f"X-GitHub-Request-Id: {said}"))
 
     server.will(echo)
     tokens = [f"pkt_{number * 7919 + 10**9:x}{number * 104729 + 10**9:x}" for number in range(60)]
@@ -348,7 +354,7 @@ async def test_many_package_tokens_at_once_are_hidden_all(server: HostileServer)
 async def test_a_short_package_token_is_hidden_too(
     server: HostileServer, gh: GitHubPackages
 ) -> None:
-    server.will(answer(404, {"message": "no k9Qz7w here"}))
+    server.will(response(404, {"message": "no k9Qz7w here"}))
     error = await refused(gh.org("acme").package("npm", "p").restore(token="k9Qz7w"))
     assert "k9Qz7w" not in told_by(error)
     assert "here" in str(error)
@@ -371,8 +377,8 @@ async def test_log_records_of_retries_and_waits_have_no_token(
     server: HostileServer, eavesdropper: Callable[[], str]
 ) -> None:
     server.will(
-        hanging_up(), answer(503, TOKEN), answer(429, {"message": TOKEN}, "Retry-After: 0"),
-        answer(200, package(1)),
+        hanging_up(), response(503, TOKEN), response(429, {"message": TOKEN}, "Retry-After: 0"),
+        response(200, package(1)),
     )  # fmt: skip
     async with server.client(max_retries=2, max_rate_limit_wait=5) as gh:
         await gh.org("acme").package("npm", "p").get()
@@ -400,7 +406,7 @@ async def test_errors_of_closing_and_cancelling_have_no_token(
 
 
 async def test_nothing_a_caller_holds_shows_a_token(server: HostileServer) -> None:
-    server.will(answer(200, [version(1)]), answer(200, []))
+    server.will(response(200, [version(1)]), response(200, []))
     async with server.client() as gh:
         ref = gh.org("acme").package("npm", "p")
         listing = ref.versions()
@@ -554,7 +560,7 @@ async def test_a_package_token_that_cannot_be_sent_is_refused_without_showing_it
 async def test_any_other_package_token_is_percent_encoded(
     server: HostileServer, gh: GitHubPackages, token: str
 ) -> None:
-    server.will(answer(204))
+    server.will(response(204))
     await gh.org("acme").package("npm", "p").restore(token=token)
     _, _, query = server.targets[0].partition("?token=")
     assert query.isascii()
@@ -575,14 +581,14 @@ async def test_hiding_a_token_that_is_a_common_word_changes_no_meaning(
     server: HostileServer, token: str
 ) -> None:
     said = {"message": "You have exceeded a secondary rate limit"}
-    server.will(answer(403, said, "X-RateLimit-Remaining: 7"))
+    server.will(response(403, said, "X-RateLimit-Remaining: 7"))
     async with server.client(token) as gh:
         error = await refused(gh.org("acme").package("npm", "p").get())
     assert type(error).__name__ == "RateLimited"
 
 
 async def test_an_anonymous_client_sends_no_token(server: HostileServer) -> None:
-    server.will(answer(200, package(1)))
+    server.will(response(200, package(1)))
     async with server.client("") as gh:
         await gh.org("acme").package("npm", "p").get()
     assert "authorization" not in server.requests[0].headers

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from ghpkg_async import GitHubPackages, GitHubPackagesError, Unauthorized
 from tests.support.api import package
-from tests.support.hostile import Call, HostileServer, answer, refused
+from tests.support.hostile import Call, HostileServer, refused, response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,9 +58,9 @@ class TokenBoundETags:
             self.foreign.append(f"{token} sent {asked}")
         if asked == etag:
             self.not_modified += 1
-            await call.send(answer(304, "", f"ETag: {etag}"))
+            await call.send(response(304, "", f"ETag: {etag}"))
         else:
-            await call.send(answer(200, package(1), f"ETag: {etag}"))
+            await call.send(response(200, package(1), f"ETag: {etag}"))
 
 
 async def get(gh: GitHubPackages) -> None:
@@ -155,7 +155,7 @@ async def test_an_error_of_the_source_that_cannot_be_shown_is_dropped(
 async def rejecting_the_first(call: Call) -> None:
     good = call.request.headers["authorization"] == "Bearer ghs_second"
     await call.send(
-        answer(200, package(1)) if good else answer(401, {"message": "Bad credentials"})
+        response(200, package(1)) if good else response(401, {"message": "Bad credentials"})
     )
 
 
@@ -169,7 +169,7 @@ async def test_after_a_401_the_source_is_called_once_more(server: HostileServer)
 
 
 async def test_a_write_is_repeated_with_the_other_token_too(server: HostileServer) -> None:
-    server.will(answer(401), answer(204))
+    server.will(response(401), response(204))
     async with server.client(supplying("ghs_first", "ghs_second")) as gh:
         await gh.org("acme").package("npm", "p").delete()
     sent = [request.headers["authorization"] for request in server.requests]
@@ -177,7 +177,7 @@ async def test_a_write_is_repeated_with_the_other_token_too(server: HostileServe
 
 
 async def test_the_same_token_is_not_sent_again_after_a_401(server: HostileServer) -> None:
-    server.will(answer(401))
+    server.will(response(401))
     source = supplying("ghs_first")
     async with server.client(source) as gh:
         assert isinstance(await refused(get(gh)), Unauthorized)
@@ -187,7 +187,7 @@ async def test_the_same_token_is_not_sent_again_after_a_401(server: HostileServe
 async def test_a_request_is_repeated_with_one_other_token_and_no_more(
     server: HostileServer,
 ) -> None:
-    server.will(answer(401))
+    server.will(response(401))
     source = supplying("ghs_first", "ghs_second", "ghs_third")
     async with server.client(source) as gh:
         assert isinstance(await refused(get(gh)), Unauthorized)

@@ -21,12 +21,12 @@ from tests.support.hostile import (
     Call,
     HostileServer,
     Step,
-    answer,
     chain,
     eventually,
     gzipped,
     hanging_up,
     resetting,
+    response,
     serving,
     stalling,
 )
@@ -127,7 +127,7 @@ async def echo(call: Call) -> None:
     """Respond with the request's token and target in the body and the headers."""
     said, target = call.request.headers["authorization"], call.request.target
     headers = [f"X-Echo: {said}", f"Link: <{target}>; rel={said}", f"Location: /x?{said[7:]}"]
-    await call.send(answer(500, {"message": f"{said} {target}"}, *headers))
+    await call.send(response(500, {"message": f"{said} {target}"}, *headers))
 
 
 async def redirect(call: Call) -> None:
@@ -136,26 +136,26 @@ async def redirect(call: Call) -> None:
         await call.reset()
     else:
         query = call.request.target.partition("?")[2]
-        await call.send(answer(307, "", f"Location: /there?{query}"))
+        await call.send(response(307, "", f"Location: /there?{query}"))
 
 
 STEPS: Final[dict[str, Step]] = {
     "hung up": hanging_up(),
     "reset": resetting(),
     "reset in the headers": resetting(b"HTTP/1.1 200 OK\r\nX: "),
-    "cut body": hanging_up(answer(200, b"[", "Content-Length: 1000")),
+    "cut body": hanging_up(response(200, b"[", "Content-Length: 1000")),
     "cut chunk": hanging_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n["),
-    "reset body": resetting(answer(200, b"[", "Content-Length: 1000")),
+    "reset body": resetting(response(200, b"[", "Content-Length: 1000")),
     "stalled": stalling(),
-    "stalled body": stalling(answer(200, b"[", "Content-Length: 1000")),
+    "stalled body": stalling(response(200, b"[", "Content-Length: 1000")),
     "not HTTP": b"SSH-2.0\r\n\r\n",
-    "not JSON": answer(200, b"<html>"),
-    "not gzip": answer(200, b"x", "Content-Encoding: gzip"),
+    "not JSON": response(200, b"<html>"),
+    "not gzip": response(200, b"x", "Content-Encoding: gzip"),
     "too large": gzipped(b" " * 9 * 2**20),
-    "too large on the wire": stalling(answer(200, b" " * 33 * 2**20)),
-    "refused": answer(404, {"message": "Not Found"}),
-    "limited": answer(429, {"message": "no"}, "Retry-After: 60"),
-    "redirected elsewhere": answer(307, "", "Location: https://evil.invalid/"),
+    "too large on the wire": stalling(response(200, b" " * 33 * 2**20)),
+    "refused": response(404, {"message": "Not Found"}),
+    "limited": response(429, {"message": "no"}, "Retry-After: 60"),
+    "redirected elsewhere": response(307, "", "Location: https://evil.invalid/"),
     "redirected and reset": redirect,
     "echoed": echo,
 }
@@ -204,7 +204,7 @@ async def test_an_error_that_the_caller_is_handling_keeps_its_frames(
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("wait", ["answer", "body", "turn", "retry", "redirect"])
+@pytest.mark.parametrize("wait", ["response", "body", "turn", "retry", "redirect"])
 async def test_the_frames_of_a_cancelled_call_hold_no_token(
     server: HostileServer, wait: str, token: str, call: str
 ) -> None:
@@ -213,14 +213,14 @@ async def test_the_frames_of_a_cancelled_call_hold_no_token(
         await (
             call.stall()
             if call.number > 1
-            else call.send(answer(307, "", f"Location: /there?{query}"))
+            else call.send(response(307, "", f"Location: /there?{query}"))
         )
 
     steps: dict[str, list[Step]] = {
-        "answer": [stalling()],
-        "body": [stalling(answer(200, b"[", "Content-Length: 1000"))],
+        "response": [stalling()],
+        "body": [stalling(response(200, b"[", "Content-Length: 1000"))],
         "turn": [stalling()],
-        "retry": [answer(503, "", "Retry-After: 20")],
+        "retry": [response(503, "", "Retry-After: 20")],
         "redirect": [there],
     }
     server.will(*steps[wait])

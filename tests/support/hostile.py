@@ -82,7 +82,7 @@ class Call:
 Step: TypeAlias = "bytes | Callable[[Call], Awaitable[object]]"
 
 
-def answer(
+def response(
     status: int | str = 200, body: bytes | str | list[Any] | dict[str, Any] = b"", *headers: str
 ) -> bytes:
     """Return the bytes of a response; a list or dictionary as body is encoded as JSON."""
@@ -97,7 +97,7 @@ def answer(
 
 
 def gzipped(body: bytes) -> bytes:
-    return answer(200, gzip.compress(body), "Content-Encoding: gzip")
+    return response(200, gzip.compress(body), "Content-Encoding: gzip")
 
 
 def bomb(mebibytes: int) -> bytes:

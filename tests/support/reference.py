@@ -14,7 +14,7 @@ from typing import Any, Final
 DATA: Final = Path(__file__).parents[1] / "data"
 PAGES: Final = ("enterprise-server-page.txt", "dotcom-page.txt")
 
-_ANSWER: Final = re.compile(r"^Status: 200(?: OK)?\n(?=[\[{])", re.MULTILINE)
+_RESPONSE: Final = re.compile(r"^Status: 200(?: OK)?\n(?=[\[{])", re.MULTILINE)
 _ROUTE: Final = re.compile(r"^get (/\S+)$|http\(s\)://HOSTNAME/api/v3(/[^\s\"?]+)", re.MULTILINE)
 
 
@@ -22,9 +22,9 @@ def examples(page: str) -> list[tuple[str, Any]]:
     """Return the path and the example response of each GET operation, in the order of the page."""
     text = (DATA / page).read_text()
     found = []
-    for answer in _ANSWER.finditer(text):
-        route = list(_ROUTE.finditer(text, 0, answer.start()))[-1]
-        example, _ = json.JSONDecoder().raw_decode(text, answer.end())
+    for response in _RESPONSE.finditer(text):
+        route = list(_ROUTE.finditer(text, 0, response.start()))[-1]
+        example, _ = json.JSONDecoder().raw_decode(text, response.end())
         found.append((route[1] or route[2], example))
     return found
 

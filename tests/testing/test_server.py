@@ -80,9 +80,9 @@ async def test_a_hook_is_called_before_every_response(world: World, serve: Serve
     seen = []
 
     async def broken(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        carried_out = await answer()
+        carried_out = await respond()
         seen.append((request.method, carried_out.status))
         return web.Response(status=502)
 
@@ -111,12 +111,12 @@ async def test_closing_is_prompt_with_idle_and_busy_connections() -> None:
     arrived = asyncio.Event()
 
     async def stall(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if request.path == "/stall":
             arrived.set()
             await asyncio.sleep(60)
-        return await answer()
+        return await respond()
 
     server = EmbeddedGitHub(hook=stall)
     await server.start()
