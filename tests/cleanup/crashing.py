@@ -11,10 +11,12 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from typing import Any, Final
+from unittest.mock import patch
 
 from ghpkg_async import GitHubPackages, VersionRef
-from ghpkg_async._session import limits
+from ghpkg_async._paging.mutations import MutationTracker
 from ghpkg_async.cleanup import apply, undo
 from ghpkg_async.cleanup._journal import Journal
 from ghpkg_async.cleanup._plan_file import Plan
@@ -83,17 +85,21 @@ def install(killer: Killer) -> None:
 
 
 async def run(task: dict[str, Any]) -> None:
-    limits.WRITE_SPACING = 0.0  # type: ignore[misc]
-    async with GitHubPackages(
-        task["token"], base_url=task["base_url"], points_per_minute=None
-    ) as client:
-        if task["command"] == "undo":
-            await undo(client, task["journal"])
-        else:
-            plan = Plan.load(task["plan"])
-            await apply(
-                client, plan, journal=task["journal"], registry_url=plan.header.registry_url
-            )
+    tracker = partial(MutationTracker, replica_lag=0.0)
+    with (
+        patch("ghpkg_async._session.limits.WRITE_SPACING", 0.0),
+        patch("ghpkg_async._context.MutationTracker", tracker),
+    ):
+        async with GitHubPackages(
+            task["token"], base_url=task["base_url"], points_per_minute=None
+        ) as client:
+            if task["command"] == "undo":
+                await undo(client, task["journal"])
+            else:
+                plan = Plan.load(task["plan"])
+                await apply(
+                    client, plan, journal=task["journal"], registry_url=plan.header.registry_url
+                )
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ def app(github: EmbeddedGitHub) -> Package:
     now = datetime.now(UTC)
     push_image(app, tags=["latest"], seed="latest", created_at=now - timedelta(days=90))
     for name, days in AGES.items():
-        push_image(app, tags=[f"pr-{name}"], seed=name, created_at=now - timedelta(days=days))
+        created_at = now - timedelta(days=days)
+        push_image(app, tags=[f"pr-{name}"], attestations=False, seed=name, created_at=created_at)
     return app
 
 
@@ -126,11 +127,11 @@ async def test_a_package_that_cannot_be_read_exits_with_3(
     cleanup: Command, github: EmbeddedGitHub, app: Package, policy: Path, tmp_path: Path
 ) -> None:
     async def hook(
-        request: web.BaseRequest, answer: Callable[[], Awaitable[web.StreamResponse]]
+        request: web.BaseRequest, respond: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if "/manifests/" in request.path and request.headers.get("Authorization"):
             return web.Response(status=403)
-        return await answer()
+        return await respond()
 
     github.hook = hook
     planned = await cleanup(
