@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from ..audit import Comparer, FailureEntry, ListingDone, Rule, SummaryBuilder, findings_of
+from ..audit import Comparer, FailureEntry, ListingDone, SummaryBuilder, findings_of
+from ..audit._findings import counted_rules
 from ..audit._markdown import render_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ..audit import AuditHeader, Baseline, Comparison, Finding, Record
+    from ..audit import AuditHeader, Baseline, Comparison, Finding, Record, Rule
 
 __all__ = ["LINES_SHOWN", "Results"]
 
@@ -20,15 +21,6 @@ CUT_SHORT: Final = frozenset({"rate_limited", "unauthorized", "no_connection"})
 """Reasons for which all other requests fail too, so that the audit can be resumed later."""
 LINES_SHOWN: Final = 20
 """Maximum number of printed findings of a rule, changes of a kind, and failures; JSON has all."""
-
-_COUNTED: Final = (
-    "public",
-    "docker_conflict",
-    "no_repository",
-    "empty",
-    "stale:365",
-    "many_versions:500",
-)
 
 
 class Results:
@@ -137,10 +129,12 @@ def _additional_rules(
     rules: Sequence[Rule], header: AuditHeader, *, has_baseline: bool
 ) -> list[Rule]:
     """Return the rules that are counted in addition to those to fail on."""
-    more = [Rule.parse(text) for text in _COUNTED]
-    if header.with_versions:
-        more.append(Rule("untagged", 100))
-    if has_baseline:
-        more.append(Rule("visibility_widened"))
-    asked = {rule.kind for rule in rules}
-    return [rule for rule in more if rule.kind not in asked]
+    requested = {rule.kind for rule in rules}
+    return [
+        rule
+        for rule in counted_rules()
+        if rule.kind not in requested
+        and not rule.missing_requirement(
+            versions=header.with_versions, has_baseline=has_baseline, conflicts=True
+        )
+    ]

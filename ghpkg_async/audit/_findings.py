@@ -1,7 +1,8 @@
 """Rules, and the findings they make in the entries of an audit. Pure.
 
-Each kind of finding is one entry of `_KINDS`: name, label, check, entries it applies to, parameter
-and requirement. The docstring of `ghpkg_async.audit` describes them.
+Each kind of finding is one entry of `_KINDS`: name, label, check, entries it applies to, parameter,
+requirement, and the rule that `ghpkg audit` counts. The docstring of `ghpkg_async.audit` describes
+them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "Requirement",
     "Rule",
+    "counted_rules",
     "entry_type_of",
     "findings_of",
     "label_of",
@@ -73,6 +75,7 @@ class _Kind:
         parameter: the threshold the rule takes; ``None``: it takes none.
         requires: option of the audit without which nothing is found.
         needs_version_count: whether packages with unknown ``version_count`` are never found.
+        counted: the rule that `ghpkg audit` counts without being told to; empty: none.
     """
 
     name: str
@@ -82,6 +85,7 @@ class _Kind:
     parameter: _Parameter | None = None
     requires: Requirement | None = None
     needs_version_count: bool = False
+    counted: str = ""
 
     @property
     def pattern(self) -> str:
@@ -147,21 +151,24 @@ _KINDS: Final[Mapping[str, _Kind]] = {
             _docker_conflict,
             entry_type=ConflictEntry,
             requires="docker",
+            counted="docker_conflict",
         ),
-        _Kind("public", "Public", _public),
+        _Kind("public", "Public", _public, counted="public"),
         _Kind(
             "visibility_widened",
             "Visible to more than before",
             _visibility_widened,
             requires="compare",
+            counted="visibility_widened",
         ),
-        _Kind("no_repository", "Linked to no repository", _no_repository),
-        _Kind("empty", "Without versions", _empty, needs_version_count=True),
+        _Kind("no_repository", "Linked to no repository", _no_repository, counted="no_repository"),
+        _Kind("empty", "Without versions", _empty, needs_version_count=True, counted="empty"),
         _Kind(
             "stale",
             "Unchanged for over {} days",
             _stale,
             parameter=_Parameter("DAYS", 90, maximum=36_500),
+            counted="stale:365",
         ),
         _Kind(
             "many_versions",
@@ -169,6 +176,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
             _many_versions,
             parameter=_Parameter("N", 100),
             needs_version_count=True,
+            counted="many_versions:500",
         ),
         _Kind(
             "untagged",
@@ -176,6 +184,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
             _untagged,
             parameter=_Parameter("N", 10),
             requires="versions",
+            counted="untagged:100",
         ),
         _Kind("unreachable", "Not obtained", _unreachable, entry_type=FailureEntry),
     )
@@ -249,6 +258,11 @@ class Rule:
         provided = {"versions": versions, "compare": has_baseline, "docker": conflicts}
         required = _KINDS[self.kind].requires
         return None if required is None or provided[required] else required
+
+
+def counted_rules() -> list[Rule]:
+    """Return the rules that `ghpkg audit` counts without being told to, in the order of reports."""
+    return [Rule.parse(kind.counted) for kind in _KINDS.values() if kind.counted]
 
 
 @attrs.frozen
