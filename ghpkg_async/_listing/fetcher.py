@@ -75,7 +75,8 @@ class PageFetcher:
 
         Args:
             page: number of the page.
-            retry: whether a transient failure is worth another attempt, and prefetching another.
+            retry: ``False`` after a failure of a larger page: send the request once, and prefetch
+                nothing.
 
         Returns:
             ``None`` if responses of other listings proved that the page before was the last.

@@ -97,7 +97,7 @@ class Listing(AwaitFirst, Generic[T]):
         run = Run(session, self._spec, self._window)
         number = self._spec.paginator().next_page or 1
         with session.call():
-            async with aclosing(run.passes(verify=self._consistent)) as pages:
+            async with aclosing(run.pages(verify=self._consistent)) as pages:
                 async for items, last in pages:
                     yield Page(number, items, last)
                     number += 1

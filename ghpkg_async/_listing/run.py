@@ -1,4 +1,4 @@
-"""One iteration of a listing: passes over its pages until it is proven complete."""
+"""One iteration of a listing: passes over its pages until it is complete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Run(Generic[T]):
     """One iteration of a listing.
 
     Attributes:
-        deferred: the first error that a response had beside its items.
+        deferred: the first error of a response that also had items.
     """
 
     def __init__(self, session: ListingSession, spec: ListingSpec[T], window: int) -> None:
@@ -41,24 +41,25 @@ class Run(Generic[T]):
         self._listed = ListedPages(spec)
         self._beyond_cap = BeyondCap(session, spec, self._seen, self._walk)
 
-    async def passes(self, *, verify: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
+    async def pages(self, *, verify: bool) -> AsyncGenerator[tuple[list[T], int | None], None]:
         """Yield the new items of each page, and the number of the last page if it is known.
 
         Args:
-            verify: whether a second pass is needed where one pass does not prove it complete.
+            verify: whether it has to be proven complete even if nothing shows a change.
 
         Raises:
             ListingUnstable: the listing still changed in the last pass.
         """
         mutations = self._spec.mutations
         for number in range(1, MAX_PASSES + 1):
-            if number > 1:  # A read may be older by the lag, but not older than the pass before.
+            if number > 1:  # A read may lag behind a write; this pass has to see newer data.
                 await asyncio.sleep(max(mutations.replica_lag, delay_before_pass(number)))
             with mutations.observe(self._spec.collection) as observed:
                 async with aclosing(self._pass(is_first=number == 1)) as pages:
                     async for items, last in pages:
                         yield items, last
             is_truncated = self._listed.paginator.truncated_at_cap
+            # At the cap, the parts list every item, so that only they need proof.
             listed = self._beyond_cap.listed if is_truncated else [self._listed]
             changed = observed.any or any(pages.paginator.changed for pages in listed)
             proven = all(pages.coverage.is_complete for pages in listed)

@@ -61,7 +61,7 @@ class Walk(Generic[T]):
         listed: the pages; a pass over them is started.
         window: most requests in flight.
         seen: ids of the items of this walk.
-        defer: receives the errors that responses have beside their items.
+        defer: receives the errors of responses that also have items.
     """
 
     def __init__(
@@ -148,9 +148,10 @@ class Walk(Generic[T]):
                 size=len(ids),
                 new=len(new),
                 repeats_page=repeats,
+                # A page that was the last in an earlier run needs no other evidence.
                 sends_link=response.was_last or self._support.sends_link,
-                from_cache=response.from_cache,
-                is_cached=response.from_cache or response.stored,
+                links_may_be_stale=response.from_cache,
+                will_be_cached=response.from_cache or response.stored,
             )
         except InvalidResponse as error:
             invalid = invalid or error
@@ -168,7 +169,7 @@ class Walk(Generic[T]):
     def _remember(
         self, key: int | str, response: Response, ids: list[int], fingerprint: int
     ) -> None:
-        """Keep the page for the next pass, which requests it conditionally."""
+        """Record the page in the coverage, and for a conditional request in the next pass."""
         known = self._known.get(key)
         if known is not None and known.fingerprint == fingerprint:
             number = known.response

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Coverage"]
 
 _EDGE: Final = 8
-"""Ids remembered at each end of a page; those in between are found in no other page's gap."""
+"""Ids remembered at each end of a page: only these move to a neighboring page in a small shift."""
 
 
 class Coverage:
@@ -29,9 +29,9 @@ class Coverage:
         # Arrays: a listing of 100,000 pages would keep a few small objects for each.
         self._edges = array("q")
         self._edges_end = array("q", [0])
-        self._parents = array("q")
+        self._parents = array("q")  # A union-find forest: joined responses have the same root.
         self._pass = array("q")
-        self._owners: dict[int, int] = {}
+        self._response_of: dict[int, int] = {}
         self._following: dict[int, int] = {}
         self._first: set[int] = set()
         self._last: set[int] = set()
@@ -45,7 +45,7 @@ class Coverage:
             for response, (start, end) in enumerate(pairwise(self._edges_end)):
                 edges = self._edges[start:end]
                 self._join_by_ids(response, edges)
-                self._own(response, edges)
+                self._record(response, edges)
             self._edges, self._edges_end = array("q"), array("q", [0])
         self._following, self._pass = dict(pairwise(self._pass)), array("q")
         self._is_repeated = True
@@ -61,7 +61,7 @@ class Coverage:
             self._edges_end.append(len(self._edges))
         else:
             self._join_by_ids(response, ids)
-            self._own(response, edges)
+            self._record(response, edges)
         self._append(response)
         return response
 
@@ -96,14 +96,14 @@ class Coverage:
             self._first.add(response)
         self._pass.append(response)
 
-    def _own(self, response: int, edges: Sequence[int]) -> None:
+    def _record(self, response: int, edges: Sequence[int]) -> None:
         for number in edges:
-            self._owners[number] = response
+            self._response_of[number] = response
 
     def _join_by_ids(self, response: int, ids: Sequence[int]) -> None:
         for number in ids:
-            if (owner := self._owners.get(number)) is not None:
-                self._join(response, owner)
+            if (neighbor := self._response_of.get(number)) is not None:
+                self._join(response, neighbor)
 
     def _join(self, response: int, neighbor: int) -> None:
         self._parents[self._root(response)] = self._root(neighbor)

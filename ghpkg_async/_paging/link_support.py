@@ -19,8 +19,8 @@ class LinkSupport:
     """Evidence of one client about one operation of one kind of owner.
 
     GitHub sends no ``Link`` with a listing that fits one page, and some servers never send one. A
-    short page without it is the end only where the server is known to send it. The page past the
-    end is the evidence where no other response is: it has a ``Link`` on a server that sends it.
+    short page without it is the end only where the server is known to send it. Without other
+    evidence, the page past the end is requested: a server that sends ``Link`` sends it there.
 
     Attributes:
         sends_link: ``None`` until a response is evidence.

@@ -1,7 +1,7 @@
 """Which page to request next, and where a listing ends.
 
-A server that sends ``Link`` is followed. Elsewhere pages are counted up to an empty one, since a
-short page proves nothing on a server that has never sent ``Link``.
+Where the server sends ``Link``, its links are followed. Elsewhere pages are requested by number up
+to an empty one, since a short page proves nothing on a server that has never sent ``Link``.
 
 https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 """
@@ -169,7 +169,7 @@ class Paginator:
 
     @property
     def is_end_proven(self) -> bool:
-        """``True`` at an end that neither the cap nor two pages that are the same explain."""
+        """``True`` if the walk ended at the last page, not at the cap or at a repeated page."""
         return self.next_page is None and not self.truncated_at_cap and not self._ignores_page
 
     @property
@@ -188,7 +188,7 @@ class Paginator:
 
         Returns:
             The next page and those after it up to the last one; then, where pages are full and
-            have no ``Link``, as many further pages as were full already.
+            have no ``Link``, as many further pages as were full so far.
         """
         page = self.next_page
         if page is None:
@@ -203,8 +203,9 @@ class Paginator:
         return range(page, end + 1), range(end + 1, possible + 1)
 
     def halve_page_size(self) -> bool:
-        """Continue with pages of half the size; return ``False`` after a few times in a row.
+        """Continue with pages of half the size; return ``False`` if that is not possible.
 
+        It is not after ``MAX_HALVINGS`` times in a row, with pages of one item, or with a cursor.
         GitHub sometimes fails at a page that it cannot put together in time.
         """
         if self.per_page < 2 or self._cursor is not None or self._halvings == MAX_HALVINGS:
@@ -235,8 +236,8 @@ class Paginator:
         new: int,
         repeats_page: bool = False,
         sends_link: bool | None = None,
-        from_cache: bool = False,
-        is_cached: bool = False,
+        links_may_be_stale: bool = False,
+        will_be_cached: bool = False,
     ) -> None:
         """Accept the response for ``next_page``.
 
@@ -246,9 +247,10 @@ class Paginator:
             new: number of its items that no earlier page of this walk had.
             repeats_page: whether it has the same items as the page before it.
             sends_link: whether the server sends ``Link`` with this operation, if known.
-            from_cache: whether the links are those of an earlier response with the same body.
-            is_cached: whether a later run may get the links from the cache. A full last page may
-                then have a page after it, which is requested to be cached too.
+            links_may_be_stale: whether the links are those of an earlier response with the same
+                body.
+            will_be_cached: whether a later run may get the links from the cache. A full last page
+                may then have a page after it, which is requested to be cached too.
 
         Raises:
             InvalidResponse: the links lead in a circle or never end, or pages stay larger than
@@ -264,10 +266,10 @@ class Paginator:
         self.next_page = page + 1
         if links is not None:
             self._full_pages = 0
-        if is_cached and links is not None and links.next is None and is_full:
+        if will_be_cached and links is not None and links.next is None and is_full:
             links = None
         if links is not None:
-            self._follow(links, page, size, is_full=is_full, from_cache=from_cache)
+            self._follow(links, page, size, is_full=is_full, links_may_be_stale=links_may_be_stale)
         elif self._cursor is not None:
             self._end(page)  # After a cursor there is no page number to continue with.
         elif not (self.last_page is not None and page < self.last_page):  # Else a lost header.
@@ -319,9 +321,9 @@ class Paginator:
         return size >= self.per_page
 
     def _follow(
-        self, links: Links, page: int, size: int, *, is_full: bool, from_cache: bool
+        self, links: Links, page: int, size: int, *, is_full: bool, links_may_be_stale: bool
     ) -> None:
-        if links.last_page is not None and not from_cache:
+        if links.last_page is not None and not links_may_be_stale:
             self.changed = self.changed or self.last_page not in (None, links.last_page)
             self._predicted_last = None
         self.last_page = links.last_page or self.last_page

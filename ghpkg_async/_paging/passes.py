@@ -10,10 +10,10 @@ MAX_PASSES: Final = 20
 """Passes of one listing before `ListingUnstable` is raised."""
 _FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 2.0
-_PASSES_AT_ONCE: Final = 3
+_PASSES_WITHOUT_DELAY: Final = 3
 
 
 def delay_before_pass(number: int) -> float:
     """Seconds to wait before a pass, counted from 1, so that changes may settle."""
-    doublings = number - _PASSES_AT_ONCE - 1
+    doublings = number - _PASSES_WITHOUT_DELAY - 1
     return 0.0 if doublings < 0 else min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**doublings)

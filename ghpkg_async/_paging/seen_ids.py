@@ -19,7 +19,7 @@ class SeenIds:
     """The ids of a listing so far.
 
     A set up to ``FEW`` ids; beyond that sorted arrays of eight bytes an id, since a listing may be
-    longer than memory. Each array is short: one that grows leaves its old memory to fragments.
+    longer than memory. Each array is short, since growing a long one fragments the heap.
     """
 
     FEW: ClassVar[int] = 2**14

@@ -34,7 +34,12 @@ class Calls:
         self._is_closing = self._is_closed = False
 
     def check(self, *, in_flight: bool = False) -> None:
-        """Raise `ClientClosed` unless the client accepts calls, or still serves those in flight."""
+        """Raise `ClientClosed` if the client accepts no calls.
+
+        Args:
+            in_flight: whether the call began before the client was closed; it may then go on
+                until the time for closing is over.
+        """
         if self._is_closed or (self._is_closing and not in_flight):
             raise ClientClosed("the client is closed; make a new GitHubPackages to send requests")
 
@@ -59,7 +64,7 @@ class Calls:
             self._idle.set()
 
     async def drain(self, seconds: float) -> None:
-        """Accept no more calls, and wait until none is in flight, for so many seconds at most."""
+        """Accept no more calls, and wait at most ``seconds`` until none is in flight."""
         self._is_closing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -18,16 +18,16 @@ __all__ = [
 RETRIED_STATUSES: Final = frozenset({408, *range(500, 506), 507, *range(520, 531)})
 """Statuses that are retried: transient failures of GitHub, or of a proxy before it.
 
-None proves that a write was not applied; see `is_refusal`.
+With such a status, a write may have been applied; see `is_refusal`.
 """
 
 MAX_RATE_LIMITS: Final = 20
-"""Responses with a rate limit that one request gets before it fails."""
+"""Rate limits of one request that are waited for; a further one raises `RateLimited`."""
 
 FIRST_BACKOFF: Final = 0.5
 """Seconds before the second attempt, of which jitter takes up to half."""
 LONGEST_BACKOFF: Final = 30.0
-"""Seconds; a later attempt waits no longer."""
+"""Upper bound of the backoff in seconds."""
 
 
 @attrs.define
@@ -36,8 +36,9 @@ class RetryState:
 
     Attributes:
         max_retries: attempts that may follow the first.
-        longest: seconds; a longer ``Retry-After`` is not waited for.
-        made: attempts made, the present one included.
+        longest: longest ``Retry-After`` in seconds that is waited for.
+        made: attempts that count towards ``max_retries``, the present one included; repeats after
+            a rate limit or with another token do not count.
         maybe_applied: whether any of them may have been applied without a response that says so.
         unauthorized: whether a 401 was retried.
         rate_limits: responses with a rate limit so far.
@@ -51,7 +52,7 @@ class RetryState:
     rate_limits: int = 0
 
     def waits_for_rate_limit(self, *, will_wait: bool) -> bool:
-        """Return whether to send the request again after the rate limit of its response.
+        """Count a rate limit and return whether to send the request again when it is over.
 
         Args:
             will_wait: whether the limit ends within ``max_rate_limit_wait``.
@@ -59,7 +60,7 @@ class RetryState:
         self.rate_limits += 1
         return will_wait and self.rate_limits <= MAX_RATE_LIMITS
 
-    def follow_redirect(self, status: int) -> None:
+    def note_redirect(self, status: int) -> None:
         """Record a redirect: a 303 refers to the result of a request that may have been applied."""
         self.maybe_applied = self.maybe_applied or status == 303
 
@@ -71,14 +72,17 @@ class RetryState:
         jitter: float,
         token_worked: bool = False,
     ) -> float | None:
-        """Return the seconds to wait before the next attempt; ``None``: the response is final.
+        """Record a response and return the seconds before the next attempt.
 
         Args:
-            status: the response's.
-            retry_after: seconds that its ``Retry-After`` asks for, if it has one.
+            status: status of the response.
+            retry_after: value of its ``Retry-After`` in seconds, if it has one.
             jitter: random number from 0 to 1, so that clients that failed together spread out.
             token_worked: whether the server accepted the request's token within the last minute.
                 Under load GitHub refuses a valid token now and then, so one 401 is then retried.
+
+        Returns:
+            ``None`` if the response is final.
         """
         transient = status in RETRIED_STATUSES
         self.maybe_applied = self.maybe_applied or (status >= 400 and not is_refusal(status))
@@ -90,18 +94,21 @@ class RetryState:
     def delay_without_response(
         self, *, transient: bool, maybe_applied: bool, jitter: float
     ) -> float | None:
-        """Return the seconds to wait before the next attempt, or ``None`` to give up.
+        """Record an attempt without a response and return the seconds before the next attempt.
 
         Args:
             transient: whether another attempt may succeed.
             maybe_applied: whether the request may have been applied.
             jitter: random number from 0 to 1.
+
+        Returns:
+            ``None`` if there is no further attempt.
         """
         self.maybe_applied = self.maybe_applied or maybe_applied
         return self._wait(transient, 0.0, jitter)
 
-    def _wait(self, sensible: bool, least: float, jitter: float) -> float | None:
-        if not sensible or self.made > self.max_retries:
+    def _wait(self, is_transient: bool, least: float, jitter: float) -> float | None:
+        if not is_transient or self.made > self.max_retries:
             return None
         wait = max(backoff(self.made, jitter), least)
         self.made += 1
@@ -117,7 +124,7 @@ def replaces_token(status: int, *, has_own: bool) -> bool:
     """Return whether to send the request again if the token source has another token by now.
 
     Args:
-        status: the response's.
+        status: status of the response.
         has_own: whether the request has a token of its own, or one that replaced another.
     """
     return status == 401 and not has_own

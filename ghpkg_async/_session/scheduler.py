@@ -88,10 +88,10 @@ class _FairQueue:
         return ticket
 
     def clear(self) -> list[_Ticket]:
-        return self.leave_all(math.inf)
+        return self.remove_impatient(math.inf)
 
-    def leave_all(self, seconds: float) -> list[_Ticket]:
-        """Remove and return the tickets whose ``max_wait`` is shorter than so many seconds."""
+    def remove_impatient(self, seconds: float) -> list[_Ticket]:
+        """Remove and return the tickets whose ``max_wait`` is less than ``seconds``."""
         left: list[_Ticket] = []
         for flow, waiting in list(self._flows.items()):
             for ticket in [ticket for ticket, most in waiting.items() if most < seconds]:
@@ -106,9 +106,9 @@ class RequestScheduler:
     Three queues take turns: writes, reads that start something (a first page, a single package)
     and continuation pages. A long listing thus continues while hundreds of short ones start, and
     vice versa; continuation pages of several listings take turns. The queue whose turn it is waits
-    for the points it needs, five for a write, and the others do not overtake it; only a write that
-    waits for its second since the last write lets reads pass. Speculative requests are admitted
-    only while these three queues are empty and the limits have slack.
+    for the points it needs, five for a write, and the others do not overtake it, except that reads
+    overtake a write while only the delay between two writes holds it. Speculative requests are
+    admitted only while these three queues are empty and the limits have slack.
 
     Args:
         limits: decides when.
@@ -161,14 +161,15 @@ class RequestScheduler:
         max_wait: float,
         speculative: bool = False,
     ) -> Pause | None:
-        """Wait until the request may be sent; the caller must then `release`.
+        """Wait until the request may be sent; if ``None`` is returned, the caller must `release`.
 
         Args:
             write: whether the request changes something.
             flow: which listing or call it belongs to.
             is_continuation: whether it is a page after the listing's first.
             speculative: lowest priority; waits until no other request of the client does.
-            max_wait: seconds; a longer pause is returned instead of waiting for its end.
+            max_wait: seconds; a longer pause is returned instead of waiting for its end. Has no
+                effect on a speculative request.
 
         Returns:
             ``None``, or the pause that is longer than ``max_wait``: the request is not admitted.
@@ -186,7 +187,7 @@ class RequestScheduler:
                 return None
         if speculative:
             queue = self._speculative
-        elif not self.will_wait(max_wait):
+        elif not self.is_within(max_wait):
             return self.limits.pause
         else:
             queue = self._writes if write else self._further if is_continuation else self._starts
@@ -205,22 +206,22 @@ class RequestScheduler:
             raise
 
     def release(self, *, write: bool) -> None:
-        """End a request that entered, with a response or without one."""
+        """Free the place of an admitted request, after its response or without one."""
         self.in_flight -= 1
         self.limits.on_done(self.clock(), write=write)
         self._dispatch()
 
     @contextmanager
     def listening(self, name: str, listener: Callable[[RateLimitWait], object]) -> Iterator[None]:
-        """Call the listener, a hook that users know by ``name``, too when a pause begins."""
+        """Also call ``listener`` when a pause begins, in the block; logs name it ``name``."""
         self._listeners.append((name, listener))
         try:
             yield
         finally:
             self._listeners.remove((name, listener))
 
-    def will_wait(self, max_wait: float) -> bool:
-        """Return whether no pause holds requests for longer than ``max_wait`` seconds."""
+    def is_within(self, max_wait: float) -> bool:
+        """Return whether the pause, if any, ends within ``max_wait`` seconds."""
         pause = self.limits.pause
         return pause is None or pause.ends - self.clock() <= max_wait
 
@@ -264,7 +265,7 @@ class RequestScheduler:
         if pause is not None and pause is not self._refused_for:
             self._refused_for = pause  # Once: the end of a pause only gets nearer.
             for queue in self._turns:
-                for ticket in queue.leave_all(pause.ends - now):
+                for ticket in queue.remove_impatient(pause.ends - now):
                     if not ticket.done():
                         ticket.set_result(pause)
         delay = 0.0

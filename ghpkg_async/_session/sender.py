@@ -77,9 +77,13 @@ class Sender:
         """Return the final response.
 
         Raises:
-            RateLimited: a rate limit is longer than ``max_rate_limit_wait``.
-            ConnectionFailed: no attempt had a response.
-            InvalidResponse: an attempt had no valid response, or too many redirects.
+            RateLimited: a rate limit is longer than ``max_rate_limit_wait``, or more than
+                ``MAX_RATE_LIMITS`` responses had one.
+            ConnectionFailed: the last attempt had no response.
+            RequestTimeout: the last attempt had no response in time.
+            InvalidResponse: the last attempt had no valid response, or too many redirects, or
+                one that may not be followed.
+            ClientClosed: the client was closed.
         """
         retries = RetryState(
             options.max_retries, longest=max(options.max_rate_limit_wait, LONGEST_BACKOFF)
@@ -93,14 +97,14 @@ class Sender:
                     request = attrs.evolve(request, speculative=False)
                 match outcome:
                     case RateLimited():
-                        will_wait = self.scheduler.will_wait(options.max_rate_limit_wait)
+                        will_wait = self.scheduler.is_within(options.max_rate_limit_wait)
                         if not retries.waits_for_rate_limit(will_wait=will_wait):
                             raise outcome
                         wait = 0.0  # The scheduler holds it until the limit is over.
                         reason = f"{outcome}; retrying after the rate limit"
                     case Response() if is_redirect(outcome.status):
                         redirects += 1
-                        retries.follow_redirect(outcome.status)
+                        retries.note_redirect(outcome.status)
                         request = follow_redirect(request, outcome, redirects)
                         del outcome  # Its Location may repeat a secret query.
                         continue

@@ -176,7 +176,7 @@ def test_an_unchanged_page_continues_as_in_the_pass_before() -> None:
 def test_a_second_page_as_large_as_the_first_is_full_whatever_was_requested() -> None:
     paginator = Paginator(f"{HERE}/items?per_page=100&page=1", per_page=100)
     following = Links(f"{HERE}/items?per_page=100&page=2", 2, None)
-    paginator.advance(following, size=10, new=10, is_cached=True)
+    paginator.advance(following, size=10, new=10, will_be_cached=True)
     ended = Links(None, None, None, prev=True)
-    paginator.advance(ended, size=10, new=10, from_cache=True, is_cached=True)
+    paginator.advance(ended, size=10, new=10, links_may_be_stale=True, will_be_cached=True)
     assert paginator.next_page == 3
