@@ -51,9 +51,9 @@ __all__ = ["GitHubPackages"]
 class GitHubPackages:
     """A client for GitHub's Packages REST API.
 
-    Use it in ``async with``; or just call it, as in a notebook, and ``await gh.close()`` at the
-    end. One client holds one token, one connection pool and one view of GitHub's limits, for as
-    many tasks as share it. It belongs to the event loop of its first call.
+    Use it in ``async with``, or without, as in a notebook, and ``await gh.close()`` at the end. One
+    client holds one token, one connection pool and one view of GitHub's limits, for as many tasks
+    as share it. It belongs to the event loop of its first call.
 
     Args:
         token: a string, or an object with ``async def token() -> str`` for tokens that rotate.
@@ -67,14 +67,15 @@ class GitHubPackages:
         accept: value of ``Accept``; servers older than API versioning document
             ``application/vnd.github.v3+json``.
         session: an `aiohttp.ClientSession` whose connections to use. It is not changed, and not
-            closed; of its settings, only connector, proxy and traces count, and the proxy not for
-            loopback.
-        concurrency: requests in flight at once, over the whole client.
-        timeout: seconds for one attempt.
+            closed; of its settings, only the connector, the trace configs and, except for loopback,
+            the proxy are used.
+        concurrency: maximum number of requests in flight, over the whole client; at least 1.
+        timeout: seconds for one attempt, greater than 0.
         max_retries: further attempts after a lost connection, a timeout, or one of the statuses
             408, 500 to 505, 507 and 520 to 530; at least 0.
-        max_rate_limit_wait: seconds; where a rate limit asks for a longer wait, `RateLimited` is
-            raised at once, and `ServerError` where a ``Retry-After`` does.
+        max_rate_limit_wait: seconds, at least 0. A rate limit that requires a longer wait raises
+            `RateLimited` at once. A server error whose ``Retry-After`` is longer than this and than
+            30 seconds is raised without a retry.
         points_per_minute: GitHub's secondary-limit budget (GET 1, writes 5). 60 % of it may be
             spent at once, the rest is spread over the minute, and writes are sent at least a second
             apart. ``None``: no pacing, and no second between writes.
@@ -165,7 +166,7 @@ class GitHubPackages:
         max_retries: int | None = None,
         max_rate_limit_wait: float | None = None,
     ) -> Self:
-        """Return this client with other options; ``None`` keeps one.
+        """Return a view of this client with other options; ``None`` keeps the current value.
 
         Connections, token, limits, cache and statistics are shared: closing either closes both.
 
@@ -260,8 +261,8 @@ class GitHubPackages:
 
         The hourly budget of 5,000 requests may run out: a client with ``max_rate_limit_wait=3600``
         waits for the next hour, any other records the rest as failures. A token source that raises
-        ends the audit, because every owner needs its token: the next audit continues it with the
-        listings whose `ListingDone` `Audit.batches` has yielded as ``skip``.
+        ends the audit, because every owner needs its token. To continue, pass the listings of the
+        `ListingDone` records that `Audit.batches` has yielded as ``skip`` to the next audit.
 
         Args:
             owners: names as people write them (``"acme"``, ``"user:octocat"``, ``"me"``) or this

@@ -38,7 +38,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Context:
-    """Shared by everything that one client names: session, recorded writes, learned facts."""
+    """State that a client's namespaces and references share: session, writes, ``Link`` evidence."""
 
     def __init__(self, session: Session, concurrency: int) -> None:
         self.session = session
@@ -58,7 +58,7 @@ class Context:
         return self.mutations is other.mutations
 
     def link_support(self, operation: str, root: str) -> LinkSupport:
-        """The evidence about one operation of one kind of owner: orgs, users or user."""
+        """Return the evidence of whether an operation sends ``Link``, for orgs, users or user."""
         return self._link_support.setdefault((operation, root.split("/")[1]), LinkSupport())
 
     def listing(self, spec: ListingSpec[Item], *, consistent: bool) -> Listing[Item]:
@@ -121,5 +121,5 @@ def versions_collection(package_type: str, name: str) -> str:
 
 
 def deleted_from(collection: str) -> str:
-    """The deleted items of a collection."""
+    """Return the name under which writes to the deleted items of a collection are recorded."""
     return f"{collection}?state=deleted"

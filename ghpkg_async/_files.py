@@ -114,7 +114,7 @@ class FileLock:
     def remove_drafts(self) -> None:
         """Remove the drafts of ``path`` that killed processes left.
 
-        For files of which every writer holds the lock. Without effect where the lock has none.
+        Only for files whose writers all hold the lock. No effect where locks are unsupported.
         """
         if self._file is None:
             return

@@ -20,7 +20,7 @@ S = TypeVar("S")
 class AwaitFirst:
     """Base of listings and audits, which are tables only when they have been awaited."""
 
-    if not TYPE_CHECKING:  # Type checkers would take every attribute for defined.
+    if not TYPE_CHECKING:  # Type checkers would treat every attribute as defined.
 
         def __getattr__(self, name: str) -> Any:
             message = f"{type(self).__name__!r} object has no attribute {name!r}"
@@ -48,7 +48,7 @@ class Items(list[T]):
         self._kind = kind
 
     def __reduce_ex__(self, _protocol: Any) -> tuple[type[list[T]], tuple[()], None, Iterator[T]]:
-        # As a list: who reads the pickle need not have this version, nor this library's.
+        # Pickled as a list, so that it can be loaded without this library, or with another version.
         return list, (), None, iter(self)
 
     @overload

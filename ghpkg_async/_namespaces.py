@@ -50,8 +50,8 @@ class Namespace:
     ) -> Listing[Package]:
         """List the packages of a type that the token may read.
 
-        GitHub lists 10,000 packages; those beyond are listed by visibility, unless ``visibility``
-        is given.
+        GitHub lists at most 10,000 packages; further ones are listed by visibility if
+        ``visibility`` is ``None`` and ``page`` is 1.
 
         Args:
             package_type: like ``"container"``; `ghpkg_async.PACKAGE_TYPES` has them all.
@@ -145,7 +145,7 @@ class Namespace:
         version_count = None
         if isinstance(package_type, Package):
             if name is not None:
-                raise ConfigurationError("name: a Package brings its own; leave it out")
+                raise ConfigurationError("name: leave it out; the Package has a name")
             package = package_type
             package_type, name = package.package_type, package.name
             version_count = package.version_count

@@ -46,7 +46,7 @@ def parse_owner(text: str) -> OwnerName:
     """Parse an owner: ``acme`` or ``org:acme``, ``user:octocat``, or ``me``.
 
     Raises:
-        ConfigurationError: the text has another form, or the login is not one.
+        ConfigurationError: the text has another form, or the login is not valid.
     """
     if text == "me":
         return OwnerName("me")
@@ -55,7 +55,7 @@ def parse_owner(text: str) -> OwnerName:
         kind, login = "org", text
     if kind not in ("org", "user") or not _LOGIN.fullmatch(login):
         raise ConfigurationError(
-            f"owners: {text!r} is neither an organization's name, nor user:NAME, nor me"
+            f"owners: {text!r} is not an organization's name, org:NAME, user:NAME or me"
         )
     return OwnerName("user" if kind == "user" else "org", login)
 

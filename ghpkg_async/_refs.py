@@ -182,8 +182,8 @@ class VersionRef:
 
         A 404 after an attempt whose response was lost counts as success.
 
-        Raises `DeletionRefused` for the last (tagged) version, and for a public one of over
-        5,000 downloads.
+        Raises `DeletionRefused` for a package's last version, a container's last tagged version,
+        and a public version with more than 5,000 downloads.
 
         https://docs.github.com/en/rest/packages/packages#delete-package-version-for-an-organization
         https://docs.github.com/en/rest/packages/packages#delete-a-package-version-for-the-authenticated-user

@@ -39,8 +39,9 @@ class GitHubPackagesError(Exception):
     """Base class of the exceptions of this library.
 
     Attributes:
-        maybe_applied: whether a DELETE or POST may have been applied, or may still be, although it
-            failed: the response to one of its attempts was lost or a server error.
+        maybe_applied: whether a failed DELETE or POST may have been applied, or may still be: one
+            of its attempts got no response, or a status that does not rule it out (408, 5xx, a
+            redirect 303 or an undocumented one).
     """
 
     maybe_applied: bool = False
@@ -63,7 +64,7 @@ class RequestTimeout(ConnectionFailed, TimeoutError):
 
 
 class InvalidResponse(GitHubPackagesError):
-    """A response does not have the documented form."""
+    """A response is unusable: undocumented form or status, over 8 MiB, or a bad redirect."""
 
 
 class PaginationCapReached(GitHubPackagesError):
@@ -220,18 +221,16 @@ _WAY_OUT: Final = "use a personal access token (classic) with the scope read:pac
 
 
 def advice_on(error: APIError) -> str:
-    """Return the way out that the response's message lacks, or an empty string."""
+    """Return advice that GitHub's message lacks, or an empty string."""
     message = error.message
     if error.status == 400 and message.startswith("Invalid argument"):
         if parse_qs(urlsplit(error.url).query).get("package_type") == ["container"]:
             return (
-                "GitHub responds so to the GITHUB_TOKEN of Actions, which cannot list container "
+                "GitHub sends this to the GITHUB_TOKEN of Actions, which cannot list container "
                 f"packages: {_WAY_OUT}"
             )
     elif error.status == 403 and message.startswith("Resource not accessible by"):
         return f"Fine-grained tokens and GitHub Apps have no access to Packages: {_WAY_OUT}"
     elif error.status == 404:
-        return (
-            f"A token without rights to it gets this response, too: check the name, and {_WAY_OUT}"
-        )
+        return f"A token without access gets this response too: check the name, and {_WAY_OUT}"
     return ""

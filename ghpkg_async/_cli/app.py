@@ -29,8 +29,9 @@ HELP: Final = """List, audit, delete and restore packages on GitHub; serve them 
 The token is read from the environment: GH_TOKEN or GITHUB_TOKEN for github.com and *.ghe.com,
 GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN for any other server, or only for GH_HOST if set.
 
-Exit status: 0 done; 1 done, with findings of --fail-on; 2 wrong usage; 3 the server refused
-requests or could not be reached, for all or part of the result; 130 interrupted; 143 terminated.
+Exit status: 0 done; 1 done, with findings of --fail-on; 2 wrong usage; 3 all or part of the result
+is missing: requests were refused or failed, or cleanup left versions or packages out; 130
+interrupted or declined; 143 terminated.
 
 Example: ghpkg demo
 """

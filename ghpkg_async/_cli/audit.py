@@ -235,7 +235,10 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
     with translate_errors("--from"):
         header = read_header(path)
     if header is None:
-        raise WrongUsage(f"--from: {path}: a CSV does not hold what was audited; use the .jsonl")
+        raise WrongUsage(
+            f"--from: {path}: a CSV has no owners and options of the audit; "
+            "use the .jsonl or .parquet"
+        )
     for rule in rules:
         check_possible(
             rule,
@@ -290,7 +293,7 @@ def _end(
     if status == EXIT_REFUSED:
         raise AuditIncomplete(f"{counted(results.failures, 'failure')}: see above{again}")
     if status == FOUND:
-        raise Found(f"Found what --fail-on names: {results.found_line()}{again}")
+        raise Found(f"--fail-on has findings: {results.found_line()}{again}")
 
 
 def exit_status(*, failures: int, findings: int, tolerates_failures: bool) -> int:
@@ -312,7 +315,7 @@ def exit_status(*, failures: int, findings: int, tolerates_failures: bool) -> in
 def _how_to_resume(files: Files) -> str:
     """Return the advice for a run that is not complete."""
     if files.resumable is None:
-        return "With --output FILE.jsonl, the same command would resume it"
+        return "An audit with --output FILE.jsonl can be resumed"
     path = files.resumable.path
     if files.fresh and files.is_placed:
         return f"Run the same command without --fresh to resume {path}"
@@ -322,5 +325,9 @@ def _how_to_resume(files: Files) -> str:
 
 def _what_is_kept(files: Files) -> str:
     """Return the state of the outputs after one could not be written."""
-    kept = "What was written is kept" if files.resumable is not None else "No table is written"
+    kept = (
+        "The records written so far are kept"
+        if files.resumable is not None
+        else "No table is written"
+    )
     return f"{kept}. {_how_to_resume(files)}"

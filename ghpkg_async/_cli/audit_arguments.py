@@ -80,7 +80,9 @@ def parse_points(typed: str) -> int | None:
     if typed == "none":
         return None
     if not (typed.isascii() and typed.isdigit() and 0 < int(typed) < 10**9):
-        raise WrongUsage(f"--points-per-minute: {typed!r} is neither a whole number nor none")
+        raise WrongUsage(
+            f"--points-per-minute: {typed!r} is neither a whole number from 1 to 999999999 nor none"
+        )
     return int(typed)
 
 
@@ -90,7 +92,7 @@ def _read_owners(source: Path) -> list[OwnerName]:
     try:
         lines = source.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise WrongUsage(f"--owners-from: {source}: is no text in UTF-8") from None
+        raise WrongUsage(f"--owners-from: {source}: is not UTF-8 text") from None
     except OSError as error:
         raise WrongUsage(
             f"--owners-from: {source}: cannot be read: {error.strerror or error}"

@@ -110,7 +110,7 @@ class Files:
             )
 
     def begin(self) -> Iterator[Record]:
-        """Start writing; copy the records of an earlier run to the other outputs and yield them."""
+        """Start writing; yield the resumed run's records, for the caller to write to the others."""
         for output in self.outputs:
             output.begin()
         if self.resumable is not None:

@@ -163,7 +163,7 @@ def _show_applied(
             console.note(f"Until {moment(min(dates))}, this restores them: {command}")
         pass_on(apply_markdown(plan, result), by_status(OutcomeStatus, result.counts), console)
     if not result.complete:
-        raise Unfinished("A part was not deleted or not verified: see above")
+        raise Unfinished("Some versions were not deleted or not verified: see above")
 
 
 def _end_of(result: ApplyResult) -> ApplyEnd:

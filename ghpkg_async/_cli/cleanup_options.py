@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LONGEST_WAIT: Final = 7200.0
-"""Seconds that apply and undo wait for a rate limit: the hourly budget is worth it."""
+"""Seconds that plan, apply and undo wait for a rate limit: an hourly reset, and a margin."""
 
 SWITCH: Final = {"negative": (), "show_default": False}
 
@@ -39,7 +39,7 @@ RegistryUrl: TypeAlias = Annotated[
     str | None,
     Parameter(
         help="The container registry. Default: https://ghcr.io for api.github.com, "
-        "https://containers.HOST for an Enterprise Server."
+        "https://containers.NAME.ghe.com for *.ghe.com, else https://containers.HOST."
     ),
 ]
 ManifestCache: TypeAlias = Annotated[
@@ -52,7 +52,7 @@ ManifestCache: TypeAlias = Annotated[
 ]
 Check: TypeAlias = Annotated[
     bool,
-    Parameter(name=("--check", "--dry-run"), help="Change nothing, but do all else.", **SWITCH),
+    Parameter(name=("--check", "--dry-run"), help="Only show what would change.", **SWITCH),
 ]
 Yes: TypeAlias = Annotated[bool, Parameter(help="Do not ask. Needed without a terminal.", **SWITCH)]
 

@@ -53,7 +53,7 @@ def plan(
     explain: Annotated[
         str | None,
         Parameter(
-            help="Show of every version of this package, OWNER/TYPE/NAME, why it goes or stays."
+            help="For each version of the package OWNER/TYPE/NAME, show why it is deleted or kept."
         ),
     ] = None,
     fail_on: Annotated[
@@ -67,7 +67,7 @@ def plan(
     """Plan deletions by a policy. Reads GitHub and the registry, and changes nothing.
 
     A package that cannot be read as a whole is left out, and the exit status is 3. The first plan
-    downloads the manifests of tagged images, which counts for their statistics; they are cached.
+    downloads the manifests of tagged images, each of which counts as a download; they are cached.
 
     Example: ghpkg cleanup plan retention.toml acme --output plan.jsonl
     """

@@ -119,7 +119,7 @@ def show_lines(lines: Sequence[str], console: Output) -> None:
 
 
 def by_status(statuses: object, counts: Mapping[Any, int]) -> dict[str, int]:
-    """Return the number of versions of each status, also of those that none has."""
+    """Return the number of versions of each status, 0 included."""
     return {status: counts.get(status, 0) for status in get_args(statuses)}
 
 

@@ -70,7 +70,7 @@ class WrongUsage(CommandExit):
 
 
 class CannotListen(CommandExit):
-    """The port of the embedded server is taken."""
+    """The embedded server cannot listen on its port."""
 
     status = EXIT_REFUSED
 
@@ -176,7 +176,7 @@ def _advice(error: GitHubPackagesError) -> str:
         case Unauthorized():
             return _advice_on_token(error.url)
         case DeletionRefused(reason="download_limit"):
-            return "Versions downloaded less can go one at a time, with --version"
+            return "Versions with fewer downloads can be deleted one at a time, with --version"
         case DeletionRefused():
             return "Leave out --version to delete the whole package"
         case ServerError():

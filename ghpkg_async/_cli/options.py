@@ -30,7 +30,7 @@ PackageType: TypeAlias = Annotated[
     str, Parameter(name="TYPE", help=f"The package's type: {', '.join(PACKAGE_TYPES)}.")
 ]
 Name: TypeAlias = Annotated[
-    str, Parameter(help="The package's name, unquoted, with its slashes: team/app.")
+    str, Parameter(help="The package's name, not percent-encoded: team/app.")
 ]
 VersionId: TypeAlias = Annotated[
     str | None,

@@ -6,8 +6,8 @@
         report = await gh.audit(["acme"], versions=True)
         report.findings(["public", "stale:365", "untagged:50"])
 
-An audit yields `PackageEntry`, `ConflictEntry` and `FailureEntry`; `to_record` makes the records of
-output files of them.
+An audit yields `PackageEntry`, `ConflictEntry` and `FailureEntry`; `to_record` converts them to the
+records of output files.
 
 A rule is written as the name of its kind, with a threshold for some:
 

@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._session.scheduler import Wait
+    from .._session.scheduler import RateLimitWait
     from ._records import FailureEntry, ListingKey
 
 __all__ = ["Event", "OnEvent", "OwnerDone", "OwnerStarted", "PageDone", "Progress", "Waiting"]
@@ -68,7 +68,7 @@ class Waiting:
         wait: duration, end and reason of the delay.
     """
 
-    wait: Wait
+    wait: RateLimitWait
 
 
 Event: TypeAlias = OwnerStarted | PageDone | OwnerDone | Waiting

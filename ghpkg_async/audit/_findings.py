@@ -41,7 +41,7 @@ _VISIBILITY_ORDER: Final = {"private": 0, "internal": 1, "public": 2}
 
 @attrs.frozen
 class _Context:
-    """Inputs of a check beside the entry.
+    """Inputs of a check in addition to the entry.
 
     Attributes:
         threshold: the parameter of the rule; 0 for kinds without one.
@@ -236,7 +236,7 @@ class Rule:
         if kind is None or (kind.parameter is None and not colon):
             return cls(name)
         if kind.parameter is None or not number:
-            raise ConfigurationError(f"rules: {text!r} is written {kind.example}")
+            raise ConfigurationError(f"rules: {text!r} is not valid; write {kind.example}")
         is_number = number.isascii() and number.isdigit() and len(number) < 10
         if not is_number or int(number) > kind.parameter.maximum:
             raise ConfigurationError(

@@ -131,7 +131,7 @@ def _changes(comparison: Comparison, since: datetime | None) -> Iterator[str]:
             yield from _and_more(len(changes), indent="  ")
     if comparison.not_compared:
         missing = counted(len(comparison.not_compared), "listing")
-        yield f"\nNot compared: {missing} that one of the two audits lacks."
+        yield f"\nNot compared: {missing}, not complete in both audits."
 
 
 def _failures(header: AuditHeader, failures: Sequence[FailureEntry], count: int) -> Iterator[str]:

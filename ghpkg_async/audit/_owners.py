@@ -44,8 +44,8 @@ def read_owners(lines: Iterable[str], source: str) -> list[OwnerName]:
         shown = "; ".join(problems[:_PROBLEMS_SHOWN])
         more = len(problems) - _PROBLEMS_SHOWN
         raise ConfigurationError(
-            f"{source}: one owner a line is an organization's name, user:NAME or me, and # begins "
-            f"a comment; not so {shown}{f'; and {more} more' if more > 0 else ''}"
+            f"{source}: not an owner: {shown}{f'; and {more} more' if more > 0 else ''}. Write an "
+            f"organization's name, user:NAME or me, one per line; # begins a comment"
         )
     return owners
 

@@ -31,7 +31,7 @@ Batch: TypeAlias = "list[Record]"
 BUFFERED_BATCHES: Final = 64
 """Maximum number of pages buffered for the caller; further listings then wait."""
 TOKEN_REFUSALS: Final = 3
-"""Number of owners with a 401, without any other response, after which no owner is requested."""
+"""Number of 401 failures, before any page was received, after which no owner is requested."""
 
 TAGGED_TYPES: Final = frozenset({"container", "docker"})
 """The package types whose versions have tags."""
@@ -86,8 +86,8 @@ class AuditRunner:
         self._progress = progress
         self._emit = on_event
         self._queue: asyncio.Queue[Batch | None] = asyncio.Queue(BUFFERED_BATCHES)
-        # One owner per request keeps the client busy while each owner has one listing; two
-        # listings per request do while pages are decoded. More would wait and hold memory.
+        # As many owners as requests in flight keep the client busy if each owner has one
+        # listing, twice as many listings do while pages are decoded; more would only use memory.
         self._owners = asyncio.Semaphore(concurrency)
         self._listings = asyncio.Semaphore(2 * concurrency)
         self._packages = asyncio.Semaphore(2 * concurrency)
@@ -97,8 +97,8 @@ class AuditRunner:
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Yield the records in order of arrival, one batch per page."""
-        # Not a task group around the `yield`: should it fail while the caller holds the page, it
-        # would cancel the caller.
+        # A task group around the `yield` would cancel the caller if it failed while the caller
+        # processes a page.
         producer = asyncio.create_task(self._produce())
         try:
             while (batch := await self._queue.get()) is not None:

@@ -45,7 +45,7 @@ async def apply(
     """Delete the versions of a plan.
 
     Each package is listed again first. A group whose versions changed since the plan, or that
-    another version needs by now, is not deleted. Within a group, images are deleted before their
+    another version now needs, is not deleted. Within a group, images are deleted before their
     parts; if GitHub refuses to delete an image, its parts stay. Called again with the same journal,
     it resumes.
 
@@ -54,9 +54,9 @@ async def apply(
             ``delete:packages``.
         plan: the plan; the policy is not evaluated again.
         journal: file for the intents and outcomes; created if it does not exist.
-        check: do everything but delete and write the journal.
+        check: only compare the plan with the server; delete nothing and write no journal.
         max_deletes: limits instead of those of the policy.
-        max_plan_age: greatest age of the plan, if shorter than that in the plan.
+        max_plan_age: maximum age of the plan; the plan's own expiry applies too.
         registry_url: root of the registry; ``None`` derives it from the client's base URL.
         cache: file for manifests; ``None`` for no cache.
         on_outcome: called with each outcome; what it raises is logged.

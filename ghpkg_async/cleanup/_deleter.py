@@ -263,7 +263,7 @@ class Deleter:
         return waiting
 
     def _settle(self, groups: Iterable[Group], status: OutcomeStatus, message: str) -> None:
-        """Give all versions of the groups that have no outcome the same one."""
+        """Record the same outcome for every version of the groups that has none yet."""
         for group in self._open(groups):
             for deletion in group.deletions:
                 self._record(deletion, self.outcome(deletion, status, message))

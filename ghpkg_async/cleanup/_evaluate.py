@@ -112,7 +112,7 @@ def _matches(rule: Rule, name: str, tags: Sequence[str], is_orphan: bool) -> boo
 
 
 def _other_tags(rule: Rule, tags: Sequence[str]) -> list[str]:
-    """Return the tags that save an image from a rule that some of its tags match."""
+    """Return the tags of an image that a rule does not match, if the rule matches others."""
     if not rule.tags:
         return []
     others = [tag for tag in tags if not rule.tags.match(tag)]

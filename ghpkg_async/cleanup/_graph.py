@@ -4,9 +4,10 @@ A container's version is a manifest. Deleting a version that another one links t
 so a version is deleted only if nothing that stays links to it, in three ways:
 
 child
-    An index contains the version. An index takes its children along unless they are needed.
+    An index contains the version. Its children are deleted with it, unless they are needed.
 mention
-    The digest of the version occurs elsewhere in a manifest. It protects, but takes nothing along.
+    The digest of the version occurs elsewhere in a manifest, which protects the version. It is not
+    deleted with that manifest.
 referrer
     The version is a signature, an attestation or the like: its manifest has a ``subject``, or its
     tag is ``sha256-<hex>`` with the digest of its subject. It stays with its subject and
@@ -266,7 +267,7 @@ class VersionGraph:
     def protected(self, seeds: Iterable[int]) -> dict[int, Cause]:
         """Return the versions that must stay if the seeds stay, with a cause of each.
 
-        The least set that contains the seeds, all that a member needs, and its referrers.
+        The smallest set with the seeds and, for each member, versions it needs and its referrers.
         """
         causes: dict[int, Cause] = {}
         targets: tuple[tuple[Link, Mapping[int, Sequence[int]]], ...] = (
@@ -299,7 +300,7 @@ class VersionGraph:
             kept: versions that stay in any case.
 
         Returns:
-            By index: the image that a deletion is reached from; and the cause of each other one.
+            Both by index: for each deletion, the image it was reached from; else the cause.
         """
         selected = set(selected)
         reached = self.reached(self._newest_first(selected))

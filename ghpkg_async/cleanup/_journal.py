@@ -361,7 +361,7 @@ class Journal(Generic[R]):
         """Write records and wait until the disk has them.
 
         Raises:
-            OSError: that failed: the disk is full, for instance.
+            OSError: writing or syncing failed, for example because the disk is full.
         """
         self.append(*records)
         await asyncio.to_thread(self._sync)

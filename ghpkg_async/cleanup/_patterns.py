@@ -68,7 +68,7 @@ class Patterns:
 
     @property
     def names(self) -> frozenset[str] | None:
-        """All texts that match; ``None`` if a pattern matches more than one."""
+        """All matching texts; ``None`` if an included pattern is a glob or an expression."""
         return None if self._included else frozenset(filter(self.match, self._literals))
 
     def unmatched(self, texts: Iterable[str]) -> list[str]:

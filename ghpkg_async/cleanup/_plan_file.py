@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["LEAST_IMAGES", "Plan", "is_plan"]
 
 LEAST_IMAGES: Final = 10
-"""Images of a package from which on a percentage limits its deletions."""
+"""Minimum number of a package's images for the percentage of max-deletes to apply."""
 
 _PER_DELETE: Final = timedelta(seconds=1)
 _POINTS_PER_DELETE: Final = 5

@@ -83,8 +83,8 @@ class Rule:
         untagged: select images without a tag.
         orphaned: select signatures and other artifacts whose subject is not in the package.
         versions: patterns of version names; not for containers.
-        older_than: age from which a match is selected; the age is that of the later of creation
-            and last change.
+        older_than: minimum age of a selected match, since its creation or last change, whichever is
+            later.
         keep_newest: number of matches that are kept, the newest first, whatever their age.
         keep_tags: patterns of tags whose images are kept.
         all: select every match: no other limit is needed.
@@ -125,8 +125,8 @@ class Rule:
             if (package_type == "container") == (selector == "versions"):
                 fitting = "types = ['npm']" if selector == "versions" else "versions"
                 raise ConfigurationError(
-                    f"{selector}: rule {self.name!r} has it for {package_type} packages, which "
-                    f"it does not apply to; use {fitting}"
+                    f"{selector}: does not apply to {package_type} packages; use {fitting} in "
+                    f"rule {self.name!r}"
                 )
 
     def applies_to(self, package_type: str, name: str) -> bool:
@@ -140,7 +140,7 @@ def _rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 @attrs.frozen(kw_only=True)
 class Policy:
-    """Rules that select versions to delete, and guards against them.
+    """Rules that select versions to delete, and guards that override the rules.
 
     Protection is stronger than any rule's keep, and a keep of one rule is stronger than the
     selection of another; the order of the rules has no effect.

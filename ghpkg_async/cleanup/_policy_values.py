@@ -1,4 +1,4 @@
-"""Values of a policy: converters of what TOML and callers give, with errors that name the key."""
+"""Convert the values of a policy, from TOML or from a caller. Errors name the key."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def to_text(value: str) -> str:
 
 def _to_texts(value: Sequence[str]) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{value!r} is not a list of texts; write [{value!r}]")
+        raise ValueError(f"{value!r} is not a list of strings; write [{value!r}]")
     return tuple(value)
 
 

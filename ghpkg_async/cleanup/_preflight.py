@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerClock", "preflight"]
 
 MAX_SKEW: Final = timedelta(minutes=5)
-"""Difference between the clocks of server and machine from which it is logged."""
+"""Clock difference between the server and this machine above which a warning is logged."""
 
 _log: Final = logging.getLogger("ghpkg_async")
 
@@ -44,11 +44,11 @@ class ServerClock:
 async def preflight(client: GitHubPackages, *required: str) -> ServerClock:
     """Request the server's time, and compare the token's scopes with the required ones.
 
-    Tokens that are not classic ones have no scopes, and so has an empty or absent header: their
-    permissions show in the responses only.
+    Only classic tokens have scopes. If the response names none, they are not compared, and missing
+    permissions show only in later responses.
 
     Args:
-        client: sends the request; the response's status is of no importance.
+        client: sends the request; any status from 200 to 599 is accepted.
         required: scopes like ``delete:packages``.
 
     Raises:

@@ -42,7 +42,7 @@ class PackageState:
         """Yield the groups that must not be deleted, each once, with the reason.
 
         Args:
-            groups: groups of the package; versions that are not there any more are no reason.
+            groups: groups of the package. Versions that no longer exist do not make a group stale.
         """
         rest = []
         for group in groups:

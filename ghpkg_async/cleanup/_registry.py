@@ -92,8 +92,8 @@ def registry_url_of(base_url: URL) -> URL:
 class Registry:
     """Manifests by digest.
 
-    The client's API token is sent to the registry's token endpoint only, once per repository and
-    minute, and only if that endpoint is on the registry's own origin.
+    The client's API token is sent only to the registry's token endpoint, when a repository has no
+    valid registry token, and only if that endpoint is on the registry's own origin.
 
     Args:
         client: supplies the API token, connection settings, retries and redaction.
@@ -155,8 +155,8 @@ class Registry:
         package cannot be cleaned up, so nothing more is requested.
 
         Args:
-            owner: login of the account that owns the package, in any case.
-            package: name of the container package, in any case, slashes included.
+            owner: login of the account that owns the package; case-insensitive.
+            package: name of the container package, slashes included; case-insensitive.
             digests: like ``sha256:`` and 64 hexadecimal digits; the first are requested first.
 
         Returns:
@@ -200,7 +200,7 @@ class Registry:
                 has sent no manifest of the package yet; ``None``: there is none.
 
         Raises:
-            InvalidResponse: the manifest could not be read, for another reason than a 404.
+            InvalidResponse: the manifest could not be read for a reason other than a 404.
         """
         repository, path = _repository(owner, package)
         if repository not in self._sent and digest is not None:

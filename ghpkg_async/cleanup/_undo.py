@@ -1,8 +1,8 @@
 """Restore the deletions of a journal.
 
 GitHub documents that a version can be restored for 30 days, but not whether its tags are set again,
-nor whether they are taken from a version that has them by then. So a version one of whose tags is
-in use is held, and every restored version is compared with the journal.
+nor whether that removes them from another version that has them by then. A version is therefore
+held if another one has a tag of it, and every restored version is compared with the journal.
 
 https://docs.github.com/en/packages/learn-github-packages/deleting-and-restoring-a-package
 """
@@ -79,7 +79,7 @@ class UndoResult:
     """Results of undoing deletions.
 
     Attributes:
-        intents: the versions that the journal says were deleted, as far as they were chosen.
+        intents: the selected versions that, by the journal, were or may have been deleted.
         outcomes: the result of each, by id; with ``check``, only of those that would not be
             restored.
         retag: commands that set the tags that GitHub did not set again.
@@ -312,7 +312,7 @@ class _Run:
             self._record_restored(intent, "active", lost, again)
         elif self._clock.now() >= intent.restorable_until:
             until = f"{intent.restorable_until:%Y-%m-%d %H:%M} UTC"
-            self._record(intent, "expired", f"GitHub restored it until {until}")
+            self._record(intent, "expired", f"it could be restored until {until}")
         elif moved:
             command = ("ghpkg", "restore", *intent.package, "--version", str(intent.id))
             self._record(
@@ -421,7 +421,7 @@ class _Run:
     def _record_restored(
         self, intent: Intent, status: RestoreStatus, missing: Sequence[str], message: str = ""
     ) -> None:
-        """Record a version that is there, and how to set the tags that it has not."""
+        """Record a version that exists, and the commands that set its missing tags."""
         without = f"without its tags {', '.join(missing)}" if missing else ""
         texts = ", ".join(filter(None, (message, without)))
         self._record(intent, status, texts or None, missing_tags=tuple(missing))

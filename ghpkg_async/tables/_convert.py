@@ -28,7 +28,7 @@ _DTYPES: Final[Mapping[str, str]] = {
     "time": "datetime64[us, UTC]",
     "texts": "object",
 }
-"""Types with missing cells; the same whether a table has any or not."""
+"""Nullable types, also for columns without missing cells."""
 
 
 def to_arrow(items: object, *, kind: type | None = None) -> pa.Table:
@@ -40,7 +40,7 @@ def to_arrow(items: object, *, kind: type | None = None) -> pa.Table:
 
     Args:
         items: a list of packages, versions or an audit's records, or an `AuditReport`.
-        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
+        kind: type of an empty list's items, like ``Package``; not needed for a listing's result.
 
     Raises:
         ConfigurationError: pyarrow is not installed, the items make no table, or a value does
@@ -64,7 +64,7 @@ def to_pandas(items: object, *, kind: type | None = None) -> pd.DataFrame:
 
     Args:
         items: a list of packages, versions or an audit's records, or an `AuditReport`.
-        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
+        kind: type of an empty list's items, like ``Package``; not needed for a listing's result.
 
     Raises:
         ConfigurationError: pandas is not installed, the items make no table, or a value does
@@ -87,7 +87,7 @@ def to_polars(items: object, *, kind: type | None = None) -> pl.DataFrame:
 
     Args:
         items: a list of packages, versions or an audit's records, or an `AuditReport`.
-        kind: the type of the items of an empty list, like ``Package``; a listing's result knows it.
+        kind: type of an empty list's items, like ``Package``; not needed for a listing's result.
 
     Raises:
         ConfigurationError: polars is not installed, the items make no table, or a value does

@@ -31,8 +31,8 @@ ROWS_SHOWN: Final = 10
 LONGEST_TEXT: Final = 100
 """Characters in a cell; a name may be longer than any screen is wide."""
 LONGEST_LINK: Final = 2000
-# A host without a user's name in front, which passes for a host, and only the characters that
-# addresses are made of (RFC 3986): browsers read others as if they were not there.
+# No user name before the host, since it can be mistaken for the host, and only the characters of
+# a URL (RFC 3986): browsers ignore some others.
 _LINK: Final = re.compile(
     r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
 )

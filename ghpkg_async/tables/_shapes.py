@@ -63,7 +63,7 @@ class Shape:
 
     def cells(self, items: Iterable[Any]) -> dict[str, list[Any]]:
         """Return the cells of each column, from top to bottom."""
-        # Row by row, and no row is kept: a whole one takes several times its cells.
+        # Rows are not kept: a row's dict takes several times the memory of its cells.
         cells: dict[str, list[Any]] = {column.name: [] for column in self.columns}
         for item in items:
             row = self.row(item)

@@ -63,8 +63,8 @@ __all__ = [
     "push_signature",
 ]
 
-# Names are imported on first use: every `ghpkg` command imports this package for `Behaves` alone,
-# and must not wait for the import of the server.
+# Names are imported on first use: `ghpkg serve` and `ghpkg --help` import `Behaves` from this
+# package, and need not import the server for that.
 _HOMES: Final = {
     "_behavior": ("Behaves",),
     "_demo": ("demo_world",),

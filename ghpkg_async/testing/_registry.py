@@ -1,7 +1,7 @@
 """Container registry that sends the manifests of the world's container versions. Pure.
 
-Of ghcr.io, it has pulling a manifest by digest or tag with a token for its repository. It has no
-pushing, no deleting, no blobs and no referrers API.
+It imitates one part of ghcr.io: pulling a manifest by digest or tag, with a token for its
+repository. Pushing, deleting, blobs and the referrers API are missing.
 
 https://distribution.github.io/distribution/spec/auth/token/
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests

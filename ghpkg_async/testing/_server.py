@@ -105,12 +105,12 @@ class EmbeddedGitHub:
 
     ``behaves`` selects the imitated GitHub:
 
-    - ``"recorded"``: GitHub.com, according to responses recorded from 2024 to 2026. Packages in
-      a listing have no ``version_count``; the response to a single package has it. A listing that
-      fits one page has no ``Link``. A page past the end is empty and has ``prev``, ``first`` and
-      ``last``, of an empty listing only ``last``, with ``page=0``. ``Link`` names organizations by
-      id, ``/organizations/1001/packages?...``. ``X-Accepted-OAuth-Scopes`` is empty. Owners have
-      ``user_view_type``.
+    - ``"recorded"``: GitHub.com, according to responses recorded from 2024 to 2026. Packages in a
+      listing have no ``version_count``; the response to a single package has it. A listing that
+      fits one page has no ``Link``. A page past the end is empty, and its ``Link`` has ``prev``,
+      ``first`` and ``last``, or, in an empty listing, only ``last`` with ``page=0``. ``Link`` names
+      organizations by id, ``/organizations/1001/packages?...``. ``X-Accepted-OAuth-Scopes`` is
+      empty. Owners have ``user_view_type``.
     - ``"documented"``: GitHub according to its reference. Packages in a listing have
       ``version_count``, every page of a listing has ``Link``, even a single one, ``Link`` repeats
       the request's path, ``X-Accepted-OAuth-Scopes`` names the operation's scopes, and no field is
@@ -414,7 +414,7 @@ class EmbeddedGitHub:
         fault: RequestFault,
         reached: LimitReached | None,
     ) -> web.Response | None:
-        """Return the undamaged response; ``None`` if the fault neither carries out nor responds."""
+        """Return the undamaged response; ``None`` if a fault drops the request unprocessed."""
         now = self._now()
         method, target, headers = request.method, request.raw_path, request.headers
         response: Response | None = None

@@ -122,8 +122,8 @@ class World(WorldBase):
             login: Login of the token's user; created if missing.
             scopes: Default: all scopes. ``write:packages`` includes ``read:packages``, as on
                 GitHub.
-            admin: May delete and restore packages: of all owners, of no other owner, or of the
-                owners of these logins.
+            admin: owners whose packages the token may delete and restore: ``True``: all, ``False``:
+                its own user only, logins: these and its own user.
             sees: Sees private and internal packages, likewise. ``admin`` includes it.
             sso: Is authorized for the single sign-on, likewise.
             limit: Requests per hour, stated in the ``x-ratelimit-*`` headers.

@@ -44,7 +44,7 @@ class TestStatus:
         small.org("acme").find("npm", "a").updated_at = NOW - timedelta(days=1000)
         run = await ghpkg("acme", "--quiet", "--fail-on", kind)
         assert run.status == status, run.err
-        assert ("Found what --fail-on names" in run.err) is (status == 1)
+        assert ("--fail-on has findings" in run.err) is (status == 1)
 
     async def test_untagged_images_are_found_in_their_versions(
         self, small: World, ghpkg: Command
@@ -99,7 +99,7 @@ class TestUsage:
             (["acme", "--type=npm", "--fail-on=docker_conflict"], "needs --type docker"),
             (["acme", "--shard=3/2"], "--shard: 3/2 is no share"),
             (["acme", "--owners-from=missing.txt"], "--owners-from: missing.txt: cannot be read"),
-            (["--owners-from=bad.txt"], "bad.txt: one owner a line"),
+            (["--owners-from=bad.txt"], "bad.txt: not an owner: "),
             (["acme", "--output=a.xml"], "--output: a.xml: its name has to end in .jsonl"),
             (["acme", "--output=no/a.csv"], "--output: no/a.csv: cannot be written"),
             (["acme", "--output=no/a.jsonl"], "--output: no/a.jsonl: cannot be written"),

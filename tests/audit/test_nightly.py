@@ -259,7 +259,7 @@ class TestFrom:
         [
             (["acme"], "--from: takes no OWNER"),
             (["--output=b.csv"], "--from: takes no OWNER"),
-            (["--from=a.csv"], "a CSV does not hold what was audited"),
+            (["--from=a.csv"], "a CSV has no owners and options"),
             (["--from=missing.jsonl"], "--from: missing.jsonl: cannot be read"),
             (["--fail-on=untagged:1"], "untagged:1 needs --versions"),
         ],

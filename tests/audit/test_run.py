@@ -257,8 +257,8 @@ class TestArguments:
         ("owners", "told"),
         [
             ("acme", "one owner; give a list"),
-            (["a b"], "'a b' is neither"),
-            ([""], "'' is neither"),
+            (["a b"], "'a b' is not"),
+            ([""], "'' is not"),
             ([3], "3 is neither"),
         ],
     )

@@ -133,8 +133,8 @@ def test_policy_without_a_whole_rule_is_refused(text: str, message: str) -> None
         ("older-than = 14", "older-than: 14 is not a text"),
         ("keep-newest = -1", "keep-newest: -1 is not a whole number of at least 0"),
         ("keep-newest = true", "keep-newest: True is not a whole number"),
-        ("packages = '*'", "packages: '*' is not a list of texts; write ['*']"),
-        ("packages = [1]", "packages: [1] is not a list of texts"),
+        ("packages = '*'", "packages: '*' is not a list of strings; write ['*']"),
+        ("packages = [1]", "packages: [1] is not a list of strings"),
         ("packages = ['!charts/*']", "has exclusions only; add '*' to match the rest"),
         ("packages = ['']", "packages: a pattern is empty"),
         ("packages = ['re:']", "packages: a pattern is empty"),
@@ -143,8 +143,8 @@ def test_policy_without_a_whole_rule_is_refused(text: str, message: str) -> None
         ("types = ['contaner']", "types: 'contaner' is not one of npm, "),
         ("types = ['contaner']", "; did you mean container?"),
         ("types = []", "types: the list is empty"),
-        ("types = ['npm']", "tags: rule 'x' has it for npm packages"),
-        ("types = ['container', 'npm']", "tags: rule 'x' has it for npm packages"),
+        ("types = ['npm']", "tags: does not apply to npm packages"),
+        ("types = ['container', 'npm']", "tags: does not apply to npm packages"),
         ("untagged = 1", "untagged: 1 is neither true nor false"),
         ("untagged = true", "rule 'x' has tags and untagged; give it one of"),
         ("keep-tags = []", "keep-tags: the list is empty"),
@@ -171,7 +171,7 @@ def test_mistake_in_a_rule_names_the_key_and_its_line(line: str, message: str) -
         ("max-deletes = -1", "max-deletes: -1 is neither a number nor a percentage"),
         ("protect-digests = ['sha256:1']", "protect-digests: 'sha256:1' is not sha256: and 64"),
         ("protect-digests = ['@absent.txt']", "absent.txt cannot be read"),
-        ("protect-tags = 'latest'", "protect-tags: 'latest' is not a list of texts"),
+        ("protect-tags = 'latest'", "protect-tags: 'latest' is not a list of strings"),
     ],
 )
 def test_mistake_in_the_guards_names_the_key_and_its_line(line: str, message: str) -> None:
@@ -205,7 +205,7 @@ def test_rule_that_would_delete_every_match_must_say_so() -> None:
 
 
 def test_versions_are_not_for_containers() -> None:
-    assert "versions: rule 'x' has it for container packages" in refusal(
+    assert "versions: does not apply to container packages" in refusal(
         "[[rule]]\nname = 'x'\nversions = ['*']"
     )
 

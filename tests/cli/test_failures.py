@@ -73,7 +73,7 @@ def api_error(error: type[APIError], status: int, message: str = "No.", /, **mor
         ),
         (api_error(DeletionRefused, 400, reason="last_version"), "Leave out --version"),
         (api_error(DeletionRefused, 400, reason="last_tagged_version"), "Leave out --version"),
-        (api_error(DeletionRefused, 400, reason="download_limit"), "downloaded less"),
+        (api_error(DeletionRefused, 400, reason="download_limit"), "fewer downloads"),
         (api_error(BadRequest, 400, url="https://x/?package_type=nmp"), "npm, maven, rubygems"),
         (
             api_error(

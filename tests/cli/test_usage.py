@@ -70,7 +70,7 @@ async def test_version(bare: Command) -> None:
         ("list acme --type npm --api-version é", "--api-version: 'é'"),
         ("list team:acme --type npm", "OWNER: 'team:acme'"),
         ("list .. --type npm", "OWNER: '..'"),
-        ("list user: --type npm", "OWNER: 'user:' is neither"),
+        ("list user: --type npm", "OWNER: 'user:' is not"),
         ("versions acme npm", "NAME"),
         ("versions acme npm ..", "NAME: '..'"),
         ("versions acme .. left", "TYPE: '..'"),

@@ -97,16 +97,14 @@ NPM = CONTAINERS.replace("container", "npm")
 @pytest.mark.parametrize(
     ("status", "url", "message", "advice"),
     [
-        (400, CONTAINERS, "Invalid argument.", "GitHub responds so to the GITHUB_TOKEN of Actions"),
+        (400, CONTAINERS, "Invalid argument.", "GitHub sends this to the GITHUB_TOKEN of Actions"),
         (403, NPM, "Resource not accessible by personal access token", "Fine-grained tokens"),
         (403, NPM, "Resource not accessible by integration", "Fine-grained tokens and GitHub Apps"),
-        (404, NPM, "Not Found", "A token without rights"),
-        (404, f"{NPM}/versions", "Package not found.", "A token without rights"),
+        (404, NPM, "Not Found", "A token without access"),
+        (404, f"{NPM}/versions", "Package not found.", "A token without access"),
     ],
 )
-def test_a_message_that_leads_astray_gets_the_way_out(
-    status: int, url: str, message: str, advice: str
-) -> None:
+def test_a_misleading_message_gets_advice(status: int, url: str, message: str, advice: str) -> None:
     found = error(status, {"message": message}, url=url)
     assert found.message == message
     assert f"{status} {message.rstrip('.')}. {advice}" in str(found)

@@ -48,4 +48,4 @@ def header_in(path: Path, mapping: Mapping[str, Any]) -> AuditHeader:
 
 def foreign(path: Path, reason: str = "it is not an audit's output") -> ConfigurationError:
     """Return the error for a file with other content, which is never overwritten."""
-    return ConfigurationError(f"{path}: {reason}; it is left as it is, name another file")
+    return ConfigurationError(f"{path}: {reason}; the file is unchanged, name another one")

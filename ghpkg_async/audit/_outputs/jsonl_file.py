@@ -227,7 +227,7 @@ def _check_replaceable(path: Path) -> None:
 def _open(path: Path, *, is_draft: bool) -> BinaryIO:
     """Open a file to read and append to.
 
-    Other users can guess the name of a draft: none of theirs is used, and no symbolic link.
+    Other users can guess the name of a draft, so a symbolic link or another user's file is refused.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
     if is_draft:
@@ -265,7 +265,7 @@ def _glance_at(path: Path, line: bytes, number: int) -> _Glance:
 
 
 def _broken(path: Path, number: int, error: Exception) -> ConfigurationError:
-    return foreign(path, f"its line {number} is not an audit's: {error}")
+    return foreign(path, f"line {number} is not an audit record: {error}")
 
 
 def _read_file_header(path: Path) -> AuditHeader:

@@ -139,7 +139,7 @@ def audit_on(
     if not header.owners:
         raise ConfigurationError("owners: none; give at least one")
     if len(usable) > 1 and "me" in header.owners:
-        raise ConfigurationError("owners: whose token's user is 'me'? Write user:NAME")
+        raise ConfigurationError("owners: 'me' is ambiguous with several tokens; write user:NAME")
     per_token = Budget(points_per_minute, concurrency)
     if parts is None:
         parts = parts_for(len(cluster.nthreads()), len(usable), per_token)
