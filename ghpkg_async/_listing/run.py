@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .._paging.passes import MAX_PASSES, delay_before_pass
+from .._paging.passes import MAX_PASSES, delay_before_pass, is_resized
 from .._paging.seen_ids import SeenIds
 from ..errors import ListingUnstable
 from .beyond_cap import BeyondCap
@@ -37,6 +37,7 @@ class Run(Generic[T]):
         self._session = session
         self._spec = spec
         self._window = window
+        self._resize = False
         self._seen = SeenIds()
         self._listed = ListedPages(spec)
         self._beyond_cap = BeyondCap(session, spec, self._seen, self._walk)
@@ -62,11 +63,13 @@ class Run(Generic[T]):
             # At the cap, the parts list every item, so that only they need proof.
             listed = self._beyond_cap.listed if is_truncated else [self._listed]
             changed = observed.any or any(pages.paginator.changed for pages in listed)
-            proven = all(pages.coverage.is_complete for pages in listed)
+            is_unchanged = not observed.any and all(p.coverage.is_unchanged for p in listed)
+            proven = is_unchanged or all(pages.coverage.is_complete for pages in listed)
             needs_proof = number > 1 or verify or changed
             is_missing = is_truncated and self._beyond_cap.missing is not None
             if not is_missing and (proven or not needs_proof):
                 return
+            self._resize = is_resized(number + 1)
         raise ListingUnstable(
             f"{self._spec.paginator().url(1)}: still changing after {MAX_PASSES} passes; "
             f"{len(self._seen)} items were yielded. List it again when fewer changes are made"
@@ -87,7 +90,7 @@ class Run(Generic[T]):
                     yield items, None
 
     def _walk(self, listed: ListedPages[T], seen: SeenIds) -> Walk[T]:
-        return Walk(self._session, listed, self._window, seen, self._defer)
+        return Walk(self._session, listed, self._resize, self._window, seen, self._defer)
 
     def _defer(self, error: GitHubPackagesError) -> None:
         self.deferred = self.deferred or error

@@ -47,9 +47,15 @@ class ListedPages(Generic[T]):
     coverage: Coverage = attrs.field(factory=Coverage, init=False)
     known: KnownPages = attrs.field(factory=KnownPages, init=False)
 
-    def start_pass(self) -> None:
-        """Begin at the first page, with the URLs and the last page of the pass before."""
-        self.paginator = self.paginator.restart() if self.known else self.spec.paginator()
+    def start_pass(self, *, resize: bool) -> None:
+        """Begin at the first page, with what the pass before learned about the pages.
+
+        Args:
+            resize: request pages of another size than in the pass before.
+        """
+        self.paginator = (
+            self.paginator.restart(resize=resize) if self.known else self.spec.paginator()
+        )
         self.coverage.start_pass()
 
 
@@ -59,6 +65,7 @@ class Walk(Generic[T]):
     Args:
         session: sends the requests.
         listed: the pages; a pass over them is started.
+        resize: request pages of another size than in the pass before.
         window: most requests in flight.
         seen: ids of the items of this walk.
         defer: receives the errors of responses that also have items.
@@ -68,11 +75,12 @@ class Walk(Generic[T]):
         self,
         session: ListingSession,
         listed: ListedPages[T],
+        resize: bool,
         window: int,
         seen: SeenIds,
         defer: Callable[[GitHubPackagesError], None],
     ) -> None:
-        listed.start_pass()
+        listed.start_pass(resize=resize)
         spec = listed.spec
         self._session = session
         self._paginator = listed.paginator
@@ -130,7 +138,7 @@ class Walk(Generic[T]):
         if response.status == 304 and known is not None:
             self._last_response = None
             repeats = self._repeats(known.size, known.fingerprint)
-            self._coverage.repeat(known.response)
+            self._coverage.repeat(known.response, is_unchanged=True)
             self._paginator.advance_unchanged(known, repeats_page=repeats)
             self._fetcher.prefetch()
             return None, None
@@ -170,15 +178,16 @@ class Walk(Generic[T]):
         self, key: int | str, response: Response, ids: list[int], fingerprint: int
     ) -> None:
         """Record the page in the coverage, and for a conditional request in the next pass."""
-        known = self._known.get(key)
+        known, etag = self._known.get(key), response.headers.get("ETag", "")
+        if not (etag.isascii() and etag.isprintable()):
+            etag = ""
         if known is not None and known.fingerprint == fingerprint:
             number = known.response
-            self._coverage.repeat(number)
+            self._coverage.repeat(number, is_unchanged=etag == known.etag)
         else:
             number = self._coverage.add(ids)
-        etag = response.headers.get("ETag", "")
         page = KnownPage(
-            etag if etag.isascii() and etag.isprintable() else "",
+            etag,
             len(ids),
             fingerprint,
             number,

@@ -2,9 +2,13 @@
 
 Items keep their order: they are inserted and deleted, but never move past each other. A response
 has all items between its first and its last one, at one moment. If two responses share an item, no
-item that existed all the time lies between them and is missing from both. If a page is the same
-before and after the next one was read, no item moved from one to the other. A listing is complete
+item that existed all the time lies between them and is missing from both. A listing is complete
 once a chain of such responses leads from a first page to a last one.
+
+Pages of one size share items only after a change. A pass whose pages are all unchanged since the
+pass before proves that nothing changed. After a change, pages of another size are the proof. Single
+pages that are unchanged prove nothing: one item may have been deleted before they were read, and
+another one restored afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +27,11 @@ _EDGE: Final = 8
 
 
 class Coverage:
-    """The responses of one listing over its passes, and which of them leave no gap."""
+    """The responses of one listing over its passes, and which of them leave no gap.
+
+    Attributes:
+        is_unchanged: whether all pages of the pass that ended are unchanged since the pass before.
+    """
 
     def __init__(self) -> None:
         # Arrays: a listing of 100,000 pages would keep a few small objects for each.
@@ -32,11 +40,12 @@ class Coverage:
         self._parents = array("q")  # A union-find forest: joined responses have the same root.
         self._pass = array("q")
         self._response_of: dict[int, int] = {}
-        self._following: dict[int, int] = {}
         self._first: set[int] = set()
         self._last: set[int] = set()
         self._is_first_pass = True
-        self._is_repeated = False
+        self._previous_pass = array("q")
+        self._are_unchanged = False
+        self.is_unchanged = False
 
     def start_pass(self) -> None:
         """Begin another pass over the pages."""
@@ -47,12 +56,12 @@ class Coverage:
                 self._join_by_ids(response, edges)
                 self._record(response, edges)
             self._edges, self._edges_end = array("q"), array("q", [0])
-        self._following, self._pass = dict(pairwise(self._pass)), array("q")
-        self._is_repeated = True
+        self._previous_pass, self._pass = self._pass, array("q")
+        self._are_unchanged = True
+        self.is_unchanged = False
 
     def add(self, ids: Sequence[int]) -> int:
         """Add the next response of the pass and return its number."""
-        self._is_repeated = False
         response = len(self._parents)
         self._parents.append(response)
         edges = ids if len(ids) <= 2 * _EDGE else (*ids[:_EDGE], *ids[-_EDGE:])
@@ -65,10 +74,14 @@ class Coverage:
         self._append(response)
         return response
 
-    def repeat(self, response: int) -> None:
-        """Add a response that is the same as one of an earlier pass."""
-        if (following := self._following.get(response)) is not None:
-            self._join(response, following)
+    def repeat(self, response: int, *, is_unchanged: bool) -> None:
+        """Add a response with the same ids as one of an earlier pass.
+
+        Args:
+            response: number of the earlier response.
+            is_unchanged: whether the items are the same in every respect.
+        """
+        self._are_unchanged = self._are_unchanged and is_unchanged
         self._append(response)
 
     def end_pass(self, *, last_is_short: bool, ignores_page: bool = False) -> None:
@@ -80,8 +93,9 @@ class Coverage:
             ignores_page: whether the end is inferred from two pages that are the same, which a
                 second pass has to confirm.
         """
-        is_confirmed = not ignores_page or self._is_repeated
-        if self._pass and is_confirmed:
+        is_repeated = self._pass == self._previous_pass
+        self.is_unchanged = is_repeated and self._are_unchanged
+        if self._pass and (is_repeated or not ignores_page):
             self._last.add(self._pass[-1])
             if last_is_short and len(self._pass) > 1:
                 self._last.add(self._pass[-2])

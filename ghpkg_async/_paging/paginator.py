@@ -27,6 +27,8 @@ MAX_PER_PAGE: Final = 100
 MAX_STALE_PAGES: Final = 100
 """Pages in a row without a new item before the listing fails."""
 MAX_HALVINGS: Final = 3
+LARGEST_GROWING: Final = 50
+"""Pages of at most so many items grow from pass to pass, and larger ones shrink."""
 
 _PER_PAGE: Final = re.compile(r"(?<=[?&])per_page=\d+(?=&|$)")
 
@@ -110,21 +112,43 @@ class Paginator:
         self._size = self._previous_size = 0
         self._largest = 0
         self._ignores_page = False
+        self._grows = per_page <= LARGEST_GROWING
         self._full_pages = 0
         self._stale_pages = 0
         self._new_items = 0
         self._cursor: str | None = None
         self._cursors: set[str] = set()
 
-    def restart(self) -> Paginator:
-        """A paginator for another pass over the same pages."""
-        again = Paginator(self._first_url, per_page=self.per_page, first=self._first_page)
+    def restart(self, *, resize: bool = False) -> Paginator:
+        """Return a paginator for another pass.
+
+        Args:
+            resize: request pages of another size, which share items with the pages of this pass.
+        """
+        size = self._other_size() if resize else self.per_page
+        again = Paginator(self._first_url, per_page=size, first=self._first_page)
         again._capped, again._template = self._capped, self._template
         again._start = again._offset = self._start
         again._first_of_size = again._first_page
-        again._halved, again._predicted_last = self._halved, self.last_page
-        again._largest = self._largest
+        again._grows, again._halved = self._grows, self._halved
+        if size == self.per_page:
+            again._predicted_last = self.last_page
+        else:
+            again._predicted_last = max(-(-self._new_items // size), 1)
+        again._largest = min(self._largest, size) if size <= self.per_page else 0
         return again
+
+    @property
+    def has_fixed_size(self) -> bool:
+        """``True`` if no other pass can have pages of another size that start at the same item."""
+        return not self.per_page or self._first_page > 1
+
+    def _other_size(self) -> int:
+        if self.has_fixed_size or self._ignores_page:
+            return self.per_page
+        if self._nonempty > 1 and self._largest < self.per_page:
+            return max(self._largest - 1, 1)  # The server's pages are smaller than requested.
+        return self.per_page + 1 if self._grows else max(self.per_page - 1, 1)
 
     def url(self, page: int) -> str:
         """The URL of a page, made from the server's own link where it sent one."""

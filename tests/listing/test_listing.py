@@ -281,6 +281,50 @@ async def test_a_consistent_listing_of_one_page_costs_one_request() -> None:
     assert session.requested_pages == [1]
 
 
+class Undone(InMemorySession):
+    """Session in whose collection an item is deleted and restored while pages are read.
+
+    Page 3 of the first pass is read after item 3 was deleted, and page 2 after it was restored:
+    item 20 is on neither. In the second pass, item 15 is deleted between the reads of pages 2 and
+    3: all pages have the same ids as in the first pass.
+    """
+
+    changes: int = 0
+    first_read_of_page_3: asyncio.Event
+    second_read_of_page_2: asyncio.Event
+
+    async def get(self, url: URL, **options: Any) -> Response:
+        page = (url.query["per_page"], url.query["page"])
+        reads = self.requested_pages.count(int(url.query["page"]))
+        if page == ("10", "2") and reads == 0:
+            await self.first_read_of_page_3.wait()
+            self.change(3)
+        if page == ("10", "3") and reads == 0:
+            self.change(3)
+        if page == ("10", "3") and reads == 1:
+            await self.second_read_of_page_2.wait()
+            self.change(15)
+        response = await super().get(url, **{**options, "etag": ""})
+        if page == ("10", "3"):
+            self.first_read_of_page_3.set()
+        if page == ("10", "2") and reads == 1:
+            self.second_read_of_page_2.set()
+        return attrs.evolve(response, headers=CIMultiDict({"ETag": f'"{self.changes}"'}))
+
+    def change(self, item: int) -> None:
+        self.ids = sorted({*self.ids} ^ {item})
+        self.changes += 1
+
+
+async def test_pages_that_are_the_same_again_after_changes_hide_no_item() -> None:
+    session = Undone(list(range(25)), "none")
+    session.first_read_of_page_3 = asyncio.Event()
+    session.second_read_of_page_2 = asyncio.Event()
+    found = await ids(session.listing(expected=25, consistent=True))
+    assert sorted(found) == list(range(25))
+    assert 20 in found[-1:], "it was not hidden from the first pass"
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_consistent_listing_finds_an_item_hidden_by_a_shift(mode: LinkMode) -> None:
     session = InMemorySession(list(range(45)), mode)

@@ -46,50 +46,70 @@ def test_an_item_missed_between_two_pages_is_not_covered() -> None:
     assert covered([[6, 5], [3, 2], [1]], [[5, 4], [3, 2], [1]], [[4, 3], [2, 1]]).is_complete
 
 
-def test_a_page_that_is_unchanged_after_the_next_was_read_leaves_no_gap() -> None:
-    coverage = covered([[6, 5], [4, 3], [2, 1]])
+def another_pass(coverage: Coverage, *responses: int, are_unchanged: bool = True) -> None:
     coverage.start_pass()
-    for response in range(3):
-        coverage.repeat(response)
+    for response in responses:
+        coverage.repeat(response, is_unchanged=are_unchanged)
     coverage.end_pass(last_is_short=False)
-    assert coverage.is_complete
 
 
-def test_a_page_that_changed_is_evidence_of_its_items_only() -> None:
+def test_a_pass_is_unchanged_if_all_its_pages_are() -> None:
     coverage = covered([[6, 5], [4, 3], [2, 1]])
-    coverage.start_pass()
-    coverage.repeat(0)
-    coverage.add([3, 2])
-    coverage.add([1])
-    coverage.end_pass(last_is_short=False)
-    assert coverage.is_complete
+    assert not coverage.is_unchanged
+    another_pass(coverage, 0, 1, 2)
+    assert coverage.is_unchanged
+    another_pass(coverage, 0, 1)
+    assert not coverage.is_unchanged
+    another_pass(coverage, 0, 1, are_unchanged=False)
+    assert not coverage.is_unchanged
+
+
+def test_pages_with_the_same_ids_as_before_may_have_a_gap_between_them() -> None:
+    """Item 3 was deleted before page 2 was read, and in each pass another item was, too."""
+    coverage = covered([[6, 5], [2, 1]])
+    another_pass(coverage, 0, 1, are_unchanged=False)
+    assert not coverage.is_complete
+
+
+def test_pages_of_another_size_leave_no_gap() -> None:
+    assert not covered([[6, 5], [4, 3], [2, 1]], [[6, 5], [4, 3], [2, 1]]).is_complete
+    assert covered([[6, 5], [4, 3], [2, 1]], [[6, 5, 4], [3, 2, 1]]).is_complete
 
 
 @settings(deadline=None)
-@given(seed=st.integers(0, 2**32), total=st.integers(0, 40), per_page=st.integers(1, 12))
+@given(
+    seed=st.integers(0, 2**32),
+    total=st.integers(0, 40),
+    sizes=st.lists(st.integers(1, 12), min_size=2, max_size=6),
+)
 def test_no_item_is_missing_where_coverage_is_complete(
-    seed: int, total: int, per_page: int
+    seed: int, total: int, sizes: list[int]
 ) -> None:
-    """Each response shows one state; items are removed and inserted between responses."""
+    """Pages are read in any order, each at one moment; items come and go between these moments."""
     random = Random(seed)  # noqa: S311
-    items = list(range(1000, 1000 + 10 * total, 10))
+    items = list(range(1000, 1000 + total))
     throughout, seen, coverage = set(items), set[int](), Coverage()
-    for _ in range(6):
+    known: dict[tuple[int, ...], int] = {}
+    for per_page in sizes:
         coverage.start_pass()
-        page = 0
-        while True:
+        pages = list(range(-(-len(items) // per_page) + 1))
+        responses = {}
+        for page in random.sample(pages, len(pages)):
             for _ in range(random.randrange(3)):
-                if items and random.random() < 0.5:
-                    throughout.discard(items.pop(random.randrange(len(items))))
-                else:
-                    items = sorted({*items, random.randrange(990, 1000 + 10 * total)})
-            response = items[page * per_page : (page + 1) * per_page]
-            seen.update(response)
-            coverage.add(response)
-            page += 1
-            if len(response) < per_page:
+                item = random.randrange(990, 1010 + total)
+                throughout.discard(item)
+                items = sorted({*items} ^ {item})
+            responses[page] = items[page * per_page : (page + 1) * per_page]
+        for page in pages:
+            ids = responses[page]
+            seen.update(ids)
+            if (response := known.get(tuple(ids))) is None:
+                known[tuple(ids)] = coverage.add(ids)
+            else:
+                coverage.repeat(response, is_unchanged=False)
+            if len(ids) < per_page:
+                coverage.end_pass(last_is_short=False)
                 break
-        coverage.end_pass(last_is_short=False)
         if coverage.is_complete:
             assert throughout <= seen
             return

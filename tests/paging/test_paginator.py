@@ -180,3 +180,46 @@ def test_a_second_page_as_large_as_the_first_is_full_whatever_was_requested() ->
     ended = Links(None, None, None, prev=True)
     paginator.advance(ended, size=10, new=10, links_may_be_stale=True, will_be_cached=True)
     assert paginator.next_page == 3
+
+
+# Pages of another size
+
+
+def resized(per_page: int, items: int, *, passes: int = 1, clamp: int = 100) -> list[int]:
+    """Return the page sizes of the passes over a listing, each of another size than the last."""
+    paginator, sizes = Paginator(f"{HERE}/items?per_page={per_page}&page=1", per_page=per_page), []
+    for _ in range(passes + 1):
+        sizes.append(paginator.per_page)
+        left = items
+        while paginator.next_page is not None:
+            size = min(paginator.per_page, clamp, left)
+            left -= size
+            paginator.advance(None, size=size, new=size)
+        paginator = paginator.restart(resize=True)
+    return sizes
+
+
+def test_another_size_is_one_item_less_or_more() -> None:
+    assert resized(100, 250, passes=3) == [100, 99, 98, 97]
+    assert resized(1, 5, passes=3) == [1, 2, 3, 4]
+    assert resized(50, 250, passes=3) == [50, 51, 52, 53]
+
+
+def test_another_size_is_smaller_than_the_pages_of_a_server_that_clamps_them() -> None:
+    assert resized(100, 95, passes=3, clamp=30) == [100, 29, 28, 27]
+    assert resized(9, 10, passes=3, clamp=2) == [9, 1, 2, 3]
+
+
+def test_a_pass_with_another_size_requests_as_many_pages_as_there_were_items() -> None:
+    paging = paginator()
+    full(paging, to(2, last=2))
+    paging.advance(Links(None, None, None, prev=True), size=99, new=99)
+    again = paging.restart(resize=True)
+    assert "per_page=99&page=2" in again.url(2)
+    assert requested(again, 16) == ([1, 2, 3], [])
+
+
+def test_the_size_is_kept_where_pages_would_start_elsewhere_or_cannot_have_another() -> None:
+    later = Paginator(f"{HERE}/items?per_page=100&page=3", per_page=100, first=3)
+    assert later.restart(resize=True).per_page == 100
+    assert Paginator(f"{HERE}/items", per_page=0).restart(resize=True).per_page == 0
