@@ -181,7 +181,8 @@ def audit(
 
     If one owner fails, the others continue. Exit status 0: done; 1: --fail-on has findings;
     2: wrong usage; 3: some listings failed (this has precedence over 1, except with
-    --fail-on unreachable). Results are kept in any case. With --from: 0 or 1.
+    --fail-on unreachable). Results are kept in any case. With --from: 0 or 1, or 3 if the file is
+    incomplete.
 
     Example: ghpkg audit acme octo-org --output audit.jsonl --fail-on public
     """
@@ -190,13 +191,15 @@ def audit(
     files = Files(output, report, compare, fresh=fresh, max_age=age)
     console = options.output()
     if from_ is not None:
-        if owners or owners_from or type_ or versions or shard or fresh or output:
+        if owners or owners_from or type_ or versions or verify or shard or fresh or output:
             raise WrongUsage(
-                "--from: takes no OWNER, --owners-from, --type, --versions, --shard, --fresh or "
-                "--output: it shows an earlier audit unchanged"
+                "--from: takes no OWNER, --owners-from, --type, --versions, --verify, --shard, "
+                "--fresh or --output: it shows an earlier audit unchanged"
             )
         _show_earlier(from_, rules, files, console)
         return
+    if fresh and not output:
+        raise WrongUsage("--fresh: needs --output FILE; without it, every audit is a new one")
     everyone = parse_owners(owners, owners_from)
     names = owners_of_shard(everyone, shard)
     allowed = allowed_failures(allow_failure, everyone)
@@ -232,6 +235,8 @@ def audit(
 
 def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Output) -> None:
     """Show an earlier output in the form of the audit that wrote it."""
+    if path.suffix.lower() not in (".jsonl", ".parquet", ".csv"):
+        raise WrongUsage(f"--from: {path}: its name has to end in .jsonl or .parquet")
     with translate_errors("--from"):
         header = read_header(path)
     if header is None:
@@ -250,6 +255,11 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
         files.open(header, stack)
     sink = RecordSink(header, rules, files, console)
     asyncio.run(_replay(path, sink))
+    if missing := sink.results.missing_listings():
+        raise AuditIncomplete(
+            f"{path} is incomplete: {len(missing):,} of its {len(header.listings):,} listings are "
+            f"missing, {missing[0]} for example. The command that wrote a .jsonl resumes it"
+        )
     _end(sink.results, rules, files, tolerates_failures=True)
 
 
@@ -288,7 +298,7 @@ def _end(
         findings=results.found,
         tolerates_failures=tolerates_failures or any(rule.kind == "unreachable" for rule in rules),
     )
-    resumable = results.failures and files.resumable
+    resumable = results.failures and (files.resumable or files.earlier)
     again = f". {_how_to_resume(files)}" if resumable else ""
     if status == EXIT_REFUSED:
         raise AuditIncomplete(f"{counted(results.failures, 'failure')}: see above{again}")
@@ -314,13 +324,17 @@ def exit_status(*, failures: int, findings: int, tolerates_failures: bool) -> in
 
 def _how_to_resume(files: Files) -> str:
     """Return the advice for a run that is not complete."""
+    earlier = files.earlier
     if files.resumable is None:
-        return "An audit with --output FILE.jsonl can be resumed"
-    path = files.resumable.path
-    if files.fresh and files.is_placed:
-        return f"Run the same command without --fresh to resume {path}"
-    stays = f"; {path} is still the earlier audit" if files.fresh and path.exists() else ""
-    return f"Run the same command again to resume {path}{stays}"
+        advice = "An audit with --output FILE.jsonl can be resumed"
+    else:
+        path = files.resumable.path
+        if files.fresh and files.is_placed:
+            return f"Run the same command without --fresh to resume {path}"
+        advice = f"Run the same command again to resume {path}"
+        if files.fresh and path.exists():
+            earlier = [path, *earlier]
+    return "; ".join([advice, *(f"{path} is still the earlier audit" for path in earlier)])
 
 
 def _what_is_kept(files: Files) -> str:

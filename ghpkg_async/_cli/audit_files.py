@@ -56,6 +56,11 @@ class Files:
         return next((output for output in self.outputs if output.is_resumable), None)
 
     @property
+    def earlier(self) -> list[Path]:
+        """The outputs that still hold an earlier audit, as this one has not ended."""
+        return [each.path for each in self.outputs if not each.is_resumable and each.has_earlier]
+
+    @property
     def done(self) -> frozenset[ListingKey]:
         """The listings that an earlier run completed."""
         return self.resumable.done if self.resumable else frozenset()
@@ -117,16 +122,16 @@ class Files:
             yield from self.resumable.kept()
 
     def finish(self, *, cut_short: bool) -> None:
-        """Put a fresh output in place of the earlier one.
+        """Put the outputs in place of the earlier ones.
 
         Args:
             cut_short: whether a rate limit, a lost connection or a refused token ended the audit.
-                An earlier output stays then, as if the audit had been interrupted.
+                Earlier outputs stay then, as if the audit had been interrupted.
         """
-        output = self.resumable
-        if output is not None and not (cut_short and output.path.exists()):
-            output.finish()
-            self.is_placed = True
+        for output in self.outputs:
+            if not (cut_short and output.path.exists()):
+                output.finish()
+                self.is_placed = self.is_placed or output.is_resumable
 
     def write(self, records: Sequence[Record], *, kept: bool) -> None:
         """Write the records to all outputs.

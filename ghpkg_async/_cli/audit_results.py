@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from ..audit import Comparer, FailureEntry, ListingDone, SummaryBuilder, findings_of
 from ..audit._findings import counted_rules
 from ..audit._markdown import render_markdown
+from ..audit._records import listing_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ..audit import AuditHeader, Baseline, Comparison, Finding, Record, Rule
+    from ..audit import AuditHeader, Baseline, Comparison, Finding, ListingKey, Record, Rule
 
 __all__ = ["LINES_SHOWN", "Results"]
 
@@ -62,6 +63,8 @@ class Results:
         self.counts: Counter[str] = Counter()
         self.failure_count = 0
         self.first_failures: list[FailureEntry] = []
+        self._ended: set[ListingKey] = set()
+        self._failed_owners: set[str] = set()
 
     @property
     def found(self) -> int:
@@ -80,6 +83,7 @@ class Results:
         """Add records to the results."""
         for record in records:
             self.summary.add(record)
+            self._note_listing(record)
             if self._comparer is not None:
                 self._comparer.add(record)
             if not isinstance(record, ListingDone):
@@ -90,6 +94,21 @@ class Results:
         """Complete the comparison; called after the last record."""
         if self._comparer is not None:
             self.comparison = self._comparer.comparison()
+
+    def missing_listings(self) -> list[ListingKey]:
+        """Return the listings that have neither ended nor failed: those of an incomplete file."""
+        return [
+            key
+            for key in self.header.listings
+            if key not in self._ended and key.owner.lower() not in self._failed_owners
+        ]
+
+    def _note_listing(self, record: Record) -> None:
+        if isinstance(record, (ListingDone, FailureEntry)):
+            if (key := listing_key(record)) is None:
+                self._failed_owners.add(record.owner.lower())
+            else:
+                self._ended.add(key)
 
     def markdown(self, since: datetime | None) -> str:
         """Return the results as Markdown; called after `finish`.

@@ -14,7 +14,7 @@ from ..errors import ConfigurationError
 from ..models import PACKAGE_TYPES
 from ._audit_report import AuditReport
 from ._events import Progress
-from ._records import AuditHeader, ListingDone, ListingKey
+from ._records import AuditHeader, ListingDone, ListingKey, listings_of
 from ._runner import AuditRunner, OwnerJob
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Audit(AwaitFirst):
         self._jobs = [
             OwnerJob(owner, namespace, listings)
             for owner, namespace in namespaces.items()
-            if (listings := [key for key in _listings(owner, types) if key not in skip])
+            if (listings := [key for key in listings_of(owner, types) if key not in skip])
         ]
         self._skipped_owners = len(namespaces) - len(self._jobs)
         self.progress: Progress = self._initial_progress()
@@ -179,10 +179,3 @@ def _types(package_types: Iterable[str]) -> tuple[str, ...]:
     if not types:
         raise ConfigurationError("package_types: none; give at least one type")
     return types
-
-
-def _listings(owner: str, package_types: Iterable[str]) -> list[ListingKey]:
-    """Return one listing for each type; ``docker`` adds the Docker conflicts."""
-    types = list(package_types)
-    listings = [ListingKey(owner, package_type) for package_type in types]
-    return [*listings, ListingKey(owner, None)] if "docker" in types else listings

@@ -40,7 +40,7 @@ import msgspec
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 __all__ = [
@@ -245,6 +245,13 @@ class ListingDone:
     count: int
 
 
+def listings_of(owner: str, package_types: Iterable[str]) -> list[ListingKey]:
+    """Return one listing for each type; ``docker`` adds the Docker conflicts."""
+    types = list(package_types)
+    listings = [ListingKey(owner, package_type) for package_type in types]
+    return [*listings, ListingKey(owner, None)] if "docker" in types else listings
+
+
 @attrs.frozen(kw_only=True)
 class AuditHeader:
     """Owners and options of an audit.
@@ -264,6 +271,11 @@ class AuditHeader:
     with_versions: bool
     started_at: Moment
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def listings(self) -> list[ListingKey]:
+        """The listings of all owners: one for each type; ``docker`` adds the Docker conflicts."""
+        return [key for owner in self.owners for key in listings_of(owner, self.package_types)]
 
 
 Entry: TypeAlias = PackageEntry | ConflictEntry | FailureEntry

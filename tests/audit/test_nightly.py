@@ -162,6 +162,25 @@ class TestFresh:
         assert names(path) == ["a", "b", "c"]
 
     @pytest.mark.usefixtures("small")
+    async def test_cut_short_an_audit_leaves_an_earlier_table(
+        self, ghpkg: Command, server: EmbeddedGitHub, tmp_path: Path
+    ) -> None:
+        await ghpkg("acme", "--output=a.csv")
+        before = content(tmp_path / "a.csv")
+        server.hook = responding(
+            lambda _request: True, data={"message": "Bad credentials"}, status=401
+        )
+        run = await ghpkg("acme", "--output=a.csv")
+        assert run.status == 3
+        assert "a.csv is still the earlier audit" in run.err
+        assert content(tmp_path / "a.csv") == before
+
+    async def test_a_fresh_audit_needs_an_output(self, ghpkg: Command) -> None:
+        run = await ghpkg("acme", "--fresh")
+        assert run.status == 2
+        assert "--fresh: needs --output FILE" in run.err
+
+    @pytest.mark.usefixtures("small")
     async def test_an_output_is_replaced_although_an_owner_refuses(
         self, ghpkg: Command, path: Path
     ) -> None:
@@ -254,10 +273,22 @@ class TestFrom:
         assert "nobody: " in run.err
         assert (await ghpkg("--from=a.jsonl", "--fail-on=unreachable")).status == 1
 
+    @pytest.mark.usefixtures("small")
+    async def test_an_incomplete_output_is_shown_and_exits_with_3(
+        self, ghpkg: Command, path: Path
+    ) -> None:
+        await ghpkg("acme", "--output=a.jsonl")
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[:2]))
+        run = await ghpkg("--from=a.jsonl", "--fail-on=docker_conflict")
+        assert run.status == 3
+        assert "a.jsonl is incomplete: 7 of its 7 listings are missing, acme npm for" in run.err
+
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
             (["acme"], "--from: takes no OWNER"),
+            (["--from=a.toml"], "--from: a.toml: its name has to end in .jsonl or .parquet"),
             (["--output=b.csv"], "--from: takes no OWNER"),
             (["--from=a.csv"], "a CSV has no owners and options"),
             (["--from=missing.jsonl"], "--from: missing.jsonl: cannot be read"),

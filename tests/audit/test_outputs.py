@@ -309,8 +309,23 @@ def test_an_earlier_table_stays_until_the_new_one_is_whole(tmp_path: Path, name:
     output.begin()
     output.write(LISTINGS[1])
     assert list(read_records(path)) == LISTINGS[0]
+    output.finish()
     output.close()
     assert list(read_records(path)) == LISTINGS[1]
+
+
+@pytest.mark.parametrize("name", ["audit.csv", "audit.parquet"])
+def test_an_audit_that_has_not_ended_replaces_no_earlier_table(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with closing(open_output(path, HEADER)) as output:
+        output.begin()
+        output.write(LISTINGS[0])
+    assert list(read_records(path)) == LISTINGS[0], "there was no earlier table"
+    with closing(open_output(path, HEADER)) as output:
+        output.begin()
+        output.write(LISTINGS[1])
+    assert list(read_records(path)) == LISTINGS[0]
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 @contextmanager

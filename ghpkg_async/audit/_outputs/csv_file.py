@@ -69,9 +69,9 @@ class CsvFile(OutputFile):
         self._write_rows([_cells(record) for record in records])
 
     def close(self) -> None:
-        """Replace the file by the draft, unless writing failed."""
+        """Replace the file by the draft, unless the audit has not ended or writing failed."""
         try:
-            if self._started:
+            if self._started and not self.has_earlier:
                 self._draft.commit()
             else:
                 self._draft.discard()
@@ -104,7 +104,7 @@ class CsvFile(OutputFile):
                     record = from_row(row)
                 except (ValueError, csv.Error) as error:
                     raise foreign(
-                        path, f"its line {rows.line_num} is not an audit's: {error}"
+                        path, f"line {rows.line_num} is not an audit record: {error}"
                     ) from None
                 if named.get("schema_version") != str(SCHEMA_VERSION):
                     raise foreign(path, f"its schema_version is {named.get('schema_version')!r}")

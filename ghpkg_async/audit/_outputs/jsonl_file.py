@@ -104,7 +104,7 @@ class JsonlFile(OutputFile):
             yield from self.read(self._written)
 
     def finish(self) -> None:
-        """Put a fresh audit in place of the earlier one; called when the audit has ended."""
+        super().finish()
         if self._fresh_since is None:
             return
         path = Path(os.path.realpath(self.path))

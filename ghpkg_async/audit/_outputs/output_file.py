@@ -43,6 +43,7 @@ class OutputFile(ABC):
     header: AuditHeader
     done: frozenset[ListingKey] = frozenset()
     is_new: bool = True
+    _is_finished: bool = False
 
     @abstractmethod
     def __init__(
@@ -59,14 +60,24 @@ class OutputFile(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Complete the file. Without `begin`, or after an error, leave the earlier file."""
+        """Complete the file. Without `begin`, or after an error, leave the earlier file.
+
+        A format that cannot be resumed also leaves it if the audit has not ended (see `finish`),
+        and writes the records so far only where there is no earlier file.
+        """
 
     def kept(self) -> Iterator[Record]:
         """Yield the records of the earlier run that is resumed; called after `begin`."""
         yield from ()
 
-    def finish(self) -> None:  # noqa: B027  (Most formats have no draft to replace the file with.)
-        """Replace the earlier file by a fresh audit; called when the audit has ended."""
+    def finish(self) -> None:
+        """Replace the earlier file by the audit, now or in `close`; called when it has ended."""
+        self._is_finished = True
+
+    @property
+    def has_earlier(self) -> bool:
+        """``True`` if there is an earlier file that the audit has not replaced."""
+        return not self._is_finished and self.path.is_file() and self.path.stat().st_size > 0
 
     @classmethod
     @abstractmethod

@@ -74,9 +74,9 @@ class ParquetFile(OutputFile):
             self._write_group()
 
     def close(self) -> None:
-        """Write the buffered records and replace the file by the draft, unless writing failed."""
+        """Replace the file by the draft, unless the audit has not ended or writing failed."""
         try:
-            self._finish()
+            self._close_draft()
         finally:
             self._lock.release()
 
@@ -97,7 +97,7 @@ class ParquetFile(OutputFile):
                         try:
                             record = from_row(row)
                         except ConfigurationError as error:
-                            raise foreign(path, f"a row of it is not an audit's: {error}") from None
+                            raise foreign(path, f"a row is not an audit record: {error}") from None
                         if record is not None and not isinstance(record, AuditHeader):
                             yield record
 
@@ -112,7 +112,7 @@ class ParquetFile(OutputFile):
         _, parquet = _pyarrow(path)
         return _read_header(path, parquet)
 
-    def _finish(self) -> None:
+    def _close_draft(self) -> None:
         if self._writer is None:
             self._draft.discard()
             return
@@ -121,7 +121,10 @@ class ParquetFile(OutputFile):
         if self._writer.is_open:
             with self._finishing():
                 self._writer.close()
-        self._draft.commit()
+        if self.has_earlier:
+            self._draft.discard()
+        else:
+            self._draft.commit()
 
     def _write_group(self) -> None:
         rows, self._rows = self._rows, []
