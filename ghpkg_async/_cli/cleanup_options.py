@@ -9,6 +9,7 @@ from platformdirs import user_cache_path
 
 from .._text import counted, printable
 from ..cleanup import Plan
+from ..cleanup._plan_file import is_plan
 from ..cleanup._records import PackageKey
 from .failures import EXIT_REFUSED, CommandExit, WrongUsage, translate_errors
 from .output import Output
@@ -23,6 +24,7 @@ __all__ = [
     "Unfinished",
     "Yes",
     "cache_file",
+    "check_plan_output",
     "confirm",
     "load_plan",
     "package_key",
@@ -74,6 +76,12 @@ def package_key(option: str, text: str) -> PackageKey:
 def load_plan(path: Path) -> Plan:
     with translate_errors("PLAN", whole=True):
         return Plan.load(path)
+
+
+def check_plan_output(path: Path) -> None:
+    """Raise `WrongUsage` if writing a plan would replace a file that is not one."""
+    if path.is_file() and path.stat().st_size and not is_plan(path):
+        raise WrongUsage(f"--output: {path} exists and is not a plan; name another file")
 
 
 def cache_file(typed: str | None, console: Output) -> Path | None:

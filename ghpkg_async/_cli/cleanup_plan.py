@@ -21,6 +21,7 @@ from .cleanup_options import (
     RegistryUrl,
     Unfinished,
     cache_file,
+    check_plan_output,
     package_key,
 )
 from .cleanup_printing import pass_on, progress_bar, show_plan, write_line
@@ -76,6 +77,7 @@ def plan(
     key = None if explain is None else package_key("--explain", explain)
     with translate_errors("POLICY", whole=True):
         loaded = Policy.from_file(policy)
+    check_plan_output(output)
     with translate_errors("--output"):
         AtomicFile(output).discard()  # Fails before hours of reading rather than after them.
     console = options.output()

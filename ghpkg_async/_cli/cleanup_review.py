@@ -13,6 +13,7 @@ from .audit_files import is_markdown
 from .cleanup_options import (
     SWITCH,
     PlanFile,
+    check_plan_output,
     load_plan,
 )
 from .cleanup_printing import show_plan, write_line
@@ -54,6 +55,7 @@ def review(
         with translate_errors("--drop", whole=True):
             reviewed = reviewed.without(group)
     if output is not None:
+        check_plan_output(output)
         with translate_errors("--output"):
             reviewed.save(output)
     if report is not None:

@@ -86,6 +86,13 @@ async def test_the_newest_are_kept_before_the_old_are_selected(
     assert state(app) == before
 
 
+async def test_a_plan_replaces_nothing_but_a_plan(cleanup: Command, policy: Path) -> None:
+    refused = await cleanup("cleanup", "plan", str(policy), "acme", "--output", str(policy))
+    assert refused.status == 2
+    assert f"--output: {policy} exists and is not a plan" in refused.err
+    assert policy.read_text() == POLICY
+
+
 async def test_a_second_plan_downloads_no_manifest_again(
     cleanup: Command, app: Package, policy: Path, tmp_path: Path
 ) -> None:
