@@ -218,6 +218,8 @@ class ServerError(APIError):
 
 
 _WAY_OUT: Final = "use a personal access token (classic) with the scope read:packages"
+_WRITE_SCOPES: Final = {"DELETE": "delete:packages", "POST": "write:packages"}
+"""Scope that a request of each method needs in addition to ``read:packages``."""
 
 
 def advice_on(error: APIError) -> str:
@@ -232,5 +234,10 @@ def advice_on(error: APIError) -> str:
     elif error.status == 403 and message.startswith("Resource not accessible by"):
         return f"Fine-grained tokens and GitHub Apps have no access to Packages: {_WAY_OUT}"
     elif error.status == 404:
-        return f"A token without access gets this response too: check the name, and {_WAY_OUT}"
+        advice = f"A token without access gets this response too: check the name, and {_WAY_OUT}"
+        if scope := _WRITE_SCOPES.get(error.method):
+            advice += f" and {scope}"
+        if error.method == "POST":
+            advice = f"Only what was deleted in the last 30 days can be restored. {advice}"
+        return advice
     return ""

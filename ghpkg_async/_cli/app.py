@@ -12,7 +12,7 @@ from importlib import import_module
 from threading import Event, current_thread, main_thread
 from typing import TYPE_CHECKING, Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from .._version import __version__
 from .failures import EXIT_DONE, Failure, WrongUsage, failure_of
@@ -91,6 +91,8 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _usage_message(error: CycloptsError, arguments: Sequence[str]) -> str:
     message = str(error)
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        message = f"Unexpected argument: {error.unused_tokens[0]!r}."
     chain = tuple(error.command_chain or ())
     command = " ".join(("ghpkg", *chain))
     first = next(iter(arguments[len(chain) :]), "")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .._clock import loop_time
-from ..errors import ClientClosed
+from ..errors import ClientClosed, ConfigurationError
 from .redaction import RedactingContext
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Calls:
         self._redactor = redactor
         self._in_flight = 0
         self._idle = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = self._is_closed = False
 
     def check(self, *, in_flight: bool = False) -> None:
@@ -52,8 +53,16 @@ class Calls:
 
         Raises:
             ClientClosed: the client accepts no calls.
+            ConfigurationError: an earlier call was made on another event loop.
         """
         self.check()
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            raise ConfigurationError(
+                "GitHubPackages: the first call of this client was made on another event loop; "
+                "make a client for each loop"
+            )
+        self._loop = loop
         self._in_flight += 1
         self._idle.clear()
 

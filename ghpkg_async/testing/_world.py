@@ -77,6 +77,8 @@ class World(WorldBase):
         *,
         sso: bool,
     ) -> Namespace:
+        if not isinstance(login, str) or not login:
+            raise ValueError(f"login: {login!r} is not the name of an owner")
         owner = self._owners.get(login.lower())
         if owner is None:
             owner = Namespace(self, login, self.new_id(id), type, sso)
@@ -122,7 +124,7 @@ class World(WorldBase):
             login: Login of the token's user; created if missing.
             scopes: Default: all scopes. ``write:packages`` includes ``read:packages``, as on
                 GitHub.
-            admin: owners whose packages the token may delete and restore: ``True``: all, ``False``:
+            admin: Owners whose packages the token may delete and restore: ``True``: all, ``False``:
                 its own user only, logins: these and its own user.
             sees: Sees private and internal packages, likewise. ``admin`` includes it.
             sso: Is authorized for the single sign-on, likewise.

@@ -117,7 +117,8 @@ def test_notes_of_an_error_are_shown() -> None:
     assert failure is not None
     assert "404 No. " in failure.message
     assert (
-        "read:packages. An earlier attempt may have been carried out. A user is" in failure.message
+        "delete:packages. An earlier attempt may have been carried out. A user is"
+        in failure.message
     )
 
 

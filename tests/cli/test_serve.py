@@ -157,7 +157,12 @@ async def test_wrong_usage(bare: Command, options: tuple[str, ...], message: str
 
 async def test_an_invalid_world_file(bare: Command, tmp_path: Path) -> None:
     file = tmp_path / "world.json"
-    for text, message in (("{", "Expecting"), ('{"owner": []}', "unknown owner"), ("[]", "object")):
+    for text, message in (
+        ("{", "Expecting"),
+        ('{"owner": []}', "unknown owner"),
+        ('{"owners": [{"login": 5}]}', "login: 5 is not the name of an owner"),
+        ("[]", "object"),
+    ):
         file.write_text(text, encoding="utf-8")
         ran = await bare("serve", "--data", str(file))
         assert (ran.status, ran.out) == (2, "")

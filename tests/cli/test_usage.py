@@ -63,7 +63,7 @@ async def test_version(bare: Command) -> None:
         ("list acme", "--type"),
         ("list acme --type npm --visibility secret", "--visibility"),
         ("list acme --type npm --colour", "--colour"),
-        ("list acme --type npm more", "more"),
+        ("list acme --type npm more", "Unexpected argument: 'more'."),
         ("list acme --type npm --concurrency many", "--concurrency"),
         ("list acme --type npm --concurrency 0", "--concurrency: 0"),
         ("list acme --type npm --base-url nowhere", "--base-url: 'nowhere'"),

@@ -7,16 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ghpkg_async import ClientClosed, ConfigurationError, RateLimited, RequestTimeout
+from ghpkg_async import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectionFailed,
+    GitHubPackages,
+    RateLimited,
+    RequestTimeout,
+)
 from tests.support.api import package
 from tests.support.hostile import HostileServer, eventually, refused, response, stalling
 
 if TYPE_CHECKING:
-    from ghpkg_async import GitHubPackages, Package
+    from ghpkg_async import Package
 
 
 async def get(gh: GitHubPackages) -> Package:
     return await gh.org("acme").package("npm", "p").get()
+
+
+def test_a_client_belongs_to_the_event_loop_of_its_first_call() -> None:
+    gh = GitHubPackages("", base_url="http://127.0.0.1:1", max_retries=0)
+    with pytest.raises(ConnectionFailed):
+        asyncio.run(get(gh))
+    with pytest.raises(ConfigurationError, match="another event loop; make a client for each"):
+        asyncio.run(get(gh))
+    asyncio.run(gh.close())
 
 
 async def test_a_view_has_a_timeout_of_its_own(server: HostileServer) -> None:

@@ -112,6 +112,18 @@ def test_a_misleading_message_gets_advice(status: int, url: str, message: str, a
 
 
 @pytest.mark.parametrize(
+    ("method", "advice"),
+    [
+        ("DELETE", "read:packages and delete:packages"),
+        ("POST", "read:packages and write:packages"),
+        ("POST", "Only what was deleted in the last 30 days can be restored. A token without"),
+    ],
+)
+def test_advice_on_a_write_has_its_scope(method: str, advice: str) -> None:
+    assert advice in str(error(404, {"message": "Not Found"}, method=method))
+
+
+@pytest.mark.parametrize(
     ("status", "url", "message"),
     [
         (400, NPM, "Invalid argument."),
