@@ -255,7 +255,7 @@ def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Outp
         files.open(header, stack)
     sink = RecordSink(header, rules, files, console)
     asyncio.run(_replay(path, sink))
-    if missing := sink.results.missing_listings():
+    if missing := sink.results.unfinished():
         raise AuditIncomplete(
             f"{path} is incomplete: {len(missing):,} of its {len(header.listings):,} listings are "
             f"missing, {missing[0]} for example. The command that wrote a .jsonl resumes it"

@@ -18,7 +18,7 @@ from ..audit import (
 )
 from ..audit._records import fullest_first
 from ..audit._summary import MOST_BY_TYPE, by_owner
-from ..audit._wording import advice_with_url, change_text, moment
+from ..audit._wording import advice_with_url, change_text, moment, no_changes
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from .audit_results import LINES_SHOWN
 from .tables import TableColumn
@@ -134,7 +134,8 @@ class ResultsPrinter:
             return
         line = self._console.line
         line("")
-        line("Changes:" if self._results.comparison.changes else "Nothing changed.")
+        comparison = self._results.comparison
+        line("Changes:" if comparison.changes else no_changes(comparison))
         for kind in ("new", "gone", "visibility", "grown", "shrunk"):
             changes = [change for change in self._results.comparison.changes if change.kind == kind]
             if not changes:
@@ -146,7 +147,7 @@ class ResultsPrinter:
         missing = self._results.comparison.not_compared
         if missing:
             line(
-                f"  Not compared, since one of the two audits lacks them: "
+                f"  Not compared, as not complete in both audits: "
                 f"{', '.join(map(str, missing[:LINES_SHOWN]))}"
             )
             self._and_more(len(missing))

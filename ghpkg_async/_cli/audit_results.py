@@ -95,13 +95,9 @@ class Results:
         if self._comparer is not None:
             self.comparison = self._comparer.comparison()
 
-    def missing_listings(self) -> list[ListingKey]:
+    def unfinished(self) -> list[ListingKey]:
         """Return the listings that have neither ended nor failed: those of an incomplete file."""
-        return [
-            key
-            for key in self.header.listings
-            if key not in self._ended and key.owner.lower() not in self._failed_owners
-        ]
+        return self.header.unfinished(self._ended, self._failed_owners)
 
     def _note_listing(self, record: Record) -> None:
         if isinstance(record, (ListingDone, FailureEntry)):

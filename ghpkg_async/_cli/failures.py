@@ -138,6 +138,7 @@ _TYPED: Final[Mapping[str, str]] = {
     "base_url": "--base-url",
     "cache": "--cache",
     "concurrency": "--concurrency",
+    "max_plan_age": "--max-plan-age",
     "max_rate_limit_wait": "--max-wait",
     "name": "NAME",
     "org": "OWNER",

@@ -8,7 +8,15 @@ from .._text import counted, markdown
 from ._findings import label_of
 from ._links import Links
 from ._summary import MOST_BY_TYPE, by_owner
-from ._wording import CHANGES, advice_on, change_text, moment, reason_label, what_failed
+from ._wording import (
+    CHANGES,
+    advice_on,
+    change_text,
+    moment,
+    no_changes,
+    reason_label,
+    what_failed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -122,7 +130,7 @@ def _findings(counts: Mapping[str, int], findings: Iterable[Finding]) -> Iterato
 def _changes(comparison: Comparison, since: datetime | None) -> Iterator[str]:
     yield from ("", f"### Changes since {moment(since) if since else 'the earlier audit'}", "")
     if not comparison.changes:
-        yield "Nothing changed."
+        yield no_changes(comparison)
     for kind, title in CHANGES:
         if changes := comparison.of_kind(kind):
             yield f"- {title}: {len(changes):,}"

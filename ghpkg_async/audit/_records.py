@@ -40,7 +40,7 @@ import msgspec
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 __all__ = [
@@ -274,8 +274,23 @@ class AuditHeader:
 
     @property
     def listings(self) -> list[ListingKey]:
-        """The listings of all owners: one for each type; ``docker`` adds the Docker conflicts."""
+        """The listings of all owners."""
         return [key for owner in self.owners for key in listings_of(owner, self.package_types)]
+
+    def unfinished(
+        self, ended: Collection[ListingKey], failed_owners: Collection[str]
+    ) -> list[ListingKey]:
+        """Return the listings of an interrupted audit that have neither ended nor failed.
+
+        Args:
+            ended: the listings that are complete or failed.
+            failed_owners: owners that failed as a whole, in lower case.
+        """
+        return [
+            key
+            for key in self.listings
+            if key not in ended and key.owner.lower() not in failed_owners
+        ]
 
 
 Entry: TypeAlias = PackageEntry | ConflictEntry | FailureEntry

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ._compare import Change, ChangeKind
+    from ._compare import Change, ChangeKind, Comparison
     from ._records import FailureEntry
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "change_text",
     "day",
     "moment",
+    "no_changes",
     "reason_label",
     "what_failed",
 ]
@@ -115,6 +116,13 @@ def change_text(change: Change) -> str:
         return f"{where} ({change.after if change.kind == 'new' else change.before})"
     unit = "" if change.kind == "visibility" else " versions"
     return f"{where}: {change.before}, now {change.after}{unit}"
+
+
+def no_changes(comparison: Comparison) -> str:
+    """Return the sentence for a comparison without changes."""
+    if comparison.not_compared:
+        return "Nothing changed in the listings that were compared."
+    return "Nothing changed."
 
 
 def _utc(time: datetime) -> datetime:

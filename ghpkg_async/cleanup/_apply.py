@@ -147,8 +147,11 @@ def _check_servers(client: GitHubPackages, plan: Plan, registry_url: str | None)
 
 def _check_age(plan: Plan, clock: ServerClock, max_age: timedelta | None) -> None:
     expires_at = plan.header.expires_at
-    if max_age is not None:
-        expires_at = min(expires_at, plan.header.created_at + max_age)
+    if max_age is not None and clock.now() >= plan.header.created_at + max_age:
+        raise ConfigurationError(
+            f"max_plan_age: the plan was made at {plan.header.created_at:%Y-%m-%d %H:%M} UTC, "
+            "longer ago than that; plan again"
+        )
     if clock.now() >= expires_at:
         raise ConfigurationError(
             f"plan: expired at {expires_at:%Y-%m-%d %H:%M} UTC by the server's clock; plan again"

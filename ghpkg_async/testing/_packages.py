@@ -46,7 +46,13 @@ LAST_TAGGED_VERSION: Final = (
 
 
 def strings(values: Iterable[str]) -> tuple[str, ...]:
-    """Return strings as a tuple."""
+    """Return strings as a tuple.
+
+    Raises:
+        ValueError: the values are one string, of which each character would be a value.
+    """
+    if isinstance(values, str):
+        raise ValueError(f"{values!r} is one string; give a list of them")
     return tuple(values)
 
 

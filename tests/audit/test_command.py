@@ -357,5 +357,5 @@ class TestCompare:
         await ghpkg("acme", "octo-org", "--output=old.jsonl", "--type=npm")
         server.hook = responding(lambda request: "octo" in request.path, data={}, status=404)
         run = await ghpkg("acme", "octo-org", "--compare=old.jsonl", "--type=npm", "--type=maven")
-        assert "Nothing changed." in run.out
+        assert "Nothing changed in the listings that were compared." in run.out
         assert "acme maven, octo-org npm" in run.out

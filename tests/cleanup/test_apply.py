@@ -496,7 +496,7 @@ async def test_a_plan_expires_by_the_servers_clock(site: Site, journal: Path) ->
 
 async def test_a_plan_can_be_given_less_time(site: Site, journal: Path) -> None:
     site.later(timedelta(hours=2))
-    with pytest.raises(ConfigurationError, match="expired"):
+    with pytest.raises(ConfigurationError, match=r"^max_plan_age: the plan was made at"):
         await site.apply(site.plan("old"), journal, max_plan_age=timedelta(hours=1))
     await site.apply(site.plan("old"), journal, max_plan_age=timedelta(hours=3))
 

@@ -163,6 +163,7 @@ async def test_a_plan_older_than_allowed_exits_with_2(
     site.later(timedelta(hours=2))
     applied = await ghpkg("cleanup", "apply", str(plan), "--yes", "--max-plan-age", "1h")
     assert applied.status == 2
+    assert "ghpkg: --max-plan-age: the plan was made at" in applied.err
 
 
 @pytest.mark.parametrize("limit", ["2", "4%"])

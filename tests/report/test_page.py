@@ -294,4 +294,4 @@ def test_lists_too_long_to_show_are_counted() -> None:
 def test_listings_that_were_not_compared_are_named() -> None:
     old = AuditReport.of(header(), [package()])
     page = render_report(audit(package()), comparison=audit(package()).compare(old))
-    assert "Not compared, since one of the two audits lacks them: acme npm." in page
+    assert "Not compared, as not complete in both audits: acme npm." in page

@@ -174,6 +174,11 @@ async def test_the_last_tagged_version_of_an_image_stays(world: World, call: Cal
     assert (await call.delete(f"{APP}/versions/{untagged.id}")).status == 204
 
 
+def test_tags_are_no_single_string(world: World) -> None:
+    with pytest.raises(ValueError, match="'latest' is one string; give a list of them"):
+        world.org("acme").package("container", "app").version("sha256:1", tags="latest")
+
+
 async def test_tags_protect_containers_only(world: World, call: Caller) -> None:
     image = world.org("acme").package("docker", "app")
     tagged = image.version("1", tags=["latest"])

@@ -8,7 +8,7 @@ import attrs
 
 from ..._text import counted
 from .._links import Links
-from .._wording import CHANGES, advice_on, reason_label, what_failed
+from .._wording import CHANGES, advice_on, no_changes, reason_label, what_failed
 from .charts import charts_of
 from .rows import Row, rules_of, table_of
 from .sums import unfinished
@@ -98,6 +98,7 @@ class Page:
         compares: whether the audit was compared with an earlier one.
         since: start of the earlier audit, if known.
         changes: the changes by kind.
+        no_changes: sentence for a comparison without changes.
         not_compared: the listings that were not compared.
         lost: the first failures, at most `MOST_LISTED`.
         lost_count: the number of all failures.
@@ -115,6 +116,7 @@ class Page:
     compares: bool
     since: datetime | None
     changes: Sequence[Changes]
+    no_changes: str
     not_compared: Sequence[str]
     lost: Sequence[Lost]
     lost_count: int
@@ -156,6 +158,7 @@ def page_of(
             for kind, title in CHANGES
             if (of_kind := [change for change in changes if change.kind == kind])
         ],
+        no_changes=no_changes(comparison) if comparison else "",
         not_compared=[str(key) for key in comparison.not_compared] if comparison else [],
         lost=[_lost(failure, links) for failure in lost[:MOST_LISTED]],
         lost_count=len(lost),

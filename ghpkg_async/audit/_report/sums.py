@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from .._records import ListingKey
+from .._records import listing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .._audit_report import AuditReport
     from .._compare import Comparison
-    from .._records import PackageEntry
+    from .._records import ListingKey, PackageEntry
 
 __all__ = [
     "AGES",
@@ -110,19 +110,7 @@ def growth(comparison: Comparison) -> dict[str, Growth]:
 
 
 def unfinished(report: AuditReport) -> list[ListingKey]:
-    """Return the listings of an interrupted audit that are neither complete nor failed."""
-    header = report.header
-    lost = {failure.owner.lower() for failure in report.failures if failure.listing is None}
-    failed = {
-        ListingKey(failure.owner, failure.package_type)
-        for failure in report.failures
-        if failure.listing is not None
-    }
-    types = [*header.package_types, *([None] if "docker" in header.package_types else [])]
-    return [
-        key
-        for owner in header.owners
-        if owner.lower() not in lost
-        for key in (ListingKey(owner, package_type) for package_type in types)
-        if key not in report.done and key not in failed
-    ]
+    """Return the listings of an interrupted audit that have neither ended nor failed."""
+    failed = {listing_key(failure) for failure in report.failures}
+    owners = {failure.owner.lower() for failure in report.failures if failure.listing is None}
+    return report.header.unfinished({*report.done, *(key for key in failed if key)}, owners)
