@@ -6,9 +6,9 @@ item that existed all the time lies between them and is missing from both. A lis
 once a chain of such responses leads from a first page to a last one.
 
 Pages of one size share items only after a change. A pass whose pages are all unchanged since the
-pass before proves that nothing changed. After a change, pages of another size are the proof. Single
-pages that are unchanged prove nothing: one item may have been deleted before they were read, and
-another one restored afterwards.
+pass before counts as proof that nothing changed; elsewhere pages of another size are needed, which
+share items. Single pages that are unchanged prove nothing: an item before them may have been
+deleted and another one restored between the reads.
 """
 
 from __future__ import annotations

@@ -138,14 +138,9 @@ class Paginator:
         again._largest = min(self._largest, size) if size <= self.per_page else 0
         return again
 
-    @property
-    def has_fixed_size(self) -> bool:
-        """``True`` if no other pass can have pages of another size that start at the same item."""
-        return not self.per_page or self._first_page > 1
-
     def _other_size(self) -> int:
-        if self.has_fixed_size or self._ignores_page:
-            return self.per_page
+        if not self.per_page or self._ignores_page or self._first_page > 1:
+            return self.per_page  # Other pages would begin at another item, or be the same.
         if self._nonempty > 1 and self._largest < self.per_page:
             return max(self._largest - 1, 1)  # The server's pages are smaller than requested.
         return self.per_page + 1 if self._grows else max(self.per_page - 1, 1)
