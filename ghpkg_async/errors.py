@@ -217,9 +217,12 @@ class ServerError(APIError):
     """5xx: the server failed."""
 
 
-_WAY_OUT: Final = "use a personal access token (classic) with the scope read:packages"
-_WRITE_SCOPES: Final = {"DELETE": "delete:packages", "POST": "write:packages"}
-"""Scope that a request of each method needs in addition to ``read:packages``."""
+_ADVICE_PREFIX: Final = "use a personal access token (classic) with the scope"
+_READ_ADVICE: Final = f"{_ADVICE_PREFIX} read:packages"
+_ADVICE_BY_METHOD: Final = {
+    "DELETE": f"{_ADVICE_PREFIX}s read:packages and delete:packages",
+    "POST": f"{_ADVICE_PREFIX}s read:packages and write:packages",
+}
 
 
 def advice_on(error: APIError) -> str:
@@ -229,15 +232,14 @@ def advice_on(error: APIError) -> str:
         if parse_qs(urlsplit(error.url).query).get("package_type") == ["container"]:
             return (
                 "GitHub sends this to the GITHUB_TOKEN of Actions, which cannot list container "
-                f"packages: {_WAY_OUT}"
+                f"packages: {_READ_ADVICE}"
             )
     elif error.status == 403 and message.startswith("Resource not accessible by"):
-        return f"Fine-grained tokens and GitHub Apps have no access to Packages: {_WAY_OUT}"
+        return f"Fine-grained tokens and GitHub Apps have no access to Packages: {_READ_ADVICE}"
     elif error.status == 404:
-        advice = f"A token without access gets this response too: check the name, and {_WAY_OUT}"
-        if scope := _WRITE_SCOPES.get(error.method):
-            advice += f" and {scope}"
+        token = _ADVICE_BY_METHOD.get(error.method, _READ_ADVICE)
+        advice = f"A token without access gets this response too: check the name, and {token}"
         if error.method == "POST":
-            advice = f"Only what was deleted in the last 30 days can be restored. {advice}"
+            return f"Only what was deleted in the last 30 days can be restored. {advice}"
         return advice
     return ""

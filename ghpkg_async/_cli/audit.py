@@ -15,7 +15,7 @@ from ..audit import (
     Rule,
 )
 from ..audit._findings import RULE_PATTERNS
-from ..audit._outputs import read_header, read_records
+from ..audit._outputs import SUFFIXES_WITH_HEADER, read_header, read_records
 from .audit_arguments import (
     allowed_failures,
     check_possible,
@@ -235,14 +235,12 @@ def audit(
 
 def _show_earlier(path: Path, rules: Sequence[Rule], files: Files, console: Output) -> None:
     """Show an earlier output in the form of the audit that wrote it."""
-    if path.suffix.lower() not in (".jsonl", ".parquet", ".csv"):
-        raise WrongUsage(f"--from: {path}: its name has to end in .jsonl or .parquet")
     with translate_errors("--from"):
-        header = read_header(path)
+        header = read_header(path) if path.suffix.lower() in SUFFIXES_WITH_HEADER else None
     if header is None:
         raise WrongUsage(
-            f"--from: {path}: a CSV has no owners and options of the audit; "
-            "use the .jsonl or .parquet"
+            f"--from: {path}: its name has to end in {' or '.join(SUFFIXES_WITH_HEADER)}; "
+            "a CSV has no owners and options of the audit"
         )
     for rule in rules:
         check_possible(

@@ -18,7 +18,7 @@ from ..audit import (
 )
 from ..audit._records import fullest_first
 from ..audit._summary import MOST_BY_TYPE, by_owner
-from ..audit._wording import advice_with_url, change_text, moment, no_changes
+from ..audit._wording import advice_with_url, change_text, moment, no_changes_text
 from ..tables._shapes import SOFT_DELETED_PREFIX
 from .audit_results import LINES_SHOWN
 from .tables import TableColumn
@@ -130,24 +130,24 @@ class ResultsPrinter:
             self._and_more(len(listed))
 
     def _show_changes(self) -> None:
-        if self._results.comparison is None:
+        comparison = self._results.comparison
+        if comparison is None:
             return
         line = self._console.line
         line("")
-        comparison = self._results.comparison
-        line("Changes:" if comparison.changes else no_changes(comparison))
+        line("Changes:" if comparison.changes else no_changes_text(comparison))
         for kind in ("new", "gone", "visibility", "grown", "shrunk"):
-            changes = [change for change in self._results.comparison.changes if change.kind == kind]
+            changes = comparison.of_kind(kind)
             if not changes:
                 continue
             line(f"  {kind}: {len(changes):,}")
             for change in changes[:LINES_SHOWN]:
                 line(f"    {change_text(change)}")
             self._and_more(len(changes))
-        missing = self._results.comparison.not_compared
+        missing = comparison.not_compared
         if missing:
             line(
-                f"  Not compared, as not complete in both audits: "
+                "  Not compared, as not complete in both audits: "
                 f"{', '.join(map(str, missing[:LINES_SHOWN]))}"
             )
             self._and_more(len(missing))

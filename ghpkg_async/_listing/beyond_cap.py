@@ -32,7 +32,7 @@ class BeyondCap(Generic[T]):
         session: sends the request for the number of items.
         spec: the listing.
         seen: ids of the items yielded so far.
-        walk: makes a walk along the pages of one of the parts.
+        walk: starts a pass over the pages of one of the parts.
 
     Attributes:
         listed: the pages of each part; empty until the cap was reached.

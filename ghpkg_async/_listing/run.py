@@ -63,7 +63,7 @@ class Run(Generic[T]):
             # At the cap, the parts list every item, so that only they need proof.
             listed = self._beyond_cap.listed if is_truncated else [self._listed]
             changed = observed.any or any(pages.paginator.changed for pages in listed)
-            is_unchanged = not observed.any and all(p.coverage.is_unchanged for p in listed)
+            is_unchanged = not observed.any and all(each.coverage.is_unchanged for each in listed)
             proven = is_unchanged or all(pages.coverage.is_complete for pages in listed)
             needs_proof = number > 1 or verify or changed
             is_missing = is_truncated and self._beyond_cap.missing is not None
@@ -90,7 +90,8 @@ class Run(Generic[T]):
                     yield items, None
 
     def _walk(self, listed: ListedPages[T], seen: SeenIds) -> Walk[T]:
-        return Walk(self._session, listed, self._resize, self._window, seen, self._defer)
+        listed.start_pass(resize=self._resize)
+        return Walk(self._session, listed, self._window, seen, self._defer)
 
     def _defer(self, error: GitHubPackagesError) -> None:
         self.deferred = self.deferred or error

@@ -64,8 +64,7 @@ class Walk(Generic[T]):
 
     Args:
         session: sends the requests.
-        listed: the pages; a pass over them is started.
-        resize: request pages of another size than in the pass before.
+        listed: the pages, of which a pass has been started.
         window: most requests in flight.
         seen: ids of the items of this walk.
         defer: receives the errors of responses that also have items.
@@ -75,12 +74,10 @@ class Walk(Generic[T]):
         self,
         session: ListingSession,
         listed: ListedPages[T],
-        resize: bool,
         window: int,
         seen: SeenIds,
         defer: Callable[[GitHubPackagesError], None],
     ) -> None:
-        listed.start_pass(resize=resize)
         spec = listed.spec
         self._session = session
         self._paginator = listed.paginator

@@ -187,7 +187,7 @@ class RequestScheduler:
                 return None
         if speculative:
             queue = self._speculative
-        elif not self.is_within(max_wait):
+        elif not self.pause_ends_within(max_wait):
             return self.limits.pause
         else:
             queue = self._writes if write else self._further if is_continuation else self._starts
@@ -220,7 +220,7 @@ class RequestScheduler:
         finally:
             self._listeners.remove((name, listener))
 
-    def is_within(self, max_wait: float) -> bool:
+    def pause_ends_within(self, max_wait: float) -> bool:
         """Return whether the pause, if any, ends within ``max_wait`` seconds."""
         pause = self.limits.pause
         return pause is None or pause.ends - self.clock() <= max_wait

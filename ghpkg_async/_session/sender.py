@@ -97,7 +97,7 @@ class Sender:
                     request = attrs.evolve(request, speculative=False)
                 match outcome:
                     case RateLimited():
-                        will_wait = self.scheduler.is_within(options.max_rate_limit_wait)
+                        will_wait = self.scheduler.pause_ends_within(options.max_rate_limit_wait)
                         if not retries.waits_for_rate_limit(will_wait=will_wait):
                             raise outcome
                         wait = 0.0  # The scheduler holds it until the limit is over.

@@ -75,7 +75,7 @@ class _Kind:
         parameter: the threshold the rule takes; ``None``: it takes none.
         requires: option of the audit without which nothing is found.
         needs_version_count: whether packages with unknown ``version_count`` are never found.
-        counted: the rule that `ghpkg audit` counts without being told to; empty: none.
+        counted: the rule that `ghpkg audit` counts by default; empty: none.
     """
 
     name: str
@@ -261,7 +261,7 @@ class Rule:
 
 
 def counted_rules() -> list[Rule]:
-    """Return the rules that `ghpkg audit` counts without being told to, in the order of reports."""
+    """Return the rules that `ghpkg audit` counts by default, in the order of reports."""
     return [Rule.parse(kind.counted) for kind in _KINDS.values() if kind.counted]
 
 

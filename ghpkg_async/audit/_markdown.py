@@ -13,7 +13,7 @@ from ._wording import (
     advice_on,
     change_text,
     moment,
-    no_changes,
+    no_changes_text,
     reason_label,
     what_failed,
 )
@@ -130,7 +130,7 @@ def _findings(counts: Mapping[str, int], findings: Iterable[Finding]) -> Iterato
 def _changes(comparison: Comparison, since: datetime | None) -> Iterator[str]:
     yield from ("", f"### Changes since {moment(since) if since else 'the earlier audit'}", "")
     if not comparison.changes:
-        yield no_changes(comparison)
+        yield no_changes_text(comparison)
     for kind, title in CHANGES:
         if changes := comparison.of_kind(kind):
             yield f"- {title}: {len(changes):,}"

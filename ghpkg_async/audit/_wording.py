@@ -21,7 +21,7 @@ __all__ = [
     "change_text",
     "day",
     "moment",
-    "no_changes",
+    "no_changes_text",
     "reason_label",
     "what_failed",
 ]
@@ -118,7 +118,7 @@ def change_text(change: Change) -> str:
     return f"{where}: {change.before}, now {change.after}{unit}"
 
 
-def no_changes(comparison: Comparison) -> str:
+def no_changes_text(comparison: Comparison) -> str:
     """Return the sentence for a comparison without changes."""
     if comparison.not_compared:
         return "Nothing changed in the listings that were compared."

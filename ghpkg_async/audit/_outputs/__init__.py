@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .._records import AuditHeader, Record
 
 __all__ = [
+    "SUFFIXES_WITH_HEADER",
     "CsvFile",
     "JsonlFile",
     "OutputFile",
@@ -45,6 +46,10 @@ __all__ = [
 _FORMATS: Final[Mapping[str, type[OutputFile]]] = {
     output.suffix: output for output in (JsonlFile, CsvFile, ParquetFile)
 }
+SUFFIXES_WITH_HEADER: Final = tuple(
+    suffix for suffix, output in _FORMATS.items() if output.has_header
+)
+"""Suffixes of the formats that have the owners and options of the audit."""
 
 
 def format_of(path: Path) -> type[OutputFile]:

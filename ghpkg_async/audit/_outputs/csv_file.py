@@ -45,6 +45,7 @@ class CsvFile(OutputFile):
     """
 
     suffix = ".csv"
+    has_header = False
 
     def __init__(
         self, path: Path, header: AuditHeader, *, fresh_since: datetime | None = None

@@ -38,6 +38,8 @@ class OutputFile(ABC):
     """Suffix of the names of files in this format."""
     is_resumable: ClassVar[bool] = False
     """True if an interrupted audit can be resumed from the file."""
+    has_header: ClassVar[bool] = True
+    """True if the file has the owners and options of the audit."""
 
     path: Path
     header: AuditHeader

@@ -8,7 +8,7 @@ import attrs
 
 from ..._text import counted
 from .._links import Links
-from .._wording import CHANGES, advice_on, no_changes, reason_label, what_failed
+from .._wording import CHANGES, advice_on, no_changes_text, reason_label, what_failed
 from .charts import charts_of
 from .rows import Row, rules_of, table_of
 from .sums import unfinished
@@ -158,7 +158,7 @@ def page_of(
             for kind, title in CHANGES
             if (of_kind := [change for change in changes if change.kind == kind])
         ],
-        no_changes=no_changes(comparison) if comparison else "",
+        no_changes=no_changes_text(comparison) if comparison else "",
         not_compared=[str(key) for key in comparison.not_compared] if comparison else [],
         lost=[_lost(failure, links) for failure in lost[:MOST_LISTED]],
         lost_count=len(lost),
