@@ -56,7 +56,8 @@ class Results:
         self.fail_on_names = frozenset(map(str, rules))
         self._allowed = allowed
         self._keeps_all = keeps_all
-        self.rules = [*rules, *_additional_rules(rules, header, has_baseline=baseline is not None)]
+        requested = {rule.kind for rule in rules}
+        self.rules = [*rules, *(rule for rule in counted_rules() if rule.kind not in requested)]
         self._baseline = baseline
         self._comparer = Comparer(baseline) if baseline is not None else None
         self.summary = SummaryBuilder(header)
@@ -138,18 +139,3 @@ class Results:
             self.counts[finding.rule] += 1
             if self._keeps_all or finding.rule in self.fail_on_names:
                 self.findings.append(finding)
-
-
-def _additional_rules(
-    rules: Sequence[Rule], header: AuditHeader, *, has_baseline: bool
-) -> list[Rule]:
-    """Return the rules that are counted in addition to those to fail on."""
-    requested = {rule.kind for rule in rules}
-    return [
-        rule
-        for rule in counted_rules()
-        if rule.kind not in requested
-        and not rule.missing_requirement(
-            versions=header.with_versions, has_baseline=has_baseline, conflicts=True
-        )
-    ]

@@ -135,8 +135,7 @@ class Paginator:
             again._predicted_last = self.last_page
         else:
             again._predicted_last = max(-(-self._new_items // size), 1)
-        # Larger pages show anew whether the server clamps them.
-        again._largest = min(self._largest, size) if size <= self.per_page else 0
+        again._largest = min(self._largest, size)
         return again
 
     def _other_size(self) -> int:

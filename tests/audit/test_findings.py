@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ghpkg_async import ConfigurationError
 from ghpkg_async.audit import FINDING_KINDS, Rule, VersionsSummary, findings_of
-from ghpkg_async.audit._findings import widened
+from ghpkg_async.audit._findings import counted_rules, widened
 from tests.audit.rig import FAILURES, PACKAGES
 from tests.support.records import NOW, conflict, failure, package
 
@@ -123,3 +123,16 @@ def test_a_rule_names_the_option_that_an_audit_lacks() -> None:
     }
     everything = dict.fromkeys(nothing, True)
     assert not any(rule.missing_requirement(**everything) for rule in RULES)
+
+
+def test_an_audit_counts_these_rules_by_default() -> None:
+    assert [str(rule) for rule in counted_rules()] == [
+        "docker_conflict",
+        "public",
+        "visibility_widened",
+        "no_repository",
+        "empty",
+        "stale:365",
+        "many_versions:500",
+        "untagged:100",
+    ]

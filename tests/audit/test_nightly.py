@@ -290,6 +290,7 @@ class TestFrom:
             (["acme"], "--from: takes no OWNER"),
             (["--from=a.toml"], "--from: a.toml: its name has to end in .jsonl or .parquet"),
             (["--output=b.csv"], "--from: takes no OWNER"),
+            (["--verify"], "--from: takes no OWNER"),
             (["--from=a.csv"], "a CSV has no owners and options"),
             (["--from=missing.jsonl"], "--from: missing.jsonl: cannot be read"),
             (["--fail-on=untagged:1"], "untagged:1 needs --versions"),

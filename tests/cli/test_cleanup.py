@@ -216,6 +216,18 @@ async def test_review_as_json_is_the_plan(review: Command, plan: Path) -> None:
     assert shown.out.splitlines() == plan.read_text().splitlines()
 
 
+async def test_review_replaces_nothing_but_a_plan(
+    review: Command, plan: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    group = Plan.load(plan).groups[0].name
+    ran = await review("cleanup", "review", str(plan), "--drop", group, "--output", str(notes))
+    assert ran.status == 2
+    assert f"--output: {notes} exists and is not a plan" in ran.err
+    assert notes.read_text() == "mine"
+
+
 async def test_review_writes_a_plan_without_a_group(
     review: Command, site: Site, tmp_path: Path
 ) -> None:

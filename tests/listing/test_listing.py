@@ -275,6 +275,19 @@ async def test_a_consistent_listing_of_a_quiet_collection_costs_a_pass_of_304s()
     assert (len(session.requested_pages), session.not_modified) == (8, 4)
 
 
+async def test_an_own_write_during_an_unchanged_pass_costs_another() -> None:
+    class Writing(InMemorySession):
+        async def get(self, url: URL, **options: Any) -> Response:
+            if len(self.requested_pages) == 5:
+                with self.mutations.record("npm/left"):
+                    return await super().get(url, **options)
+            return await super().get(url, **options)
+
+    session = Writing(list(range(40)))
+    assert await ids(session.listing(consistent=True)) == session.ids
+    assert (len(session.requested_pages), session.not_modified) == (12, 8)
+
+
 async def test_a_consistent_listing_of_one_page_costs_one_request() -> None:
     session = InMemorySession(list(range(4)), link_support=known_to_send_link())
     assert await ids(session.listing(consistent=True)) == session.ids

@@ -219,6 +219,16 @@ def test_a_pass_with_another_size_requests_as_many_pages_as_there_were_items() -
     assert requested(again, 16) == ([1, 2, 3], [])
 
 
+def test_smaller_pages_of_another_pass_are_full() -> None:
+    paging = paginator()
+    full(paging, to(2, last=2))
+    full(paging, Links(None, None, None, prev=True))
+    again = paging.restart(resize=True)
+    for page in (2, 3):
+        again.advance(None, size=99, new=99, sends_link=True)
+        assert again.next_page == page, "a full page without Link is not the last"
+
+
 def test_the_size_is_kept_where_pages_would_start_elsewhere_or_cannot_have_another() -> None:
     later = Paginator(f"{HERE}/items?per_page=100&page=3", per_page=100, first=3)
     assert later.restart(resize=True).per_page == 100
